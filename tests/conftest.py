@@ -1,0 +1,28 @@
+"""Fixtures that several kinds of tests share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.postgres import PostgresCluster, postgres_cluster
+
+
+@pytest.fixture(scope="session")
+def shared_postgres() -> Iterator[PostgresCluster]:
+    """One running server for the whole test run; a test leaves it running and uses a database of its own."""
+    with postgres_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def database(shared_postgres: PostgresCluster) -> Iterator[str]:
+    """Return the connection URI of an empty database on the shared server."""
+    with shared_postgres.database() as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresCluster]:
+    """Return a running server of the test's own, to stop, freeze and start as it likes."""
+    with postgres_cluster() as cluster:
+        yield cluster

@@ -1,0 +1,1 @@
+"""Tests of the whole chain, from a fault to the notification."""
