@@ -1,0 +1,130 @@
+"""The command `platform-exporter`."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+from rich.console import Console
+
+from exporter import __version__, logs
+from exporter.check import check as run_check
+from exporter.platform import PlatformError, load
+from exporter.platform.schema import schema as platform_schema
+from exporter.server.run import ListenError, serve
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+_errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+PlatformFile = Annotated[Path, typer.Option("-p", "--platform", metavar="FILE", help="The platform file.")]
+SecretsDir = Annotated[
+    Path | None, typer.Option("--secrets-dir", help="Folder of ${file:…} secrets. [default: $PLATFORM_SECRETS_DIR or /run/secrets]")
+]
+
+
+def _secrets(folder: Path | None) -> None:
+    if folder is not None:
+        os.environ["PLATFORM_SECRETS_DIR"] = str(folder.resolve())
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"platform-exporter {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """One platform file in; exporter, Prometheus rules, Alertmanager routes and Grafana dashboards out."""
+
+
+@app.command()
+def run(
+    platform: PlatformFile,
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Address of /metrics.")] = "127.0.0.1:9780",
+    secrets_dir: SecretsDir = None,
+) -> None:
+    """Collect from every source and serve /metrics. SIGHUP or POST /-/reload reads the file again."""
+    _secrets(secrets_dir)
+    logs.configure()
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        _fail(f"--listen: {listen!r} is not HOST:PORT, such as 127.0.0.1:9780")
+    try:
+        uvloop.run(serve(platform, host.strip("[]"), int(port)))
+    except (PlatformError, ListenError) as error:
+        _fail(str(error))
+
+
+@app.command()
+def check(
+    platform: PlatformFile,
+    offline: Annotated[bool, typer.Option("--offline", help="Validate the file only; read no secret, contact nothing.")] = False,
+    secrets_dir: SecretsDir = None,
+) -> None:
+    """Validate the file, resolve its secrets, ask every source once and say what is missing. Exit 1 on any failure."""
+    _secrets(secrets_dir)
+    try:
+        loaded = load(platform)
+        if offline:
+            typer.echo(f"{platform}: valid.")
+            return
+        healthy = asyncio.run(run_check(platform, loaded, Console()))
+    except PlatformError as error:
+        _fail(str(error))
+    if not healthy:
+        raise typer.Exit(1)
+
+
+@app.command()
+def generate(
+    platform: PlatformFile,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to write to.")] = Path("generated"),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when DIR differs.")] = False,
+    secrets_dir: SecretsDir = None,
+) -> None:
+    """Write Prometheus, Alertmanager and Grafana files for the platform."""
+    from exporter import generate as generator  # noqa: PLC0415  # Jsonnet is needed by this command alone
+
+    _secrets(secrets_dir)
+    try:
+        files = generator.files(generator.catalogue(platform))
+    except PlatformError as error:
+        _fail(str(error))
+    if check:
+        if differences := generator.difference(files, output):
+            _fail("\n".join([*differences, f"Run: platform-exporter generate -p {platform} -o {output}"]))
+        typer.echo(f"{output}: up to date, {len(files)} files.")
+        return
+    changed = generator.write(files, output)
+    typer.echo(f"{output}: {len(files)} files, {len(changed)} changed.")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of platform files, for editors."""
+    typer.echo(json.dumps(platform_schema(), indent=2))
+
+
+def _fail(message: str) -> None:
+    _errors.print(message)
+    raise typer.Exit(1)
+
+
+def _add_demo() -> None:
+    """Add `demo`, when its libraries are installed: pip install 'platform-exporter[demo]'."""
+    try:
+        from exporter.demo.cli import app as demo  # noqa: PLC0415  # optional
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("exporter"):
+            raise
+        return
+    app.add_typer(demo, name="demo")
+
+
+_add_demo()

@@ -1,0 +1,1 @@
+"""Collects from sources on their own schedules and keeps the answer to /metrics ready."""

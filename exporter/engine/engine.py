@@ -1,0 +1,96 @@
+"""The engine: sources of a platform on schedule, their snapshot, and reloading."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import structlog
+
+from exporter.engine.families import Collected
+from exporter.engine.process import OwnMetrics
+from exporter.engine.scheduler import Scheduler
+from exporter.engine.snapshot import Snapshot, SnapshotPublisher
+from exporter.engine.source import Source
+from exporter.platform.load import fingerprint, load
+from exporter.platform.model import Part, Platform
+from exporter.platform.problems import PlatformError
+from exporter.sources import KINDS
+
+log = structlog.get_logger()
+
+_HEARTBEAT = 5.0
+"""Seconds after which a snapshot is made anew when nothing changed, so that its process metrics stay true."""
+
+
+def build_sources(platform: Platform) -> list[Source]:
+    """Return the sources that the platform file asks for. Nothing is contacted."""
+    return [source for kind in KINDS.values() for source in kind.build(platform)]
+
+
+class Engine:
+    """Runs the platform file at `path`. Use `start`, then serve `snapshot`; `stop` at the end."""
+
+    def __init__(self, path: Path, platform: Platform) -> None:
+        self.path = path
+        self.platform = platform
+        self.own = OwnMetrics(fingerprint(path), time.time())
+        self.publisher = SnapshotPublisher(self._gather, max_series=platform.limits.series)
+        self.scheduler = Scheduler(
+            max_series_per_family=platform.limits.series_per_family,
+            on_change=self.publisher.changed,
+            on_drop=self.publisher.drop,
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What /metrics answers with."""
+        return self.publisher.current
+
+    async def start(self) -> None:
+        """Start all sources; return when a first snapshot is there to be served."""
+        self.scheduler.start(build_sources(self.platform))
+        await self.publisher.publish()
+        self._tasks = [asyncio.create_task(self.publisher.run()), asyncio.create_task(self._beat())]
+
+    async def stop(self) -> None:
+        """Stop all sources and give back what they hold."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.scheduler.stop(self.scheduler.runners)
+
+    async def reload(self) -> None:
+        """Read the platform file again and apply what changed; sources that did not change keep series and state.
+
+        Raises:
+            PlatformError: the file is not usable; everything goes on as before.
+        """
+        try:
+            platform = load(self.path)
+        except PlatformError as error:
+            self.own.reload_successful = False
+            self.publisher.changed()
+            log.error("reload.failed", problems=[str(problem) for problem in error.problems])
+            raise
+        changed = [kind for kind in KINDS if _needs(platform, kind) != _needs(self.platform, kind)]
+        leaving = [name for name in self.scheduler.runners if name.partition(".")[0] in changed]
+        self.platform = platform
+        self.own.platform_hash, self.own.loaded_at = fingerprint(self.path), time.time()
+        self.own.reload_successful = True
+        await self.scheduler.stop(leaving)
+        self.scheduler.start(source for kind in changed for source in KINDS[kind].build(platform))
+        log.info("reload.done", changed=changed)
+
+    def _gather(self) -> list[Collected]:
+        return [self.own.collected(), *self.scheduler.gather()]
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(_HEARTBEAT)
+            self.publisher.changed()
+
+
+def _needs(platform: Platform, kind: str) -> tuple[dict[str, Part], object]:
+    """Return all that the sources of `kind` are built from, to be compared."""
+    return platform.section(kind), platform.queries if kind == "postgres" else None

@@ -1,0 +1,227 @@
+"""Runs each source in a task of its own, and holds what is known of each.
+
+A source that hangs, raises or returns rubbish harms nothing but itself: its collection is interrupted at its deadline,
+its failures are counted by reason, it is asked less often while it fails, and what it said last is taken out of the
+snapshot when it is too old to be true.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from exporter.engine.families import Collected, Family
+from exporter.engine.source import REASONS, Reason, Source, SourceError
+from exporter.platform.values import redact
+
+UP = Family("platform_exporter_source_up", "gauge", "Whether the last collection of the source succeeded.", ("source",))
+LAST_SUCCESS = Family(
+    "platform_exporter_source_last_success_timestamp_seconds", "gauge",
+    "When the source last succeeded, Unix time. Its series are as old as that.", ("source",),
+)  # fmt: skip
+DURATION = Family(
+    "platform_exporter_source_duration_seconds", "gauge", "How long the last collection of the source took.", ("source",)
+)  # fmt: skip
+INTERVAL = Family(
+    "platform_exporter_source_interval_seconds", "gauge", "How often the source is asked while all is well.", ("source",)
+)  # fmt: skip
+FAILURES = Family(
+    "platform_exporter_source_failures_total", "counter", "Failed collections of the source, by reason.", ("source", "reason")
+)  # fmt: skip
+FAILING = Family(
+    "platform_exporter_source_failing", "gauge",
+    "1 with the reason of the last failure, only while the last collection failed.", ("source", "reason"),
+)  # fmt: skip
+FAMILIES = (UP, LAST_SUCCESS, DURATION, INTERVAL, FAILURES, FAILING)
+
+STALE_AFTER_INTERVALS = 3
+"""After so many intervals without success a source's series are withdrawn, so that Prometheus marks them stale."""
+
+_PATIENT_FAILURES = 3
+"""So many failures in a row are asked again at the usual interval; then the wait doubles up to _longest_wait."""
+
+_CANCEL_EVERY = 0.25
+_GIVE_UP_AFTER = 2.0
+
+log = structlog.get_logger()
+
+
+def stale_after(every: float, timeout: float) -> float:
+    """Return the age in seconds at which the data of a source with this interval and time-out stop being shown."""
+    return STALE_AFTER_INTERVALS * every + timeout
+
+
+def _longest_wait(every: float) -> float:
+    return max(every, min(4 * every, 60.0))
+
+
+@dataclass(slots=True)
+class Runner:
+    """One source, its schedule and what is known of it. Times are Unix seconds."""
+
+    source: Source
+    max_series_per_family: int
+    on_change: Callable[[], None]
+    on_drop: Callable[[Family, int], None]
+    data: Collected = field(default_factory=Collected)
+    runs: int = 0
+    last_success: float | None = None
+    last_duration: float = 0.0
+    error: SourceError | None = None
+    failures_in_a_row: int = 0
+    failures: dict[Reason, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the data are young enough to be shown."""
+        if self.last_success is None:
+            return False
+        return time.time() - self.last_success <= stale_after(self.source.every, self.source.timeout)
+
+    async def run(self) -> None:
+        """Collect on schedule until cancelled."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(random.uniform(0, min(0.5, self.source.every / 10)))  # noqa: S311  # spreads load, keeps no secret
+        due = loop.time()
+        while True:
+            await self.collect()
+            due = max(due + self._wait(), loop.time())
+            await self._idle(due)
+
+    async def collect(self) -> None:
+        """Collect once, within the source's time-out, and note how it went."""
+        started = time.perf_counter()
+        try:
+            self.data = self._bounded(await _within(self.source.timeout, self.source.collect()))
+        except SourceError as error:
+            self._failed(error)
+        except Exception as error:  # noqa: BLE001  # whatever a source does wrong must end here
+            log.exception("source.defect", source=self.source.name)
+            self._failed(SourceError("internal", f"{type(error).__name__}: {error}", remedy="Please report this."))
+        else:
+            self.last_success = time.time()
+            if self.error is not None:
+                log.info("source.recovered", source=self.source.name, failures=self.failures_in_a_row)
+            self.error, self.failures_in_a_row = None, 0
+        self.runs += 1
+        self.last_duration = time.perf_counter() - started
+        self.on_change()
+
+    def snapshot(self) -> list[Collected]:
+        """Return what is to be shown of this source now: its data while they are fresh, and its state always."""
+        name, state = self.source.name, Collected()
+        state.set(INTERVAL, self.source.every, name)
+        for reason, count in self.failures.items():
+            state.set(FAILURES, count, name, reason)
+        if self.runs:
+            state.set(UP, 0 if self.error else 1, name)
+            state.set(DURATION, self.last_duration, name)
+        state.set(LAST_SUCCESS, self.last_success, name)
+        shown = Collected()
+        if self.fresh:
+            shown.update(self.data)
+        if self.error is not None:
+            state.set(FAILING, 1, name, self.error.reason)
+            shown.update(self.source.down())
+        return [state, shown]
+
+    def _failed(self, error: SourceError) -> None:
+        self.failures[error.reason] += 1
+        self.failures_in_a_row += 1
+        if self.error is None or self.error.reason != error.reason:
+            log.warning("source.failed", source=self.source.name, reason=error.reason, error=redact(str(error)))
+        self.error = error
+
+    def _wait(self) -> float:
+        """Return the seconds from the start of one collection to the start of the next."""
+        every = self.source.every
+        if self.error is not None and self.error.retry_after is not None:
+            return max(every, self.error.retry_after)
+        doublings = max(0, self.failures_in_a_row - _PATIENT_FAILURES)
+        return min(every * 2 ** min(doublings, 10), _longest_wait(every))
+
+    async def _idle(self, until: float) -> None:
+        """Sleep; wake once on the way when the data become too old, so that they are withdrawn in time."""
+        loop = asyncio.get_running_loop()
+        if self.last_success is not None and self.data.families:
+            left = self.last_success + stale_after(self.source.every, self.source.timeout) - time.time()
+            if 0 < left < until - loop.time():
+                await asyncio.sleep(left + 0.01)
+                self.on_change()
+        await asyncio.sleep(max(0.0, until - loop.time()))
+
+    def _bounded(self, collected: Collected) -> Collected:
+        for family, samples in collected:
+            if (over := len(samples) - self.max_series_per_family) > 0:
+                self.on_drop(family, over)
+                collected.families[family] = dict(list(samples.items())[: self.max_series_per_family])
+        return collected
+
+
+async def _within(seconds: float, work: Coroutine[Any, Any, Collected]) -> Collected:
+    """Await `work`; interrupt it after `seconds`, again and again if it clings to life, then leave it behind."""
+    task = asyncio.create_task(work)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+    except asyncio.CancelledError:
+        await _interrupt(task)
+        raise
+    if done:
+        return task.result()
+    await _interrupt(task)
+    raise SourceError("timeout", f"no answer within {seconds:g} s")
+
+
+async def _interrupt(task: asyncio.Task[Collected]) -> None:
+    for _ in range(int(_GIVE_UP_AFTER / _CANCEL_EVERY)):
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=_CANCEL_EVERY)
+        if done:
+            if not task.cancelled():
+                task.exception()  # seen, so that asyncio does not complain; the time-out is what counts
+            return
+    log.error("source.stuck", task=repr(task))
+
+
+class Scheduler:
+    """The runners of all sources."""
+
+    def __init__(
+        self, *, max_series_per_family: int, on_change: Callable[[], None], on_drop: Callable[[Family, int], None]
+    ) -> None:
+        self.runners: dict[str, Runner] = {}
+        self._max_series_per_family = max_series_per_family
+        self._on_change = on_change
+        self._on_drop = on_drop
+
+    def start(self, sources: Iterable[Source]) -> None:
+        """Start a runner for each source."""
+        for source in sources:
+            runner = Runner(source, self._max_series_per_family, self._on_change, self._on_drop)
+            runner.task = asyncio.create_task(runner.run(), name=source.name)
+            self.runners[source.name] = runner
+        self._on_change()
+
+    async def stop(self, names: Iterable[str]) -> None:
+        """Stop these sources, all at once, and forget what they said."""
+        leaving = [self.runners.pop(name) for name in list(names)]
+        tasks = [runner.task for runner in leaving if runner.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(runner.source.close() for runner in leaving), return_exceptions=True)
+        self._on_change()
+
+    @property
+    def ready(self) -> bool:
+        """Whether each source was asked once, whatever came of it."""
+        return all(runner.runs for runner in self.runners.values())
+
+    def gather(self) -> list[Collected]:
+        """Return everything that is to be shown now."""
+        return [part for runner in self.runners.values() for part in runner.snapshot()]

@@ -1,0 +1,114 @@
+"""The snapshot: an immutable rendering of everything known, made off the request path and swapped by one reference."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from isal import igzip
+
+from exporter.engine.exposition import Renderer
+from exporter.engine.families import Collected, Family, Samples
+
+SERIES = Family("platform_exporter_snapshot_series", "gauge", "Series in the snapshot that was served before this one.")
+MADE = Family(
+    "platform_exporter_snapshot_timestamp_seconds", "gauge", "When this snapshot was made, Unix time.",
+)  # fmt: skip
+RENDER = Family(
+    "platform_exporter_snapshot_render_seconds", "gauge", "Time it took to render and compress the snapshot before this one.",
+)  # fmt: skip
+DROPPED = Family(
+    "platform_exporter_series_dropped_total", "counter",
+    "Samples not exported because a bound was reached or another source had the same series.", ("family",),
+)  # fmt: skip
+FAMILIES = (SERIES, MADE, RENDER, DROPPED)
+
+_SPACING = 0.05
+"""Least seconds between two renderings: a burst of finished sources costs one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One generation. Bodies are complete answers; nothing is computed when they are served."""
+
+    generation: int
+    text: bytes
+    text_gzip: bytes
+    openmetrics: bytes
+    openmetrics_gzip: bytes
+    series: int
+    made: float
+    render_seconds: float
+
+
+EMPTY = Snapshot(0, b"", igzip.compress(b"", 1), b"# EOF\n", igzip.compress(b"# EOF\n", 1), 0, 0.0, 0.0)
+
+
+class SnapshotPublisher:
+    """Renders what `gather` returns whenever `changed` was called, and keeps the result as `current`.
+
+    Rendering runs in a thread of its own, so that a large one does not hold up the event loop.
+    """
+
+    def __init__(self, gather: Callable[[], list[Collected]], *, max_series: int) -> None:
+        self.current = EMPTY
+        self._gather = gather
+        self._max_series = max_series
+        self._renderer = Renderer()
+        self._dropped: dict[str, float] = {}
+        self._dirty = asyncio.Event()
+
+    def changed(self) -> None:
+        """Ask for a new snapshot. Cheap; calls that come close together are served by one rendering."""
+        self._dirty.set()
+
+    def drop(self, family: Family, count: int) -> None:
+        """Count samples of `family` that are not exported."""
+        self._dropped[family.name] = self._dropped.get(family.name, 0.0) + count
+
+    async def run(self) -> None:
+        """Render until cancelled."""
+        while True:
+            await self._dirty.wait()
+            self._dirty.clear()
+            await self.publish()
+            await asyncio.sleep(_SPACING)
+
+    async def publish(self) -> None:
+        """Make a snapshot now and put it in place."""
+        merged = self._merge(self._gather())
+        self.current = await asyncio.to_thread(self._render, merged, dict(self._dropped))
+
+    def _merge(self, parts: list[Collected]) -> dict[Family, Samples]:
+        by_name: dict[str, tuple[Family, Samples]] = {}
+        total = 0
+        for part in parts:
+            for family, samples in part:
+                declared, merged = by_name.setdefault(family.name, (family, {}))
+                if declared.labels != family.labels or declared.type != family.type:
+                    self.drop(family, len(samples))
+                    continue
+                fresh = samples if not merged else {key: samples[key] for key in samples if key not in merged}
+                if total + len(fresh) > self._max_series:
+                    fresh = dict(list(fresh.items())[: max(0, self._max_series - total)])
+                if len(fresh) < len(samples):
+                    self.drop(family, len(samples) - len(fresh))
+                merged.update(fresh)
+                total += len(fresh)
+        return dict(by_name.values())
+
+    def _render(self, families: dict[Family, Samples], dropped: dict[str, float]) -> Snapshot:
+        started = time.perf_counter()
+        last, made = self.current, time.time()
+        own = Collected()
+        own.set(SERIES, last.series)
+        own.set(MADE, made)
+        own.set(RENDER, last.render_seconds)
+        for name, count in dropped.items():
+            own.set(DROPPED, count, name)
+        out = self._renderer.render([*families.items(), *own])
+        text_gzip, openmetrics_gzip = igzip.compress(out.text, 1), igzip.compress(out.openmetrics, 1)
+        took = time.perf_counter() - started
+        return Snapshot(
+            last.generation + 1, out.text, text_gzip, out.openmetrics, openmetrics_gzip, out.series, made, took
+        )

@@ -1,0 +1,75 @@
+"""What the engine needs of a source, and how a source says that it failed."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from exporter.engine.families import Collected
+
+Reason = Literal[
+    "dns",  # the host name does not resolve
+    "connect",  # nobody listens, or the network refuses
+    "tls",  # no handshake, or a certificate that cannot be trusted
+    "auth",  # the credentials are refused
+    "timeout",  # no answer within the time allowed
+    "too_many_connections",  # the server has no connection left
+    "starting_up",  # the server is starting, stopping or recovering
+    "pooler",  # a connection pooler refuses what a server would accept
+    "permission",  # known, but not allowed
+    "rate_limited",  # asked too often
+    "http_status",  # an HTTP status that is no answer
+    "rejected",  # the vendor refuses the request as it is
+    "parse",  # the answer is not what it should be
+    "internal",  # a defect of this program
+]
+"""Why a collection failed. Closed: a label value in `…_failures_total{reason}`."""
+
+REASONS: tuple[Reason, ...] = get_args(Reason)
+
+
+class SourceError(Exception):
+    """A collection failed in a known way. `retry_after` is in seconds, as the other side asked."""
+
+    def __init__(self, reason: Reason, message: str, *, remedy: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.remedy = remedy
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something a source would export but may not: what is missing, and the exact statement or setting that mends it."""
+
+    missing: str
+    remedy: str
+
+
+class Source(ABC):
+    """One thing that is asked on a schedule.
+
+    Attributes:
+        name: identity, kind and key: `postgres.main`.
+        every: seconds between collections.
+        timeout: seconds that one collection may take; then it is interrupted.
+    """
+
+    def __init__(self, name: str, *, every: float, timeout: float) -> None:
+        self.name = name
+        self.every = every
+        self.timeout = timeout
+
+    @abstractmethod
+    async def collect(self) -> Collected:
+        """Ask once. Raises SourceError when there is no answer; any other exception counts as `internal`."""
+
+    def down(self) -> Collected:
+        """Return what is true while the last collection failed, such as `pg_up 0`. It replaces what was said before."""
+        return Collected()
+
+    async def inspect(self) -> tuple[str, list[Gap]]:
+        """Say what was reached, in words, and what is missing. Called by `check` after a collection."""
+        return "", []
+
+    async def close(self) -> None:
+        """Give back what the source holds. Called once, after its last collection."""

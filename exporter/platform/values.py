@@ -1,0 +1,240 @@
+"""The kinds of value a platform file holds, as people write them: `30s`, `7y`, `1MiB`, `99.95%`, `${env:NAME}`."""
+
+import os
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
+_DURATION = re.compile(r"(?:\d+(?:ms|s|m|h|d|w|y))+")
+_DURATION_PART = re.compile(r"(\d+)(ms|s|m|h|d|w|y)")
+_SIZES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+          "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}  # fmt: skip
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
+_RATIO = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_REFERENCE = re.compile(r"\$\{(env|file):([^}]*)\}")
+_ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+def fault(kind: str, message: str, remedy: str) -> PydanticCustomError:
+    """Return an error for pydantic that carries its remedy to the reader of the platform file."""
+    return PydanticCustomError(kind, "{message}", {"message": message, "remedy": remedy})
+
+
+class _Written:
+    """Base of values that are written as text: parses on validation, shows a pattern in the JSON Schema."""
+
+    _pattern: str
+    _examples: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Return the value that `raw` stands for, or raise a PydanticCustomError with a remedy."""
+        raise NotImplementedError
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            lambda raw: raw if isinstance(raw, cls) else cls.parse(raw),
+            serialization=core_schema.to_string_ser_schema(),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "pattern": cls._pattern, "examples": list(cls._examples)}
+
+
+class Duration(_Written, float):
+    """A length of time in seconds, written as Prometheus writes it: `30s`, `1h30m`, `7y` (a year is 365 days)."""
+
+    _pattern = r"^(\d+(ms|s|m|h|d|w|y))+$"
+    _examples = ("30s", "5m", "1h30m", "7y")
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Return the seconds that `raw` stands for."""
+        if not isinstance(raw, str) or not _DURATION.fullmatch(raw):
+            raise fault("duration", f"{raw!r} is not a duration", "Write a number and a unit, such as 30s, 5m, 1h30m, 7d or 7y.")
+        return cls(sum(int(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(raw)))
+
+    def __str__(self) -> str:
+        rest, text = round(self * 1000), ""
+        for unit in ("d", "h", "m", "s", "ms"):
+            size = round(_UNITS[unit] * 1000)
+            if rest >= size:
+                text += f"{rest // size}{unit}"
+                rest %= size
+        return text or "0s"
+
+
+class Size(_Written, int):
+    """A number of bytes: `512KiB`, `1MiB`, `10GB`."""
+
+    _pattern = r"^\d+(\.\d+)?\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)$"
+    _examples = ("1MiB", "10GB")
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Return the bytes that `raw` stands for."""
+        match = _SIZE.fullmatch(raw) if isinstance(raw, str) else None
+        if match is None:
+            raise fault("size", f"{raw!r} is not a size", "Write a number and a unit, such as 512KiB, 1MiB or 10GB.")
+        return cls(float(match[1]) * _SIZES[match[2]])
+
+
+class Ratio(_Written, Decimal):
+    """A share between 0 and 1, exact, written as a percentage: `99.95%`."""
+
+    _pattern = r"^\d+(\.\d+)?\s*%$"
+    _examples = ("99.95%", "80%")
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Return the share that `raw` stands for."""
+        match = _RATIO.fullmatch(raw) if isinstance(raw, str) else None
+        if match is None or Decimal(match[1]) > 100:
+            raise fault("ratio", f"{raw!r} is not a share", "Write a percentage from 0% to 100%, such as 99.95%.")
+        return cls(Decimal(match[1]) / 100)
+
+    @property
+    def percent(self) -> str:
+        """The share as a percentage without needless zeros: `99.95%`."""
+        return f"{plain(self * 100)}%"
+
+
+def plain(number: Decimal) -> str:
+    """Write a decimal without exponent and without needless zeros, so that numbers travel free of float noise."""
+    return f"{number.normalize():f}"
+
+
+class Address(_Written, str):
+    """A URL or host:port. May hold `${env:NAME}` or `${env:NAME:-default}`, filled in when the file is read."""
+
+    _pattern = r"^\S+$"
+    _examples = ("https://api.example.com/health", "${env:API_URL:-http://localhost:8080}")
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Return the address with the environment filled in."""
+        if not isinstance(raw, str) or not raw or any(char.isspace() for char in raw):
+            raise fault("address", f"{raw!r} is not an address", "Write a URL or host:port without spaces.")
+        return cls(_ENV.sub(_fill, raw))
+
+
+class Url(Address):
+    """An http or https URL; see Address."""
+
+    _pattern = r"^(https?://|\$\{env:)\S+$"
+    _examples = ("https://api.example.com/health",)
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Return the URL with the environment filled in. A URL with a password in it is refused."""
+        url = super().parse(raw)
+        if not re.match(r"https?://[^/\s]", url):
+            raise fault("url", f"{str(url)!r} is not a URL", "Start it with https:// or http:// and a host.")
+        if re.match(r"https?://[^/]*:[^/]*@", url):
+            raise fault("url_password", "holds a password", "Take the password out of the URL; secrets are given by reference.")
+        return url
+
+
+def _fill(match: re.Match[str]) -> str:
+    name, default = match[1], match[2]
+    value = os.environ.get(name) or default
+    if value is None:
+        raise missing_variable(name)
+    return value
+
+
+def missing_variable(name: str) -> PydanticCustomError:
+    """Return the error for an environment variable that is not set."""
+    return fault("missing_env", f"environment variable {name} is not set", f"Set it before you start, for instance: export {name}=…")
+
+
+class Secret(_Written):
+    """A secret by reference: `${env:NAME}` or `${file:PATH}`. Its value appears in no repr, log, error or metric.
+
+    A relative PATH lies in the secrets directory: `--secrets-dir`, else $PLATFORM_SECRETS_DIR, else /run/secrets.
+    """
+
+    _pattern = r"^\$\{(env|file):[^}]+\}$"
+    _examples = ("${env:DATABASE_URL}", "${file:slack_webhook}")
+
+    def __init__(self, kind: str, name: str) -> None:
+        self.kind = kind
+        self.name = name
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Return the reference; a literal is refused without being repeated in the message."""
+        match = _REFERENCE.fullmatch(raw) if isinstance(raw, str) else None
+        if match is None or not match[2]:
+            raise fault(
+                "literal_secret",
+                "a secret must not be written in the file",
+                "Write a reference instead: ${env:NAME} or ${file:PATH}. If it was real, replace it at its vendor now.",
+            )
+        return cls(match[1], match[2])
+
+    @property
+    def path(self) -> Path | None:
+        """Where a file secret lies, absolute; None for one from the environment."""
+        if self.kind != "file":
+            return None
+        return Path(os.environ.get("PLATFORM_SECRETS_DIR", "/run/secrets")) / self.name
+
+    def reveal(self) -> str:
+        """Read the secret, anew at each call, so that a rotated file is seen.
+
+        Raises:
+            PydanticCustomError: the variable is not set, or the file cannot be read or is empty.
+        """
+        if self.path is None:
+            value = os.environ.get(self.name, "")
+            if not value:
+                raise missing_variable(self.name)
+        else:
+            try:
+                value = self.path.read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise fault(
+                    "missing_file", f"secret file {self.path} cannot be read: {error.strerror}",
+                    "Create it, or name the folder of the secrets with --secrets-dir.",
+                ) from error  # fmt: skip
+            if not value:
+                raise fault("empty_file", f"secret file {self.path} is empty", "Write the secret into it.")
+        _revealed.add(value)
+        return value
+
+    def __repr__(self) -> str:
+        return f"${{{self.kind}:{self.name}}}"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and (self.kind, self.name) == (other.kind, other.name)
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.name))
+
+
+_revealed: set[str] = set()
+
+
+def redact(text: str) -> str:
+    """Take every secret that was revealed so far, and every password of a connection string, out of `text`."""
+    for value in sorted(_revealed, key=len, reverse=True):
+        for part in {value, *_passwords(value)}:
+            if len(part) >= 4:
+                text = text.replace(part, "***")
+    return text
+
+
+def _passwords(value: str) -> set[str]:
+    found = set(re.findall(r"://[^:/@]*:([^@]+)@", value))
+    found |= set(re.findall(r"password\s*=\s*'?([^'\s]+)", value))
+    return found

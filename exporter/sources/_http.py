@@ -1,0 +1,54 @@
+"""Asking over HTTP: one way to say what went wrong, and a bound on what is read."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+import httpx
+
+from exporter.engine.source import Reason, SourceError
+
+MAX_BODY = 1 << 20
+"""Most bytes read of one answer, decompressed."""
+
+
+async def send(client: httpx.AsyncClient, request: httpx.Request, *, max_body: int = MAX_BODY) -> httpx.Response:
+    """Send `request` and read the answer up to `max_body` bytes. Redirects are not followed.
+
+    Raises:
+        SourceError: no answer (dns, connect, tls, timeout), or one that is too large (parse).
+    """
+    try:
+        response = await client.send(request, stream=True)
+        try:
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > max_body:
+                    raise SourceError("parse", f"the answer is longer than {max_body} bytes")
+        finally:
+            await response.aclose()
+    except httpx.HTTPError as error:
+        raise _failure(request, error) from error
+    response._content = bytes(body)  # noqa: SLF001  # what Response.read would have done, had it a bound
+    return response
+
+
+def _failure(request: httpx.Request, error: httpx.HTTPError) -> SourceError:
+    host = request.url.netloc.decode()
+    causes = list(_causes(error))
+    reason: Reason
+    if isinstance(error, httpx.TimeoutException):
+        return SourceError("timeout", f"{host} did not answer in time")
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return SourceError("dns", f"the name of {host} does not resolve", remedy="Check the host's name and the resolver.")
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return SourceError("tls", f"no TLS with {host}: {error}", remedy="Check the certificate's name and expiry.")
+    reason = "connect" if isinstance(error, httpx.NetworkError) else "parse"
+    return SourceError(reason, f"{host}: {error or type(error).__name__}")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

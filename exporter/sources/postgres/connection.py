@@ -1,0 +1,94 @@
+"""The one connection to a Postgres server, and what its failures mean."""
+
+import ipaddress
+import re
+import socket
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from exporter.engine.source import Reason, SourceError
+from exporter.platform.values import Secret
+
+_BY_STATE: dict[str, Reason] = {
+    "28": "auth", "53300": "too_many_connections", "57P": "starting_up", "57014": "timeout", "55P03": "timeout",
+    "42501": "permission", "42": "rejected", "22": "rejected", "08": "connect", "25006": "permission",
+}  # fmt: skip
+
+# libpq gives no SQLSTATE for a connection that was refused while it was made; the first pattern that is found decides.
+_BY_TEXT: tuple[tuple[str, Reason], ...] = (
+    (r"unsupported startup parameter|no such (user|database)|pgbouncer|tenant or user", "pooler"),
+    (r"password authentication failed|no pg_hba\.conf entry|role .* does not exist|no password supplied|permission denied", "auth"),
+    (r"too many clients|connection slots are reserved|too many connections", "too_many_connections"),
+    (r"the database system is|not accepting connections|terminating connection|shutdown command", "starting_up"),
+    (r"timeout expired|timed out", "timeout"),
+    (r"certificate|SSL|TLS", "tls"),
+    (r"resolve|translate host name|Name or service not known|name resolution", "dns"),
+    (r"database .* does not exist", "rejected"),
+)  # fmt: skip
+
+_REMEDIES: dict[str, str] = {
+    "auth": "Check user, password and pg_hba.conf.",
+    "connect": "Check that the server runs and that host and port are right.",
+    "dns": "Check the host's name and the resolver.",
+    "tls": "Check the certificate, or say sslmode= in the connection string if the network is trusted.",
+    "too_many_connections": "Free connections, or raise max_connections.",
+    "pooler": "Name the server itself instead of its pooler.",
+}
+
+
+async def connect(dsn: Secret, timeout: float) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+    """Open the connection: autocommit, no prepared statements (poolers lose them), TLS verified on remote hosts.
+
+    Raises:
+        SourceError: with the class of the failure.
+    """
+    try:
+        settings = conninfo_to_dict(dsn.reveal())
+    except psycopg.ProgrammingError as error:
+        raise SourceError(
+            "rejected", f"{dsn} is no connection string",
+            remedy="Write postgresql://USER:PASSWORD@HOST/DATABASE or host=… user=… password=… dbname=….",
+        ) from error  # fmt: skip
+    settings.setdefault("application_name", "platform-exporter")
+    settings["connect_timeout"] = max(1, int(timeout))
+    if "sslmode" not in settings and is_remote(str(settings.get("host", ""))):
+        settings["sslmode"] = "verify-full"
+        settings.setdefault("sslrootcert", "system")
+    try:
+        return await psycopg.AsyncConnection.connect(
+            **settings, autocommit=True, prepare_threshold=None  # type: ignore[arg-type]  # values of a connection string
+        )  # fmt: skip
+    except psycopg.Error as error:
+        raise failure(error) from error
+
+
+def is_remote(host: str) -> bool:
+    """Say whether a connection to `host` leaves this machine. A socket's folder and no host at all do not."""
+    if not host or host.startswith("/") or host == "localhost":
+        return False
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return True
+
+
+def failure(error: psycopg.Error) -> SourceError:
+    """Classify an error of psycopg. Secrets are taken out where the text is shown, not here."""
+    text = re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
+    reason = _reason(error, text)
+    return SourceError(reason, text, remedy=_REMEDIES.get(reason, ""))
+
+
+def _reason(error: psycopg.Error, text: str) -> Reason:
+    state = error.sqlstate or ""
+    for prefix, reason in _BY_STATE.items():
+        if state.startswith(prefix):
+            return reason
+    if isinstance(error.__cause__, socket.gaierror):
+        return "dns"
+    for pattern, reason in _BY_TEXT:
+        if re.search(pattern, text, re.IGNORECASE):
+            return reason
+    return "connect" if isinstance(error, psycopg.OperationalError) else "rejected"
