@@ -1,0 +1,1 @@
+"""Sinks: what Slack, PagerDuty, a mail server and a dead man's switch would have received."""

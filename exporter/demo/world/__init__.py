@@ -1,0 +1,1 @@
+"""The product, its customers and its vendors, all in one process."""
