@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from exporter.engine.engine import build_sources
@@ -23,13 +24,11 @@ from exporter.platform.values import Secret, redact
 
 @dataclass(slots=True)
 class Finding:
-    """What one source answered."""
+    """What one source answered. A source that did not answer has nothing else missing."""
 
     source: str
     series: int = 0
     reached: str = ""
-    error: str = ""
-    remedy: str = ""
     gaps: list[Gap] = field(default_factory=list)
 
 
@@ -43,26 +42,33 @@ async def check(path: Path, platform: Platform, console: Console) -> bool:
         raise PlatformError(problems)
     findings = await asyncio.gather(*(_ask(source) for source in build_sources(platform)))
     table = Table(title=f"{platform.title or platform.platform} ({platform.environment})", title_justify="left")
-    for heading in ("Source", "Reached", "Missing", "What to do"):
-        table.add_column(heading, overflow="fold")
+    table.add_column("Source", no_wrap=True)
+    table.add_column("Reached", overflow="fold")
     table.add_column("Series", justify="right")
+    table.add_column("Missing", overflow="fold")
+    table.add_column("What to do", overflow="fold")
     for finding in findings:
-        missing = [finding.error] if finding.error else [gap.missing for gap in finding.gaps]
-        remedies = [finding.remedy] if finding.error else [gap.remedy for gap in finding.gaps]
-        state = "[green]✓[/]" if not missing else "[red]✗[/]"
+        first, *others = finding.gaps or [Gap("", "")]
+        mark = "[red]✗[/]" if finding.gaps else "[green]✓[/]"
         table.add_row(
-            f"{state} {finding.source}", _plain(finding.reached or "nothing"), _plain("\n".join(missing)),
-            _plain("\n".join(remedies)), str(finding.series),
-        )  # fmt: skip
+            f"{mark} {finding.source}",
+            _plain(finding.reached or "nothing"),
+            f"{finding.series:,}",
+            _plain(first.missing),
+            _plain(first.remedy),
+        )
+        for gap in others:
+            table.add_row("", "", "", _plain(gap.missing), _plain(gap.remedy))
+        table.add_section()
     console.print(table)
-    bad = [finding for finding in findings if finding.error or finding.gaps]
+    bad = [finding for finding in findings if finding.gaps]
     series = sum(finding.series for finding in findings)
     console.print(f"{len(findings)} sources, {len(bad)} with something missing, {series} series.")
     return not bad
 
 
 def _plain(text: str) -> str:
-    return redact(text).replace("[", r"\[")
+    return escape(redact(text))
 
 
 async def _ask(source: Source) -> Finding:
@@ -74,9 +80,9 @@ async def _ask(source: Source) -> Finding:
             finding.series = len(runner.data)
             finding.reached, finding.gaps = await asyncio.wait_for(source.inspect(), source.timeout)
         else:
-            finding.error, finding.remedy = f"{runner.error.reason}: {runner.error}", runner.error.remedy
+            finding.gaps = [Gap(f"{runner.error.reason}: {runner.error}", runner.error.remedy)]
     except TimeoutError:
-        finding.error = f"timeout: no answer within {source.timeout:g} s"
+        finding.gaps = [Gap(f"timeout: no answer within {source.timeout:g} s", "")]
     finally:
         await source.close()
     return finding
@@ -87,8 +93,8 @@ def _unreadable_secrets(path: Path, platform: Platform) -> Iterator[Problem]:
         try:
             secret.reveal()
         except PydanticCustomError as error:
-            where, context = locate(path, location), error.context or {}
-            yield Problem(where.file, where.line, where.key, str(context["message"]), str(context["remedy"]))
+            context = error.context or {}
+            yield locate(path, location, str(context["message"]), str(context["remedy"]))
 
 
 def _secrets(value: Any, location: Location) -> Iterator[tuple[Location, Secret]]:
@@ -100,5 +106,3 @@ def _secrets(value: Any, location: Location) -> Iterator[tuple[Location, Secret]
     elif isinstance(value, BaseModel):
         for name, field_info in type(value).model_fields.items():
             yield from _secrets(getattr(value, name), (*location, field_info.alias or name))
-
-

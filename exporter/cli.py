@@ -21,7 +21,10 @@ _errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 PlatformFile = Annotated[Path, typer.Option("-p", "--platform", metavar="FILE", help="The platform file.")]
 SecretsDir = Annotated[
-    Path | None, typer.Option("--secrets-dir", help="Folder of ${file:…} secrets. [default: $PLATFORM_SECRETS_DIR or /run/secrets]")
+    Path | None,
+    typer.Option(
+        "--secrets-dir", help="Folder of ${file:…} secrets. [default: $PLATFORM_SECRETS_DIR or /run/secrets]"
+    ),
 ]
 
 
@@ -38,7 +41,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def main(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """One platform file in; exporter, Prometheus rules, Alertmanager routes and Grafana dashboards out."""
 
@@ -64,11 +69,14 @@ def run(
 @app.command()
 def check(
     platform: PlatformFile,
-    offline: Annotated[bool, typer.Option("--offline", help="Validate the file only; read no secret, contact nothing.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Validate the file only; read no secret, contact nothing.")
+    ] = False,
     secrets_dir: SecretsDir = None,
 ) -> None:
     """Validate the file, resolve its secrets, ask every source once and say what is missing. Exit 1 on any failure."""
     _secrets(secrets_dir)
+    logs.silence()
     try:
         loaded = load(platform)
         if offline:
@@ -84,12 +92,14 @@ def check(
 @app.command()
 def generate(
     platform: PlatformFile,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to write to.")] = Path("generated"),
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to write to.")] = Path(
+        "generated"
+    ),
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when DIR differs.")] = False,
     secrets_dir: SecretsDir = None,
 ) -> None:
     """Write Prometheus, Alertmanager and Grafana files for the platform."""
-    from exporter import generate as generator  # noqa: PLC0415  # Jsonnet is needed by this command alone
+    from exporter import generate as generator  # Jsonnet is needed by this command alone
 
     _secrets(secrets_dir)
     try:
@@ -119,7 +129,7 @@ def _fail(message: str) -> None:
 def _add_demo() -> None:
     """Add `demo`, when its libraries are installed: pip install 'platform-exporter[demo]'."""
     try:
-        from exporter.demo.cli import app as demo  # noqa: PLC0415  # optional
+        from exporter.demo.cli import app as demo  # optional
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("exporter"):
             raise

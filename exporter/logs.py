@@ -13,6 +13,11 @@ import structlog
 from exporter.platform.values import redact
 
 
+def silence() -> None:
+    """Log nothing: for commands that print their findings themselves."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
 def configure() -> None:
     """Set up structured logs for the process. Secrets that were revealed are taken out of every line."""
     structlog.configure(

@@ -11,8 +11,9 @@ from exporter.engine.process import OwnMetrics
 from exporter.engine.scheduler import Scheduler
 from exporter.engine.snapshot import Snapshot, SnapshotPublisher
 from exporter.engine.source import Source
+from exporter.platform.base import Part
 from exporter.platform.load import fingerprint, load
-from exporter.platform.model import Part, Platform
+from exporter.platform.model import Platform
 from exporter.platform.problems import PlatformError
 from exporter.sources import KINDS
 
@@ -71,7 +72,7 @@ class Engine:
         except PlatformError as error:
             self.own.reload_successful = False
             self.publisher.changed()
-            log.error("reload.failed", problems=[str(problem) for problem in error.problems])
+            log.warning("reload.failed", problems=[str(problem) for problem in error.problems])
             raise
         changed = [kind for kind in KINDS if _needs(platform, kind) != _needs(self.platform, kind)]
         leaving = [name for name in self.scheduler.runners if name.partition(".")[0] in changed]

@@ -18,24 +18,42 @@ from exporter.engine.families import Collected, Family
 from exporter.engine.source import REASONS, Reason, Source, SourceError
 from exporter.platform.values import redact
 
-UP = Family("platform_exporter_source_up", "gauge", "Whether the last collection of the source succeeded.", ("source",))
+UP = Family(
+    "platform_exporter_source_up",
+    "gauge",
+    "Whether the last collection of the source succeeded.",
+    ("source",),
+)
 LAST_SUCCESS = Family(
-    "platform_exporter_source_last_success_timestamp_seconds", "gauge",
-    "When the source last succeeded, Unix time. Its series are as old as that.", ("source",),
-)  # fmt: skip
+    "platform_exporter_source_last_success_timestamp_seconds",
+    "gauge",
+    "When the source last succeeded, Unix time. Its series are as old as that.",
+    ("source",),
+)
 DURATION = Family(
-    "platform_exporter_source_duration_seconds", "gauge", "How long the last collection of the source took.", ("source",)
-)  # fmt: skip
+    "platform_exporter_source_duration_seconds",
+    "gauge",
+    "How long the last collection of the source took.",
+    ("source",),
+)
 INTERVAL = Family(
-    "platform_exporter_source_interval_seconds", "gauge", "How often the source is asked while all is well.", ("source",)
-)  # fmt: skip
+    "platform_exporter_source_interval_seconds",
+    "gauge",
+    "How often the source is asked while all is well.",
+    ("source",),
+)
 FAILURES = Family(
-    "platform_exporter_source_failures_total", "counter", "Failed collections of the source, by reason.", ("source", "reason")
-)  # fmt: skip
+    "platform_exporter_source_failures_total",
+    "counter",
+    "Failed collections of the source, by reason.",
+    ("source", "reason"),
+)
 FAILING = Family(
-    "platform_exporter_source_failing", "gauge",
-    "1 with the reason of the last failure, only while the last collection failed.", ("source", "reason"),
-)  # fmt: skip
+    "platform_exporter_source_failing",
+    "gauge",
+    "1 with the reason of the last failure, only while the last collection failed.",
+    ("source", "reason"),
+)
 FAMILIES = (UP, LAST_SUCCESS, DURATION, INTERVAL, FAILURES, FAILING)
 
 STALE_AFTER_INTERVALS = 3
@@ -100,9 +118,11 @@ class Runner:
             self.data = self._bounded(await _within(self.source.timeout, self.source.collect()))
         except SourceError as error:
             self._failed(error)
-        except Exception as error:  # noqa: BLE001  # whatever a source does wrong must end here
+        except Exception as error:  # whatever a source does wrong must end here
             log.exception("source.defect", source=self.source.name)
-            self._failed(SourceError("internal", f"{type(error).__name__}: {error}", remedy="Please report this."))
+            self._failed(
+                SourceError("internal", f"{type(error).__name__}: {error}", remedy="Please report this.")
+            )
         else:
             self.last_success = time.time()
             if self.error is not None:
@@ -134,7 +154,9 @@ class Runner:
         self.failures[error.reason] += 1
         self.failures_in_a_row += 1
         if self.error is None or self.error.reason != error.reason:
-            log.warning("source.failed", source=self.source.name, reason=error.reason, error=redact(str(error)))
+            log.warning(
+                "source.failed", source=self.source.name, reason=error.reason, error=redact(str(error))
+            )
         self.error = error
 
     def _wait(self) -> float:
@@ -143,7 +165,7 @@ class Runner:
         if self.error is not None and self.error.retry_after is not None:
             return max(every, self.error.retry_after)
         doublings = max(0, self.failures_in_a_row - _PATIENT_FAILURES)
-        return min(every * 2 ** min(doublings, 10), _longest_wait(every))
+        return min(every * 2.0 ** min(doublings, 10), _longest_wait(every))
 
     async def _idle(self, until: float) -> None:
         """Sleep; wake once on the way when the data become too old, so that they are withdrawn in time."""
@@ -192,7 +214,11 @@ class Scheduler:
     """The runners of all sources."""
 
     def __init__(
-        self, *, max_series_per_family: int, on_change: Callable[[], None], on_drop: Callable[[Family, int], None]
+        self,
+        *,
+        max_series_per_family: int,
+        on_change: Callable[[], None],
+        on_drop: Callable[[Family, int], None],
     ) -> None:
         self.runners: dict[str, Runner] = {}
         self._max_series_per_family = max_series_per_family

@@ -10,17 +10,25 @@ from isal import igzip
 from exporter.engine.exposition import Renderer
 from exporter.engine.families import Collected, Family, Samples
 
-SERIES = Family("platform_exporter_snapshot_series", "gauge", "Series in the snapshot that was served before this one.")
+SERIES = Family(
+    "platform_exporter_snapshot_series", "gauge", "Series in the snapshot that was served before this one."
+)
 MADE = Family(
-    "platform_exporter_snapshot_timestamp_seconds", "gauge", "When this snapshot was made, Unix time.",
-)  # fmt: skip
+    "platform_exporter_snapshot_timestamp_seconds",
+    "gauge",
+    "When this snapshot was made, Unix time.",
+)
 RENDER = Family(
-    "platform_exporter_snapshot_render_seconds", "gauge", "Time it took to render and compress the snapshot before this one.",
-)  # fmt: skip
+    "platform_exporter_snapshot_render_seconds",
+    "gauge",
+    "Time it took to render and compress the snapshot before this one.",
+)
 DROPPED = Family(
-    "platform_exporter_series_dropped_total", "counter",
-    "Samples not exported because a bound was reached or another source had the same series.", ("family",),
-)  # fmt: skip
+    "platform_exporter_series_dropped_total",
+    "counter",
+    "Samples not exported because a bound was reached or another source had the same series.",
+    ("family",),
+)
 FAMILIES = (SERIES, MADE, RENDER, DROPPED)
 
 _SPACING = 0.05
@@ -110,5 +118,12 @@ class SnapshotPublisher:
         text_gzip, openmetrics_gzip = igzip.compress(out.text, 1), igzip.compress(out.openmetrics, 1)
         took = time.perf_counter() - started
         return Snapshot(
-            last.generation + 1, out.text, text_gzip, out.openmetrics, openmetrics_gzip, out.series, made, took
+            last.generation + 1,
+            out.text,
+            text_gzip,
+            out.openmetrics,
+            openmetrics_gzip,
+            out.series,
+            made,
+            took,
         )

@@ -30,7 +30,9 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 class SourceError(Exception):
     """A collection failed in a known way. `retry_after` is in seconds, as the other side asked."""
 
-    def __init__(self, reason: Reason, message: str, *, remedy: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self, reason: Reason, message: str, *, remedy: str = "", retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.remedy = remedy
@@ -39,7 +41,7 @@ class SourceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something a source would export but may not: what is missing, and the exact statement or setting that mends it."""
+    """Something a source would export but may not: what is missing, and the statement or setting that mends it."""
 
     missing: str
     remedy: str
@@ -71,5 +73,5 @@ class Source(ABC):
         """Say what was reached, in words, and what is missing. Called by `check` after a collection."""
         return "", []
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027  # a source may hold nothing
         """Give back what the source holds. Called once, after its last collection."""

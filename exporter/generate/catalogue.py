@@ -4,6 +4,7 @@ The formulas of the burn tiers are those of the SRE workbook, chapter 5: a tier 
 error budget would be gone within its long window, so its burn factor is `share * period / long window`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ from exporter.engine.engine import build_sources
 from exporter.engine.scheduler import stale_after
 from exporter.platform.load import fingerprint, load, locate
 from exporter.platform.model import Channel, Kpi, Platform, Service
-from exporter.platform.problems import PlatformError
+from exporter.platform.problems import PlatformError, Problem
 from exporter.platform.values import Duration, Secret, plain
 
 RUNBOOKS = "https://github.com/platform-exporter/platform-exporter/blob/main/docs/runbooks"
@@ -49,8 +50,8 @@ def catalogue(path: Path) -> dict[str, Any]:
         PlatformError: the file is not usable, or asks for an alert that could never fire.
     """
     platform = load(path)
-    _refuse_unreachable_tiers(path, platform)
-    _refuse_secrets_alertmanager_cannot_read(path, platform)
+    if problems := [*_unreachable_tiers(path, platform), *_unreadable_secrets(path, platform)]:
+        raise PlatformError(problems)
     return {
         "platform": platform.platform,
         "environment": platform.environment,
@@ -194,9 +195,14 @@ def _kpi(kpi: Kpi) -> dict[str, Any]:
     value = Decimal(number.rstrip("% ")) / (100 if share else 1)
     unit = kpi.unit or ("percentunit" if share else "")
     return {
-        "title": kpi.title, "help": kpi.help, "expr": kpi.expr, "op": operator, "target": plain(value), "unit": unit,
+        "title": kpi.title,
+        "help": kpi.help,
+        "expr": kpi.expr,
+        "op": operator,
+        "target": plain(value),
+        "unit": unit,
         "view": kpi.view,
-    }  # fmt: skip
+    }
 
 
 def _alerting(platform: Platform) -> dict[str, Any]:
@@ -213,7 +219,8 @@ def _alerting(platform: Platform) -> dict[str, Any]:
             "repeat_interval": str(timing.repeat_interval),
         },
         "channels": [_channel(name, channel) for name, channel in alerting.channels.items()],
-        "heartbeat": alerting.heartbeat and {"url": alerting.heartbeat.url, "every": str(alerting.heartbeat.every)},
+        "heartbeat": alerting.heartbeat
+        and {"url": alerting.heartbeat.url, "every": str(alerting.heartbeat.every)},
         "alerts": {
             name: {
                 key: str(value) if key in ("for", "threshold") else value
@@ -228,60 +235,64 @@ def _channel(name: str, channel: Channel) -> dict[str, Any]:
     common = {"name": name, "priorities": list(channel.priorities)}
     if channel.pagerduty is not None:
         return {
-            **common, "kind": "pagerduty", "routing_key_file": _file(channel.pagerduty.routing_key), "url": channel.pagerduty.url,
-        }  # fmt: skip
+            **common,
+            "kind": "pagerduty",
+            "routing_key_file": _file(channel.pagerduty.routing_key),
+            "url": channel.pagerduty.url,
+        }
     if channel.slack is not None:
-        return {**common, "kind": "slack", "webhook_file": _file(channel.slack.webhook), "channel": channel.slack.channel}
+        return {
+            **common,
+            "kind": "slack",
+            "webhook_file": _file(channel.slack.webhook),
+            "channel": channel.slack.channel,
+        }
     email = channel.email
     assert email is not None, "the model asks for exactly one kind"
     return {
-        **common, "kind": "email", "to": email.to, "from": email.sender, "smarthost": email.smarthost,
-        "require_tls": email.require_tls, "auth_username": email.username,
+        **common,
+        "kind": "email",
+        "to": email.to,
+        "from": email.sender,
+        "smarthost": email.smarthost,
+        "require_tls": email.require_tls,
+        "auth_username": email.username,
         "auth_password_file": email.password and _file(email.password),
-    }  # fmt: skip
+    }
 
 
 def _file(secret: Secret) -> str:
     return str(secret.path)
 
 
-def _refuse_unreachable_tiers(path: Path, platform: Platform) -> None:
-    problems = []
+def _unreachable_tiers(path: Path, platform: Platform) -> Iterator[Problem]:
+    """A burn rate cannot exceed 1 / budget: a tier that asks for more would never fire."""
     for name, service in platform.services.items():
-        objective = service.objectives.availability
+        objective, period = service.objectives.availability, service.objectives.period
         if objective is None:
             continue
-        for tier in TIERS:
-            if _factor(tier, service.objectives.period) * (1 - objective) >= 1:
-                where = locate(path, ("services", name, "objectives", "availability"))
-                problems.append(
-                    type(where)(
-                        where.file, where.line, where.key,
-                        f"the {tier.name} burn alert could never fire at {objective.percent}: it would need more than 100% errors",
-                        "Raise the objective, or shorten the period.",
-                    )
-                )  # fmt: skip
-                break
-    if problems:
-        raise PlatformError(problems)
+        never = [tier.name for tier in TIERS if _factor(tier, period) * (1 - objective) >= 1]
+        if never:
+            yield locate(
+                path,
+                ("services", name, "objectives", "availability"),
+                f"at {objective.percent} the {never[0]} burn alert could never fire: it would need over 100% errors",
+                "Raise the objective, or shorten the period.",
+            )
 
 
-def _refuse_secrets_alertmanager_cannot_read(path: Path, platform: Platform) -> None:
-    """Alertmanager reads secrets from files alone; its configuration has no environment variables."""
-    problems = []
+def _unreadable_secrets(path: Path, platform: Platform) -> Iterator[Problem]:
+    """Alertmanager reads secrets from files alone: its configuration knows no environment variables."""
     for name, channel in platform.alerting.channels.items():
         for kind, key, secret in (
-            ("pagerduty", "routing_key", channel.pagerduty and channel.pagerduty.routing_key),
-            ("slack", "webhook", channel.slack and channel.slack.webhook),
-            ("email", "password", channel.email and channel.email.password),
+            ("pagerduty", "routing_key", channel.pagerduty.routing_key if channel.pagerduty else None),
+            ("slack", "webhook", channel.slack.webhook if channel.slack else None),
+            ("email", "password", channel.email.password if channel.email else None),
         ):
             if secret is not None and secret.kind != "file":
-                where = locate(path, ("alerting", "channels", name, kind, key))
-                problems.append(
-                    type(where)(
-                        where.file, where.line, where.key, "Alertmanager can read this secret from a file only",
-                        f"Write ${{file:{name}_{key}}} and put the secret into that file of the secrets directory.",
-                    )
-                )  # fmt: skip
-    if problems:
-        raise PlatformError(problems)
+                yield locate(
+                    path,
+                    ("alerting", "channels", name, kind, key),
+                    "Alertmanager can read this secret from a file only",
+                    f"Write ${{file:{name}_{key}}} and put the secret into that file of the secrets directory.",
+                )

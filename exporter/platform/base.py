@@ -16,19 +16,31 @@ class Part(BaseModel):
 
 def _slug(name: str) -> str:
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
-        raise fault("slug", f"{name!r} is not a name", "Use small letters, digits and single hyphens, such as word-is-bond.")
+        raise fault(
+            "slug",
+            f"{name!r} is not a name",
+            "Use small letters, digits and single hyphens, such as word-is-bond.",
+        )
     return name
 
 
 def _metric_name(name: str) -> str:
     if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name):
-        raise fault("metric_name", f"{name!r} is not a metric name", "Use letters, digits and underscores, such as business_calls_total.")
+        raise fault(
+            "metric_name",
+            f"{name!r} is not a metric name",
+            "Use letters, digits and underscores, such as business_calls_total.",
+        )
     return name
 
 
 def _label_name(name: str) -> str:
     if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name) or name.startswith("__"):
-        raise fault("label_name", f"{name!r} is not a label name", "Use letters, digits and underscores, such as status.")
+        raise fault(
+            "label_name",
+            f"{name!r} is not a label name",
+            "Use letters, digits and underscores, such as status.",
+        )
     return name
 
 

@@ -49,17 +49,26 @@ def read(path: Path) -> Document:
         raise PlatformError(
             [
                 Problem(
-                    name, line, "", f"is not YAML: {error.problem}",
+                    name,
+                    line,
+                    "",
+                    f"is not YAML: {error.problem}",
                     "Look at the indentation, quotes and colons just before this line.",
                 )
             ]
-        ) from error  # fmt: skip
+        ) from error
     except yaml.YAMLError as error:
-        raise PlatformError([Problem(name, 0, "", f"is not YAML: {error}", "Remove what is not text.")]) from error
+        raise PlatformError(
+            [Problem(name, 0, "", f"is not YAML: {error}", "Remove what is not text.")]
+        ) from error
     if node is None or not isinstance(node, yaml.MappingNode):
         what = "is empty" if node is None else "is not a mapping of keys to values"
         raise PlatformError(
-            [Problem(name, 1, "", what, "Start with `platform: NAME`; platforms/demo.yml is a whole example.")]
+            [
+                Problem(
+                    name, 1, "", what, "Start with `platform: NAME`; platforms/demo.yml is a whole example."
+                )
+            ]
         )
     return _Builder(name).document(node)
 
@@ -84,7 +93,7 @@ class _Builder:
             return self._mapping(node, location)
         if isinstance(node, yaml.SequenceNode):
             return [self._item(item, (*location, index)) for index, item in enumerate(node.value)]
-        return self.constructor.construct_object(node, deep=True)  # type: ignore[no-untyped-call]  # untyped in the stubs
+        return self.constructor.construct_object(node, deep=True)
 
     def _item(self, node: yaml.Node, location: Location) -> Any:
         self.lines[location] = node.start_mark.line + 1
@@ -99,10 +108,13 @@ class _Builder:
             if key in result:
                 self.problems.append(
                     Problem(
-                        self.file, line, dotted(here), f"is written twice; first on line {self.lines[here]}",
+                        self.file,
+                        line,
+                        dotted(here),
+                        f"is written twice; first on line {self.lines[here]}",
                         "Keep one of the two, or give one another name.",
                     )
-                )  # fmt: skip
+                )
                 continue
             self.lines[here] = line
             result[key] = self._value(value_node, here)

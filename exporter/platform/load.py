@@ -33,10 +33,10 @@ def load(path: Path) -> Platform:
     return platform
 
 
-def locate(path: Path, location: Location) -> Problem:
-    """Return a problem without text that points at `location` of the file at `path`."""
+def locate(path: Path, location: Location, message: str, remedy: str) -> Problem:
+    """Return a problem at `location` of the file at `path`, which was read before."""
     document = read(path)
-    return Problem(document.file, document.line(location), dotted(location), "")
+    return Problem(document.file, document.line(location), dotted(location), message, remedy)
 
 
 def fingerprint(path: Path) -> str:

@@ -46,14 +46,16 @@ class Signals(Part):
     """Where traffic, errors and latency of a service come from. Exactly one of them."""
 
     cloudflare_worker: str | None = None
-    """Script name of the Worker that serves it; must be among sources.cloudflare.workers.scripts when these are named."""
+    """Script name of the Worker that serves it, one of sources.cloudflare.workers.scripts if these are named."""
     health: Slug | None = None
     """A health endpoint of sources.health: each look at it is an event, bad when it is unhealthy or out of reach."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if len(self.model_fields_set) != 1:
-            raise fault("signals", "needs exactly one kind of signal", "Write one of: cloudflare_worker, health.")
+            raise fault(
+                "signals", "needs exactly one kind of signal", "Write one of: cloudflare_worker, health."
+            )
         return self
 
 
@@ -163,7 +165,9 @@ class Channel(Part):
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if len(self.model_fields_set - {"priorities"}) != 1:
-            raise fault("channel", "needs exactly one way to reach people", "Write one of: pagerduty, slack, email.")
+            raise fault(
+                "channel", "needs exactly one way to reach people", "Write one of: pagerduty, slack, email."
+            )
         return self
 
 
@@ -223,7 +227,7 @@ class Platform(Part):
     monitoring: Monitoring = Monitoring()
     limits: Limits = Limits()
     services: dict[Slug, Service] = {}
-    sources: Sources = Sources()  # type: ignore[valid-type]  # made above from the registered kinds
+    sources: Sources = Sources()
     queries: dict[Slug, Query] = {}
     kpis: list[Kpi] = []
     alerting: Alerting = Alerting()

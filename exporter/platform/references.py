@@ -26,7 +26,11 @@ def _dependencies(platform: Platform) -> Iterator[Broken]:
         for index, dependency in enumerate(service.depends_on):
             if dependency not in known:
                 where = ("services", name, "depends_on", index)
-                yield where, f"`{dependency}` is no service or source of this file", suggestion(dependency, known)
+                yield (
+                    where,
+                    f"`{dependency}` is no service or source of this file",
+                    suggestion(dependency, known),
+                )
 
 
 def _signals(platform: Platform) -> Iterator[Broken]:
@@ -35,7 +39,11 @@ def _signals(platform: Platform) -> Iterator[Broken]:
     for name, service in platform.services.items():
         where = ("services", name, "signals")
         if (health := service.signals.health) is not None and health not in endpoints:
-            yield (*where, "health"), f"`{health}` is no health endpoint of this file", suggestion(health, endpoints)
+            yield (
+                (*where, "health"),
+                f"`{health}` is no health endpoint of this file",
+                suggestion(health, endpoints),
+            )
         if (script := service.signals.cloudflare_worker) is None:
             continue
         workers = getattr(cloudflare, "workers", None)

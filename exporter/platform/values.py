@@ -4,7 +4,7 @@ import os
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -12,8 +12,17 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
 _DURATION = re.compile(r"(?:\d+(?:ms|s|m|h|d|w|y))+")
 _DURATION_PART = re.compile(r"(\d+)(ms|s|m|h|d|w|y)")
-_SIZES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
-          "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}  # fmt: skip
+_SIZES = {
+    "B": 1,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+    "TiB": 2**40,
+}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
 _RATIO = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _REFERENCE = re.compile(r"\$\{(env|file):([^}]*)\}")
@@ -28,8 +37,8 @@ def fault(kind: str, message: str, remedy: str) -> PydanticCustomError:
 class _Written:
     """Base of values that are written as text: parses on validation, shows a pattern in the JSON Schema."""
 
-    _pattern: str
-    _examples: tuple[str, ...]
+    _pattern: ClassVar[str]
+    _examples: ClassVar[tuple[str, ...]]
 
     @classmethod
     def parse(cls, raw: object) -> Self:
@@ -44,7 +53,9 @@ class _Written:
         )
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         return {"type": "string", "pattern": cls._pattern, "examples": list(cls._examples)}
 
 
@@ -52,13 +63,17 @@ class Duration(_Written, float):
     """A length of time in seconds, written as Prometheus writes it: `30s`, `1h30m`, `7y` (a year is 365 days)."""
 
     _pattern = r"^(\d+(ms|s|m|h|d|w|y))+$"
-    _examples = ("30s", "5m", "1h30m", "7y")
+    _examples: ClassVar[tuple[str, ...]] = ("30s", "5m", "1h30m", "7y")
 
     @classmethod
     def parse(cls, raw: object) -> Self:
         """Return the seconds that `raw` stands for."""
         if not isinstance(raw, str) or not _DURATION.fullmatch(raw):
-            raise fault("duration", f"{raw!r} is not a duration", "Write a number and a unit, such as 30s, 5m, 1h30m, 7d or 7y.")
+            raise fault(
+                "duration",
+                f"{raw!r} is not a duration",
+                "Write a number and a unit, such as 30s, 5m, 1h30m, 7d or 7y.",
+            )
         return cls(sum(int(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(raw)))
 
     def __str__(self) -> str:
@@ -75,14 +90,16 @@ class Size(_Written, int):
     """A number of bytes: `512KiB`, `1MiB`, `10GB`."""
 
     _pattern = r"^\d+(\.\d+)?\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)$"
-    _examples = ("1MiB", "10GB")
+    _examples: ClassVar[tuple[str, ...]] = ("1MiB", "10GB")
 
     @classmethod
     def parse(cls, raw: object) -> Self:
         """Return the bytes that `raw` stands for."""
         match = _SIZE.fullmatch(raw) if isinstance(raw, str) else None
         if match is None:
-            raise fault("size", f"{raw!r} is not a size", "Write a number and a unit, such as 512KiB, 1MiB or 10GB.")
+            raise fault(
+                "size", f"{raw!r} is not a size", "Write a number and a unit, such as 512KiB, 1MiB or 10GB."
+            )
         return cls(float(match[1]) * _SIZES[match[2]])
 
 
@@ -90,14 +107,16 @@ class Ratio(_Written, Decimal):
     """A share between 0 and 1, exact, written as a percentage: `99.95%`."""
 
     _pattern = r"^\d+(\.\d+)?\s*%$"
-    _examples = ("99.95%", "80%")
+    _examples: ClassVar[tuple[str, ...]] = ("99.95%", "80%")
 
     @classmethod
     def parse(cls, raw: object) -> Self:
         """Return the share that `raw` stands for."""
         match = _RATIO.fullmatch(raw) if isinstance(raw, str) else None
         if match is None or Decimal(match[1]) > 100:
-            raise fault("ratio", f"{raw!r} is not a share", "Write a percentage from 0% to 100%, such as 99.95%.")
+            raise fault(
+                "ratio", f"{raw!r} is not a share", "Write a percentage from 0% to 100%, such as 99.95%."
+            )
         return cls(Decimal(match[1]) / 100)
 
     @property
@@ -115,7 +134,10 @@ class Address(_Written, str):
     """A URL or host:port. May hold `${env:NAME}` or `${env:NAME:-default}`, filled in when the file is read."""
 
     _pattern = r"^\S+$"
-    _examples = ("https://api.example.com/health", "${env:API_URL:-http://localhost:8080}")
+    _examples: ClassVar[tuple[str, ...]] = (
+        "https://api.example.com/health",
+        "${env:API_URL:-http://localhost:8080}",
+    )
 
     @classmethod
     def parse(cls, raw: object) -> Self:
@@ -129,7 +151,7 @@ class Url(Address):
     """An http or https URL; see Address."""
 
     _pattern = r"^(https?://|\$\{env:)\S+$"
-    _examples = ("https://api.example.com/health",)
+    _examples: ClassVar[tuple[str, ...]] = ("https://api.example.com/health",)
 
     @classmethod
     def parse(cls, raw: object) -> Self:
@@ -138,7 +160,11 @@ class Url(Address):
         if not re.match(r"https?://[^/\s]", url):
             raise fault("url", f"{str(url)!r} is not a URL", "Start it with https:// or http:// and a host.")
         if re.match(r"https?://[^/]*:[^/]*@", url):
-            raise fault("url_password", "holds a password", "Take the password out of the URL; secrets are given by reference.")
+            raise fault(
+                "url_password",
+                "holds a password",
+                "Take the password out of the URL; secrets are given by reference.",
+            )
         return url
 
 
@@ -152,7 +178,11 @@ def _fill(match: re.Match[str]) -> str:
 
 def missing_variable(name: str) -> PydanticCustomError:
     """Return the error for an environment variable that is not set."""
-    return fault("missing_env", f"environment variable {name} is not set", f"Set it before you start, for instance: export {name}=…")
+    return fault(
+        "missing_env",
+        f"environment variable {name} is not set",
+        f"Set it before you start, for instance: export {name}=…",
+    )
 
 
 class Secret(_Written):
@@ -162,7 +192,7 @@ class Secret(_Written):
     """
 
     _pattern = r"^\$\{(env|file):[^}]+\}$"
-    _examples = ("${env:DATABASE_URL}", "${file:slack_webhook}")
+    _examples: ClassVar[tuple[str, ...]] = ("${env:DATABASE_URL}", "${file:slack_webhook}")
 
     def __init__(self, kind: str, name: str) -> None:
         self.kind = kind
@@ -202,9 +232,10 @@ class Secret(_Written):
                 value = self.path.read_text(encoding="utf-8").strip()
             except OSError as error:
                 raise fault(
-                    "missing_file", f"secret file {self.path} cannot be read: {error.strerror}",
+                    "missing_file",
+                    f"secret file {self.path} cannot be read: {error.strerror}",
                     "Create it, or name the folder of the secrets with --secrets-dir.",
-                ) from error  # fmt: skip
+                ) from error
             if not value:
                 raise fault("empty_file", f"secret file {self.path} is empty", "Write the secret into it.")
         _revealed.add(value)

@@ -29,7 +29,9 @@ def application(engine: Engine) -> Starlette:
     """Return the ASGI application that serves `engine`."""
 
     async def metrics(request: Request) -> Response:
-        return metrics_response(engine, request.headers.get("accept", ""), request.headers.get("accept-encoding", ""))
+        return metrics_response(
+            engine, request.headers.get("accept", ""), request.headers.get("accept-encoding", "")
+        )
 
     async def healthy(request: Request) -> Response:
         return PlainTextResponse("platform-exporter is healthy.\n")
@@ -71,7 +73,7 @@ def application(engine: Engine) -> Starlette:
             Route("/-/ready", ready),
             Route("/-/reload", reload, methods=["POST", "PUT"]),
         ],
-        exception_handlers=handlers,  # type: ignore[arg-type]  # Starlette's own alias is wider than needed
+        exception_handlers=handlers,
     )
 
 

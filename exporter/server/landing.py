@@ -21,11 +21,16 @@ def _row(runner: Runner) -> str:
     if runner.error is not None:
         remedy = f"<br><em>{escape(runner.error.remedy)}</em>" if runner.error.remedy else ""
         error = f"<code>{escape(redact(str(runner.error))[:500])}</code>{remedy}"
-    return (
-        f'<tr><th scope="row">{escape(runner.source.name)}</th><td><span class="{kind}">{escape(word)}</span></td>'
-        f"<td>{age}</td><td>{Duration(runner.source.every)}</td><td>{runner.last_duration * 1000:,.0f} ms</td>"
-        f"<td>{len(runner.data) if runner.fresh else 0:,}</td><td>{sum(runner.failures.values()):,}</td><td>{error}</td></tr>"
+    cells = (
+        f'<span class="{kind}">{escape(word)}</span>',
+        age,
+        str(Duration(runner.source.every)),
+        f"{runner.last_duration * 1000:,.0f} ms",
+        f"{len(runner.data) if runner.fresh else 0:,}",
+        f"{sum(runner.failures.values()):,}",
+        error,
     )
+    return f'<tr><th scope="row">{escape(runner.source.name)}</th><td>{"</td><td>".join(cells)}</td></tr>'
 
 
 def _state(runner: Runner) -> tuple[str, str]:
@@ -33,7 +38,11 @@ def _state(runner: Runner) -> tuple[str, str]:
         return "waiting", "… waiting"
     if runner.error is None:
         return "good", "✓ up"
-    return ("bad", f"✗ {runner.error.reason}, stale") if not runner.fresh else ("warn", f"! {runner.error.reason}")
+    return (
+        ("bad", f"✗ {runner.error.reason}, stale")
+        if not runner.fresh
+        else ("warn", f"! {runner.error.reason}")
+    )
 
 
 def _ago(seconds: float) -> str:

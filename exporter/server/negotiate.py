@@ -11,8 +11,13 @@ def wants_openmetrics(accept: str) -> bool:
     text = openmetrics = 0.0
     text_rank = openmetrics_rank = -1
     for media, parameters, weight in _parse(accept):
-        if media == "application/openmetrics-text" and parameters.get("version", "1.0.0") in ("1.0.0", "0.0.1"):
-            openmetrics, openmetrics_rank = max((openmetrics, 2), (weight, 2)) if openmetrics_rank == 2 else (weight, 2)
+        if media == "application/openmetrics-text" and parameters.get("version", "1.0.0") in (
+            "1.0.0",
+            "0.0.1",
+        ):
+            openmetrics, openmetrics_rank = (
+                max((openmetrics, 2), (weight, 2)) if openmetrics_rank == 2 else (weight, 2)
+            )
         for pattern, rank in (("text/plain", 2), ("text/*", 1), ("*/*", 0)):
             if media == pattern and rank >= text_rank:
                 text, text_rank = max(text, weight) if rank == text_rank else weight, rank
@@ -36,5 +41,7 @@ def _parse(header: str) -> _Weighted:
         except ValueError:
             weight = 0.0
         if name:
-            found.append((name.lower(), {key.lower(): value.strip('"') for key, value in parameters.items()}, weight))
+            found.append(
+                (name.lower(), {key.lower(): value.strip('"') for key, value in parameters.items()}, weight)
+            )
     return found

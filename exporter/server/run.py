@@ -46,10 +46,20 @@ async def serve(path: Path, host: str, port: int) -> None:
     """
     engine = Engine(path, load(path))
     config = uvicorn.Config(
-        application(engine), host=host, port=port, http="httptools", ws="none", lifespan="off", access_log=False,
-        log_config=None, server_header=False, date_header=False, limit_concurrency=_MAX_CONNECTIONS,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=_DRAIN_SECONDS,
-    )  # fmt: skip
+        application(engine),
+        host=host,
+        port=port,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        limit_concurrency=_MAX_CONNECTIONS,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
     try:
         socket = config.bind_socket()
     except SystemExit as error:  # uvicorn's way to say that it cannot bind

@@ -12,7 +12,9 @@ MAX_BODY = 1 << 20
 """Most bytes read of one answer, decompressed."""
 
 
-async def send(client: httpx.AsyncClient, request: httpx.Request, *, max_body: int = MAX_BODY) -> httpx.Response:
+async def send(
+    client: httpx.AsyncClient, request: httpx.Request, *, max_body: int = MAX_BODY
+) -> httpx.Response:
     """Send `request` and read the answer up to `max_body` bytes. Redirects are not followed.
 
     Raises:
@@ -30,7 +32,7 @@ async def send(client: httpx.AsyncClient, request: httpx.Request, *, max_body: i
             await response.aclose()
     except httpx.HTTPError as error:
         raise _failure(request, error) from error
-    response._content = bytes(body)  # noqa: SLF001  # what Response.read would have done, had it a bound
+    response._content = bytes(body)  # what Response.read would have done, had it a bound
     return response
 
 
@@ -41,9 +43,13 @@ def _failure(request: httpx.Request, error: httpx.HTTPError) -> SourceError:
     if isinstance(error, httpx.TimeoutException):
         return SourceError("timeout", f"{host} did not answer in time")
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return SourceError("dns", f"the name of {host} does not resolve", remedy="Check the host's name and the resolver.")
+        return SourceError(
+            "dns", f"the name of {host} does not resolve", remedy="Check the host's name and the resolver."
+        )
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return SourceError("tls", f"no TLS with {host}: {error}", remedy="Check the certificate's name and expiry.")
+        return SourceError(
+            "tls", f"no TLS with {host}: {error}", remedy="Check the certificate's name and expiry."
+        )
     reason = "connect" if isinstance(error, httpx.NetworkError) else "parse"
     return SourceError(reason, f"{host}: {error or type(error).__name__}")
 

@@ -5,7 +5,7 @@ Four shapes are understood, told apart by what is in the document:
 - `{"overall", "checks": {NAME: {"status", "latencyMs"}}}`, with `checks.integration.services` as booleans and
   `poolStats` (active, idle, waiting), as Pitchey answers on /api/health/all
 - `{"data": {"overall", "checks": [{"name", "status", "duration"}], "version", "uptime"}}`, as CloudGreet does
-- `{"status", "services": [{"service", "status", "details": {"latency"}}]}`, as Atomic Guide does, with 503 when unhealthy
+- `{"status", "services": [{"service", "status", "details": {"latency"}}]}`, as Atomic Guide does
 - `{"status", "checks": …}` with either form of checks, as Word Is Bond does
 
 Durations in the documents are milliseconds. A document in an answer of 503 counts: that is where the diagnosis is.
@@ -30,37 +30,69 @@ if TYPE_CHECKING:
     from exporter.platform.model import Platform
 
 SUCCESS = Family(
-    "probe_success", "gauge", "Whether the endpoint answered with a health document that is not unhealthy.", ("target",)
-)  # fmt: skip
+    "probe_success",
+    "gauge",
+    "Whether the endpoint answered with a health document that is not unhealthy.",
+    ("target",),
+)
 DURATION = Family("probe_duration_seconds", "gauge", "How long the answer took.", ("target",))
 STATUS_CODE = Family("probe_http_status_code", "gauge", "HTTP status of the answer.", ("target",))
 STATUS = Family(
-    "health_status", "gauge", "1 for the state that the document as a whole reports, 0 for the others.", ("target", "status")
-)  # fmt: skip
+    "health_status",
+    "gauge",
+    "1 for the state that the document as a whole reports, 0 for the others.",
+    ("target", "status"),
+)
 CHECK_STATUS = Family(
-    "health_check_status", "gauge", "1 for the state that the document reports of one check, 0 for the others.",
+    "health_check_status",
+    "gauge",
+    "1 for the state that the document reports of one check, 0 for the others.",
     ("target", "check", "status"),
-)  # fmt: skip
+)
 CHECK_DURATION = Family(
     "health_check_duration_seconds", "gauge", "How long the check took, by the document.", ("target", "check")
-)  # fmt: skip
+)
 POOL = Family(
-    "health_pool_connections", "gauge", "Connections of the product's pool, by the document: active, idle, waiting.",
+    "health_pool_connections",
+    "gauge",
+    "Connections of the product's pool, by the document: active, idle, waiting.",
     ("target", "state"),
-)  # fmt: skip
-INFO = Family("health_info", "gauge", "1; version and environment by the document.", ("target", "version", "environment"))
-START = Family("health_start_time_seconds", "gauge", "When the product started, Unix time, by the document's uptime.", ("target",))
+)
+INFO = Family(
+    "health_info",
+    "gauge",
+    "1; version and environment by the document.",
+    ("target", "version", "environment"),
+)
+START = Family(
+    "health_start_time_seconds",
+    "gauge",
+    "When the product started, Unix time, by the document's uptime.",
+    ("target",),
+)
 
 STATES = ("healthy", "degraded", "unhealthy", "unknown")
 MAX_CHECKS = 100
 """Most checks taken from one document."""
 
 _WORDS = {
-    "healthy": "healthy", "ok": "healthy", "up": "healthy", "pass": "healthy", "green": "healthy", "operational": "healthy",
-    "degraded": "degraded", "warn": "degraded", "warning": "degraded", "yellow": "degraded",
-    "unhealthy": "unhealthy", "down": "unhealthy", "fail": "unhealthy", "error": "unhealthy", "red": "unhealthy",
+    "healthy": "healthy",
+    "ok": "healthy",
+    "up": "healthy",
+    "pass": "healthy",
+    "green": "healthy",
+    "operational": "healthy",
+    "degraded": "degraded",
+    "warn": "degraded",
+    "warning": "degraded",
+    "yellow": "degraded",
+    "unhealthy": "unhealthy",
+    "down": "unhealthy",
+    "fail": "unhealthy",
+    "error": "unhealthy",
+    "red": "unhealthy",
     "critical": "unhealthy",
-}  # fmt: skip
+}
 
 
 class Health(Part):
@@ -98,12 +130,16 @@ def understand(body: bytes) -> HealthDocument:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise SourceError("parse", "the answer is not JSON", remedy="Name an endpoint that answers with a health document.") from error
+        raise SourceError(
+            "parse", "the answer is not JSON", remedy="Name an endpoint that answers with a health document."
+        ) from error
     if isinstance(document, dict) and isinstance(document.get("data"), dict):
         document = document["data"]
     if not isinstance(document, dict) or not {"overall", "status"} & document.keys():
         raise SourceError(
-            "parse", "the answer has neither `overall` nor `status`", remedy="Name an endpoint that answers with a health document."
+            "parse",
+            "the answer has neither `overall` nor `status`",
+            remedy="Name an endpoint that answers with a health document.",
         )
     uptime = _number(document.get("uptime"))
     return HealthDocument(
@@ -239,7 +275,11 @@ class HealthSource(Source):
 
 
 def _build(platform: "Platform") -> list[Source]:
-    return [HealthSource(key, config) for key, config in platform.section("health").items() if isinstance(config, Health)]
+    return [
+        HealthSource(key, config)
+        for key, config in platform.section("health").items()
+        if isinstance(config, Health)
+    ]
 
 
 KIND = SourceKind(

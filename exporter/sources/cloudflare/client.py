@@ -20,15 +20,27 @@ _BUDGET_WINDOW = 300.0
 """Seconds after which a depleted budget of 300 queries is full again."""
 
 _BY_MESSAGE: tuple[tuple[str, Reason, str], ...] = (
-    ("rate limiter budget depleted", "rate_limited", "Ask less often: the limit is 300 queries in 5 minutes for all of a user's tokens."),
+    (
+        "rate limiter budget depleted",
+        "rate_limited",
+        "Ask less often: the limit is 300 queries in 5 minutes for all of a user's tokens.",
+    ),
     ("unauthorized", "auth", "Create a token with the permission Account Analytics: Read."),
     ("authentication error", "auth", "Create a token with the permission Account Analytics: Read."),
-    ("not authorized for that account", "permission", "Check the account id, and that the token covers the account."),
-    ("does not have access to the path", "permission", "The plan or the token does not include this dataset."),
+    (
+        "not authorized for that account",
+        "permission",
+        "Check the account id, and that the token covers the account.",
+    ),
+    (
+        "does not have access to the path",
+        "permission",
+        "The plan or the token does not include this dataset.",
+    ),
     ("too many queries in progress", "rate_limited", ""),
     ("queries too many nodes", "rejected", ""),
     ("consumed excessive resources", "rejected", ""),
-)  # fmt: skip
+)
 
 _BY_STATUS: dict[int, Reason] = {401: "auth", 403: "permission", 429: "rate_limited"}
 
@@ -48,9 +60,11 @@ class GraphqlClient:
             SourceError: no answer, or an answer with errors.
         """
         request = self._client.build_request(
-            "POST", self.url, json={"query": text, "variables": variables},
+            "POST",
+            self.url,
+            json={"query": text, "variables": variables},
             headers={"Authorization": f"Bearer {self._token.reveal()}"},
-        )  # fmt: skip
+        )
         response = await send(self._client, request, max_body=MAX_BODY)
         try:
             answer = orjson.loads(response.content)
@@ -65,7 +79,11 @@ class GraphqlClient:
         except (KeyError, TypeError) as error:
             raise SourceError("parse", "the answer has no data.viewer.accounts") from error
         if not accounts:
-            raise SourceError("permission", "the account is not visible", remedy="Check the account id and the token's account.")
+            raise SourceError(
+                "permission",
+                "the account is not visible",
+                remedy="Check the account id and the token's account.",
+            )
         return dict(accounts[0])
 
     async def close(self) -> None:
@@ -80,7 +98,9 @@ def _failure(errors: Any, response: httpx.Response) -> SourceError:
         if text in message.lower():
             waits = _retry_after(response) or (_BUDGET_WINDOW if "budget depleted" in text else None)
             return SourceError(reason, message, remedy=remedy, retry_after=waits)
-    return SourceError(_BY_STATUS.get(response.status_code, "rejected"), message, retry_after=_retry_after(response))
+    return SourceError(
+        _BY_STATUS.get(response.status_code, "rejected"), message, retry_after=_retry_after(response)
+    )
 
 
 def _status_failure(response: httpx.Response) -> SourceError | None:

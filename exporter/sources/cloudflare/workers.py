@@ -20,25 +20,57 @@ _BY_QUANTILE = ("script_name", "quantile")
 _LAG_NOTE = "By Cloudflare's analytics, minutes late and sampled."
 
 REQUESTS = Family("cloudflare_workers_requests_total", "counter", f"Invocations. {_LAG_NOTE}", _BY_STATUS)
-ERRORS = Family("cloudflare_workers_errors_total", "counter", f"Invocations that failed. {_LAG_NOTE}", _BY_STATUS)
-SUBREQUESTS = Family("cloudflare_workers_subrequests_total", "counter", f"Requests made by Workers. {_LAG_NOTE}", _BY_STATUS)
+ERRORS = Family(
+    "cloudflare_workers_errors_total", "counter", f"Invocations that failed. {_LAG_NOTE}", _BY_STATUS
+)
+SUBREQUESTS = Family(
+    "cloudflare_workers_subrequests_total", "counter", f"Requests made by Workers. {_LAG_NOTE}", _BY_STATUS
+)
 DISCONNECTS = Family(
-    "cloudflare_workers_client_disconnects_total", "counter", f"Invocations whose client went away. {_LAG_NOTE}", _BY_STATUS
-)  # fmt: skip
+    "cloudflare_workers_client_disconnects_total",
+    "counter",
+    f"Invocations whose client went away. {_LAG_NOTE}",
+    _BY_STATUS,
+)
 CPU = Family("cloudflare_workers_cpu_seconds_total", "counter", f"CPU time. {_LAG_NOTE}", _BY_STATUS)
 WALL = Family("cloudflare_workers_wall_seconds_total", "counter", f"Wall time. {_LAG_NOTE}", _BY_STATUS)
-BODY = Family("cloudflare_workers_response_body_bytes_total", "counter", f"Bytes of bodies sent. {_LAG_NOTE}", _BY_STATUS)
-CPU_TIME = Family("cloudflare_workers_cpu_time_seconds", "gauge", f"CPU time of one invocation. {_LAG_NOTE}", _BY_QUANTILE)
-WALL_TIME = Family("cloudflare_workers_wall_time_seconds", "gauge", f"Wall time of one invocation. {_LAG_NOTE}", _BY_QUANTILE)
+BODY = Family(
+    "cloudflare_workers_response_body_bytes_total",
+    "counter",
+    f"Bytes of bodies sent. {_LAG_NOTE}",
+    _BY_STATUS,
+)
+CPU_TIME = Family(
+    "cloudflare_workers_cpu_time_seconds", "gauge", f"CPU time of one invocation. {_LAG_NOTE}", _BY_QUANTILE
+)
+WALL_TIME = Family(
+    "cloudflare_workers_wall_time_seconds", "gauge", f"Wall time of one invocation. {_LAG_NOTE}", _BY_QUANTILE
+)
 REQUEST_DURATION = Family(
-    "cloudflare_workers_request_duration_seconds", "gauge", f"Time from request to answer. {_LAG_NOTE}", _BY_QUANTILE
-)  # fmt: skip
+    "cloudflare_workers_request_duration_seconds",
+    "gauge",
+    f"Time from request to answer. {_LAG_NOTE}",
+    _BY_QUANTILE,
+)
 WINDOW_END = Family(
-    "cloudflare_window_end_timestamp_seconds", "gauge", "End of the last window that was counted, Unix time.", ("dataset",)
-)  # fmt: skip
+    "cloudflare_window_end_timestamp_seconds",
+    "gauge",
+    "End of the last window that was counted, Unix time.",
+    ("dataset",),
+)
 FAMILIES = (
-    REQUESTS, ERRORS, SUBREQUESTS, DISCONNECTS, CPU, WALL, BODY, CPU_TIME, WALL_TIME, REQUEST_DURATION, WINDOW_END,
-)  # fmt: skip
+    REQUESTS,
+    ERRORS,
+    SUBREQUESTS,
+    DISCONNECTS,
+    CPU,
+    WALL,
+    BODY,
+    CPU_TIME,
+    WALL_TIME,
+    REQUEST_DURATION,
+    WINDOW_END,
+)
 
 _SUMS = (
     ("requests", REQUESTS, 1.0),
@@ -52,7 +84,13 @@ _SUMS = (
 _QUANTILES = (("P50", "0.5"), ("P75", "0.75"), ("P90", "0.9"), ("P95", "0.95"), ("P99", "0.99"))
 _QUANTILE_FIELDS = (("cpuTime", CPU_TIME), ("wallTime", WALL_TIME), ("requestDuration", REQUEST_DURATION))
 
-KNOWN_STATUSES = ("success", "clientDisconnected", "scriptThrewException", "exceededResources", "internalError")
+KNOWN_STATUSES = (
+    "success",
+    "clientDisconnected",
+    "scriptThrewException",
+    "exceededResources",
+    "internalError",
+)
 """Statuses that Cloudflare documents; others are passed on as they come."""
 
 LIMIT = 10_000
@@ -98,7 +136,9 @@ def query_text(*, scripts: bool) -> str:
         "variables": ", $scripts: [string!]" if scripts else "",
         "filter": ", scriptName_in: $scripts" if scripts else "",
         "sums": " ".join(name for name, _, _ in _SUMS),
-        "quantiles": " ".join(f"{field}{suffix}" for field, _ in _QUANTILE_FIELDS for suffix, _ in _QUANTILES),
+        "quantiles": " ".join(
+            f"{field}{suffix}" for field, _ in _QUANTILE_FIELDS for suffix, _ in _QUANTILES
+        ),
     }
 
 
@@ -142,16 +182,20 @@ class WorkersSource(Source):
 
     async def _ask(self, window: Window) -> dict[str, Any]:
         variables: dict[str, Any] = {
-            "account": self._account, "from": window.start_text, "to": window.end_text, "limit": LIMIT,
-        }  # fmt: skip
+            "account": self._account,
+            "from": window.start_text,
+            "to": window.end_text,
+            "limit": LIMIT,
+        }
         if self._config.scripts:
             variables["scripts"] = self._config.scripts
         answer = await self._client.query(self._query, variables)
         if len(answer.get("sums") or []) >= LIMIT:
             raise SourceError(
-                "rejected", f"more than {LIMIT} rows in one window",
+                "rejected",
+                f"more than {LIMIT} rows in one window",
                 remedy="Name the scripts that matter under sources.cloudflare.workers.scripts.",
-            )  # fmt: skip
+            )
         return answer
 
 

@@ -26,11 +26,17 @@ if TYPE_CHECKING:
 UP = Family("pg_up", "gauge", "Whether the server answered the last collection.", ("target",))
 STATIC = Family("pg_static", "gauge", "1; version of the server.", ("target", "short_version", "version"))
 COLLECTOR_SUCCESS = Family(
-    "pg_scrape_collector_success", "gauge", "Whether the collector's last run succeeded.", ("target", "collector")
-)  # fmt: skip
+    "pg_scrape_collector_success",
+    "gauge",
+    "Whether the collector's last run succeeded.",
+    ("target", "collector"),
+)
 COLLECTOR_DURATION = Family(
-    "pg_scrape_collector_duration_seconds", "gauge", "How long the collector's last run took.", ("target", "collector")
-)  # fmt: skip
+    "pg_scrape_collector_duration_seconds",
+    "gauge",
+    "How long the collector's last run took.",
+    ("target", "collector"),
+)
 
 _LOCK_TIMEOUT_MS = 200
 _KEEP_INTERVALS = 3
@@ -99,14 +105,21 @@ class PostgresSource(Source):
         user, database, monitor, statements = row
         info = connection.info
         gaps = [
-            Gap(f"{run.collector.name}: {run.error}", run.error.remedy) for run in self._runs if run.error is not None
+            Gap(f"{run.collector.name}: {run.error}", run.error.remedy)
+            for run in self._runs
+            if run.error is not None
         ]
         if not monitor:
             gaps.append(Gap("sessions of other users are hidden", f'GRANT pg_monitor TO "{user}";'))
         if not statements:
-            gaps.append(Gap(f"pg_stat_statements is not in {database}", "CREATE EXTENSION pg_stat_statements;"))
+            gaps.append(
+                Gap(f"pg_stat_statements is not in {database}", "CREATE EXTENSION pg_stat_statements;")
+            )
         tls = "TLS" if connection.pgconn.ssl_in_use else "no TLS"
-        return f"PostgreSQL {_version(info.server_version)} at {info.host}:{info.port}/{database} as {user}, {tls}", gaps
+        return (
+            f"PostgreSQL {_version(info.server_version)} at {info.host}:{info.port}/{database} as {user}, {tls}",
+            gaps,
+        )
 
     async def close(self) -> None:
         """Close the connection."""
@@ -136,13 +149,17 @@ class PostgresSource(Source):
         await connection.execute(statement)
         return connection
 
-    async def _transaction(self, connection: psycopg.AsyncConnection[tuple[Any, ...]], deadline: float) -> None:
+    async def _transaction(
+        self, connection: psycopg.AsyncConnection[tuple[Any, ...]], deadline: float
+    ) -> None:
         for run in self._runs:
             if time.monotonic() >= run.due:
                 await self._run(connection, run, deadline)
         await connection.execute("commit")
 
-    async def _run(self, connection: psycopg.AsyncConnection[tuple[Any, ...]], run: CollectorRun, deadline: float) -> None:
+    async def _run(
+        self, connection: psycopg.AsyncConnection[tuple[Any, ...]], run: CollectorRun, deadline: float
+    ) -> None:
         started = time.monotonic()
         limit = max(1, int(1000 * min(run.collector.timeout, deadline - started)))
         try:
@@ -162,13 +179,17 @@ class PostgresSource(Source):
         else:
             run.error, run.succeeded = None, started
         run.duration = time.monotonic() - started
-        run.due = started + run.collector.every - self.every / 2  # half an interval early, or the tick would be missed
+        run.due = (
+            started + run.collector.every - self.every / 2
+        )  # half an interval early, or the tick would be missed
 
     def _collected(self, connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> Collected:
         out, now = Collected(), time.monotonic()
         out.set(UP, 1, self._key)
         info = connection.info
-        out.set(STATIC, 1, self._key, _version(info.server_version), info.parameter_status("server_version") or "")
+        out.set(
+            STATIC, 1, self._key, _version(info.server_version), info.parameter_status("server_version") or ""
+        )
         for run in self._runs:
             out.set(COLLECTOR_SUCCESS, run.error is None, self._key, run.collector.name)
             out.set(COLLECTOR_DURATION, run.duration, self._key, run.collector.name)
@@ -197,7 +218,10 @@ KIND = SourceKind(
     config=Postgres,
     build=_build,
     families=(
-        UP, STATIC, COLLECTOR_SUCCESS, COLLECTOR_DURATION,
+        UP,
+        STATIC,
+        COLLECTOR_SUCCESS,
+        COLLECTOR_DURATION,
         *(column.family for collector in builtin() for column in collector.columns),
     ),
-)  # fmt: skip
+)

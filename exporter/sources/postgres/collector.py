@@ -73,8 +73,15 @@ class Collector:
                 try:
                     number = None if value is None else float(value)
                 except (TypeError, ValueError) as error:
-                    raise SourceError("rejected", f"{self.name}: column {column.value} holds {value!r}, not a number") from error
-                out.set(column.family, number, target, *("" if row[place] is None else str(row[place]) for place in labels))
+                    raise SourceError(
+                        "rejected", f"{self.name}: column {column.value} holds {value!r}, not a number"
+                    ) from error
+                out.set(
+                    column.family,
+                    number,
+                    target,
+                    *("" if row[place] is None else str(row[place]) for place in labels),
+                )
         return out
 
 
@@ -96,7 +103,11 @@ def own(name: str, query: "Query") -> Collector:
 
 def _collector(name: str, sql: str, every: float, timeout: float, metrics: Mapping[str, Any]) -> Collector:
     columns = tuple(
-        Column(Family(metric, entry.type, entry.help, ("target", *entry.labels)), entry.value, tuple(entry.labels))
+        Column(
+            Family(metric, entry.type, entry.help, ("target", *entry.labels)),
+            entry.value,
+            tuple(entry.labels),
+        )
         for metric, entry in metrics.items()
     )
     return Collector(name, sql.strip().rstrip(";"), every, timeout, columns)

@@ -6,27 +6,41 @@ import socket
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from exporter.engine.source import Reason, SourceError
 from exporter.platform.values import Secret
 
 _BY_STATE: dict[str, Reason] = {
-    "28": "auth", "53300": "too_many_connections", "57P": "starting_up", "57014": "timeout", "55P03": "timeout",
-    "42501": "permission", "42": "rejected", "22": "rejected", "08": "connect", "25006": "permission",
-}  # fmt: skip
+    "28": "auth",
+    "53300": "too_many_connections",
+    "57P": "starting_up",
+    "57014": "timeout",
+    "55P03": "timeout",
+    "42501": "permission",
+    "42": "rejected",
+    "22": "rejected",
+    "08": "connect",
+    "25006": "permission",
+}
 
 # libpq gives no SQLSTATE for a connection that was refused while it was made; the first pattern that is found decides.
 _BY_TEXT: tuple[tuple[str, Reason], ...] = (
     (r"unsupported startup parameter|no such (user|database)|pgbouncer|tenant or user", "pooler"),
-    (r"password authentication failed|no pg_hba\.conf entry|role .* does not exist|no password supplied|permission denied", "auth"),
+    (
+        r"password authentication failed|no pg_hba\.conf entry|role .* does not exist|no password supplied",
+        "auth",
+    ),
     (r"too many clients|connection slots are reserved|too many connections", "too_many_connections"),
-    (r"the database system is|not accepting connections|terminating connection|shutdown command", "starting_up"),
+    (
+        r"the database system is|not accepting connections|terminating connection|shutdown command",
+        "starting_up",
+    ),
     (r"timeout expired|timed out", "timeout"),
     (r"certificate|SSL|TLS", "tls"),
     (r"resolve|translate host name|Name or service not known|name resolution", "dns"),
     (r"database .* does not exist", "rejected"),
-)  # fmt: skip
+)
 
 _REMEDIES: dict[str, str] = {
     "auth": "Check user, password and pg_hba.conf.",
@@ -45,12 +59,13 @@ async def connect(dsn: Secret, timeout: float) -> psycopg.AsyncConnection[tuple[
         SourceError: with the class of the failure.
     """
     try:
-        settings = conninfo_to_dict(dsn.reveal())
+        settings: dict[str, Any] = conninfo_to_dict(dsn.reveal())
     except psycopg.ProgrammingError as error:
         raise SourceError(
-            "rejected", f"{dsn} is no connection string",
+            "rejected",
+            f"{dsn} is no connection string",
             remedy="Write postgresql://USER:PASSWORD@HOST/DATABASE or host=… user=… password=… dbname=….",
-        ) from error  # fmt: skip
+        ) from error
     settings.setdefault("application_name", "platform-exporter")
     settings["connect_timeout"] = max(1, int(timeout))
     if "sslmode" not in settings and is_remote(str(settings.get("host", ""))):
@@ -58,8 +73,8 @@ async def connect(dsn: Secret, timeout: float) -> psycopg.AsyncConnection[tuple[
         settings.setdefault("sslrootcert", "system")
     try:
         return await psycopg.AsyncConnection.connect(
-            **settings, autocommit=True, prepare_threshold=None  # type: ignore[arg-type]  # values of a connection string
-        )  # fmt: skip
+            make_conninfo(**settings), autocommit=True, prepare_threshold=None
+        )
     except psycopg.Error as error:
         raise failure(error) from error
 
