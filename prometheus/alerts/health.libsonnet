@@ -1,0 +1,65 @@
+// What does each product say of itself?
+
+local reason = import '../lib/reason.libsonnet';
+
+// Whom a health endpoint speaks for: the service of that name or signal, or else itself.
+local component(catalogue, source) =
+  local speaks_for(service) =
+    service.name == source.target
+    || std.member([signal.target for signal in service.signals if signal.kind == 'health'], source.target);
+  ([service.name for service in catalogue.services if speaks_for(service)] + [source.source])[0];
+
+// The same alert for each endpoint, with what the endpoint is called.
+local each(catalogue, part) = [
+  part {
+    service: component(catalogue, source),
+    labels: { source: source.source },
+    words: { source: source.source, target: source.target, title: source.title },
+    dashboard: { view: 'technical', vars: { target: source.target } },
+  }
+  for source in catalogue.sources
+  if source.kind == 'health'
+];
+
+// " Failing: database, telnyx." or nothing.
+local checks(status) =
+  '{{ with query `health_check_status{target="%(target)s", status="' + status + '"} == 1` }} Checks: '
+  + '{{ range $i, $check := . }}{{ if $i }}, {{ end }}{{ $check | label "check" }}{{ end }}.{{ end }}';
+
+function(catalogue) {
+  HealthUnhealthy: {
+    'for': '2m',
+    priority: 'p1',
+    kind: 'symptom',
+    rules: each(catalogue, {
+      // 1 when the document says so, 0 when there is no usable document: both are down for whoever asks.
+      expr: |||
+        max by (target) (health_status{target="%(target)s", status="unhealthy"}) == 1
+        or
+        max by (target) (probe_success{target="%(target)s"}) == 0
+      |||,
+      value: '{{ if $value }}says unhealthy{{ else }}no usable answer{{ end }}',
+      threshold: 'unhealthy or no usable answer for %(for)s',
+      summary: '%(title)s is unhealthy.',
+      description: 'For %(for)s the health endpoint {{ if $value }}has said unhealthy.' + checks('unhealthy')
+                   + '{{ else }}has given no usable answer (reason: ' + reason + ').{{ end }}',
+      impact: 'Customers are failing now, or will as soon as they touch the part that is down.',
+      action: 'Read the health document itself, then go to the first check that is not healthy.',
+    }),
+  },
+
+  HealthDegraded: {
+    'for': '10m',
+    priority: 'p3',
+    kind: 'symptom',
+    rules: each(catalogue, {
+      expr: 'max by (target) (health_status{target="%(target)s", status="degraded"}) == 1',
+      value: 'says degraded',
+      threshold: 'degraded for %(for)s',
+      summary: '%(title)s is degraded.',
+      description: 'For %(for)s the health endpoint has said degraded.' + checks('degraded'),
+      impact: 'Customers are served, but slowly or without some part.',
+      action: 'Find the degraded check in the health document and mend it before it becomes an outage.',
+    }),
+  },
+}

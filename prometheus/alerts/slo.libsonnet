@@ -1,0 +1,118 @@
+// Is a promise to customers being broken, and how fast? Four burn rates, four alerts, one object each.
+//
+// Separate alerts can say how long the budget lasts, be switched off one by one, and let the fastest silence the others.
+
+local duration = import '../lib/duration.libsonnet';
+local services = import '../lib/service.libsonnet';
+
+// The objectives of all services, each with its service.
+local levels(catalogue) = [
+  { slo: slo, service: service }
+  for service in catalogue.services
+  for slo in service.slos
+];
+
+local labels(slo) = { slo: slo.slo, sli: slo.sli };
+local dashboard(service) = { view: 'technical', vars: { service: service.name } };
+
+// One rule for each SLO that has this tier; the alert adds what to do.
+local burn(catalogue, tier_name, action) = [
+  {
+    local slo = level.slo,
+    service: level.service.name,
+    labels: labels(slo) { slo_tier: tier_name },
+    'for': tier['for'],
+    priority: tier.priority,
+    words: {
+      slo: slo.slo,
+      title: slo.title,
+      question: level.service.question,
+      objective: slo.objective_text,
+      budget: slo.budget,
+      days: slo.period_days,
+      period_seconds: duration.seconds(slo.period),
+      events: services.signal(catalogue, level.service).events,
+      minimum_bad_events: slo.minimum_bad_events,
+      interval: duration.seconds(catalogue.monitoring.evaluation_interval),
+      long: tier.long,
+      short: tier.short,
+      factor: tier.factor,
+      limit: tier.threshold,
+      exhausted_in: tier.exhausted_in,
+    },
+    // The last line keeps a single unlucky request of a quiet hour from waking anybody.
+    expr: |||
+      slo:sli_error:ratio_rate%(long)s{slo="%(slo)s"} > %(limit)s
+      and on (slo)
+      slo:sli_error:ratio_rate%(short)s{slo="%(slo)s"} > %(limit)s
+      and on (slo)
+      sum_over_time(slo:events_bad:rate5m{slo="%(slo)s"}[%(long)s]) * %(interval)s >= %(minimum_bad_events)s
+    |||,
+    value: '{{ $value | humanizePercentage }} of the %(events)s of %(long)s failed',
+    threshold: '{{ humanizePercentage %(limit)s }} over both %(long)s and %(short)s',
+    summary: '%(title)s burns its error budget %(factor)s times too fast.',
+    // The query answers in seconds: what is left of the budget, spent as fast as in the long window.
+    description: |||
+      {{ $value | humanizePercentage }} of the %(events)s of the last %(long)s failed;
+      the objective of %(objective)s allows {{ humanizePercentage %(budget)s }}.
+      {{ with query `clamp_min(slo:period_error_budget_remaining:ratio{slo="%(slo)s"}, 0) * %(period_seconds)s
+      * slo:error_budget:ratio / slo:sli_error:ratio_rate%(long)s` }}{{ $left := . | first | value }}
+      {{- if gt $left 0.0 }}At this pace the budget of %(days)s days is exhausted in {{ $left | humanizeDuration }}.
+      {{- else }}The budget of %(days)s days is already exhausted.{{ end }}
+      {{- else }}At this pace a full budget of %(days)s days is exhausted in %(exhausted_in)s.{{ end }}
+    |||,
+    impact: '%(question)s Not all of them, and not every time.',
+    action: action,
+    dashboard: dashboard(level.service),
+  }
+  for level in levels(catalogue)
+  for tier in level.slo.tiers
+  if tier.tier == tier_name
+];
+
+function(catalogue) {
+  ErrorBudgetBurnFast: {
+    kind: 'symptom',
+    rules: burn(
+      catalogue, 'fast', 'Look for what changed in the last hour (deployment, flag, dependency) and undo it first.'
+    ),
+  },
+
+  ErrorBudgetBurnMedium: {
+    kind: 'symptom',
+    rules: burn(catalogue, 'medium', 'Find the errors that began within the last six hours, and undo their cause.'),
+  },
+
+  ErrorBudgetBurnSlow: {
+    kind: 'symptom',
+    rules: burn(catalogue, 'slow', 'Make the most frequent error of the last day part of today\'s work.'),
+  },
+
+  ErrorBudgetBurnTrend: {
+    kind: 'symptom',
+    rules: burn(catalogue, 'trend', 'Plan reliability work this week and hold back risky changes until then.'),
+  },
+
+  SliMissing: {
+    'for': '15m',
+    priority: 'p3',
+    kind: 'meta',
+    rules: [
+      {
+        service: level.service.name,
+        labels: labels(level.slo),
+        words: { slo: level.slo.slo, title: level.slo.title, objective: level.slo.objective_text },
+        // The objective is a constant, so it stands when everything that is measured has gone.
+        expr: 'slo:objective:ratio{slo="%(slo)s"} unless on (slo) slo:events_total:rate5m{slo="%(slo)s"}',
+        value: 'no data',
+        threshold: 'no data for %(for)s',
+        summary: '%(title)s is not measured.',
+        description: 'For %(for)s nothing has said whether the objective of %(objective)s is met.',
+        impact: 'Nobody would be told if customers were failing.',
+        action: 'Open the exporter\'s landing page and mend the source that feeds this service.',
+        dashboard: dashboard(level.service),
+      }
+      for level in levels(catalogue)
+    ],
+  },
+}

@@ -1,0 +1,14 @@
+// PromQL text: matchers that stay readable for one value and correct for many.
+
+local meta = std.stringChars('.+*?()[]{}|^$');
+local escape_regex(value) = std.foldl(
+  function(text, c) std.strReplace(text, c, '\\\\' + c), meta, std.strReplace(value, '\\', '\\\\\\\\')
+);
+
+{
+  // script_name="api" for one value, script_name=~"api|web" for several.
+  matcher(label, values)::
+    if std.length(values) == 1
+    then label + '="' + values[0] + '"'
+    else label + '=~"' + std.join('|', [escape_regex(value) for value in values]) + '"',
+}
