@@ -59,7 +59,7 @@ packages:
 	@tools/debian-packages $(PACKAGES)
 
 .venv/pyvenv.cfg:
-	@tools/venv
+	@tools/venv $(if $(filter lint format generate,$(MAKECMDGOALS)),,$(PACKAGES))
 
 .venv/.runtime: requirements/build.txt requirements/runtime.txt pyproject.toml | .venv/pyvenv.cfg
 	@echo "Installing what the program needs into .venv …"
