@@ -1,0 +1,250 @@
+// One function per panel type. Parameters are named and checked, so that a slip is an error here and not a blank
+// space in Grafana. Every panel answers three questions in its description: what it shows (`what`), what good
+// looks like (`good`) and what to do otherwise (`act`). `wish` is the wished width in columns of 24.
+local colours = import 'colours.libsonnet';
+local units = import 'units.libsonnet';
+
+local datasource = { type: 'prometheus', uid: '${datasource}' };
+
+local oneOf(value, allowed, who) =
+  if std.member(allowed, value) then value else error '%s: "%s" is none of %s' % [who, value, std.join(', ', allowed)];
+
+local sentence(text, part, who) =
+  if std.length(text) > 2 && std.member('.?', text[std.length(text) - 1]) then text
+  else error '%s: "%s" must be a sentence with its full stop, not "%s"' % [who, part, text];
+
+// Steps from the lowest up: [[null, colour], [number, colour], …].
+local steps(pairs, who) =
+  if pairs != [] && pairs[0][0] != null then error who + ': the first threshold has no lower bound, write null'
+  else [{ value: p[0], color: p[1] } for p in pairs];
+
+local base(type, key, title, what, good, act, targets, unit, links, wish, height) =
+  assert targets != [] : key + ': a panel without queries';
+  {
+    type: type,
+    key:: key,
+    wish:: if wish >= 3 && wish <= 24 then wish else error key + ': wish for 3 to 24 columns',
+    height:: if height >= 3 && height <= 12 then height else error key + ': between 3 and 12 rows high',
+    title: title,
+    // Added up, not formatted: std.format reads its pattern character by character, in Jsonnet.
+    description: sentence(what, 'what', key)
+                 + '\n\n**Good:** ' + sentence(good, 'good', key)
+                 + '\n\n**Otherwise:** ' + sentence(act, 'act', key),
+    datasource: datasource,
+    targets: std.mapWithIndex(
+      function(i, t) t { refId: std.char(65 + i), datasource: datasource }, targets
+    ),
+    links: links,
+    fieldConfig: {
+      defaults: {
+        unit: units.check(unit, key),
+        links: links[0:1],  // with a single one Grafana makes the whole value clickable
+      },
+      overrides: [],
+    },
+  };
+
+local field(settings) = { fieldConfig+: { defaults+: settings } };
+local optional(name, value) = if value == null then {} else { [name]: value };
+
+// Options that each field has: bounds, decimals, thresholds, words for values, and what "nothing" means.
+local settings(key, min, max, decimals, noValue, thresholds, mappings) = field(
+  optional('min', min) + optional('max', max) + optional('decimals', decimals)
+  + { noValue: noValue, mappings: mappings }
+  + (if thresholds == [] then {} else { thresholds: { mode: 'absolute', steps: steps(thresholds, key) } })
+);
+
+local override(matcher, pattern, properties) = {
+  matcher: { id: matcher, options: pattern },
+  properties: [{ id: id, value: properties[id] } for id in std.objectFields(properties)],
+};
+
+{
+  // Changes for series of one name, or of names that match a pattern.
+  named(name, properties):: override('byName', name, properties),
+  matching(pattern, properties):: override('byRegexp', '/' + pattern + '/', properties),
+
+  fixed(colour):: { mode: 'fixed', fixedColor: colour },
+
+  // A line that is a limit or target rather than a measurement.
+  limit(name, colour=colours.limit):: $.named(name, {
+    color: $.fixed(colour),
+    'custom.lineStyle': { fill: 'dash', dash: [8, 6] },
+    'custom.fillOpacity': 0,
+    'custom.stacking': { mode: 'none', group: 'limit' },
+  }),
+
+  // The same quantity in an earlier period: grey, dashed, behind the present one.
+  before(name):: $.limit(name, colours.before),
+
+  // Words for numbers: [[number, text, colour], …].
+  words(list):: [{
+    type: 'value',
+    options: {
+      [std.toString(list[i][0])]: { text: list[i][1], color: list[i][2], index: i }
+      for i in std.range(0, std.length(list) - 1)
+    },
+  }],
+
+  // Words for ranges: [[from, to, text, colour], …], the first match wins; null is open.
+  ranges(list):: [
+    { type: 'range', options: { from: r[0], to: r[1], result: { text: r[2], color: r[3], index: 0 } } }
+    for r in list
+  ],
+
+  // Lines over time. `worded`: series are named after words that have a colour of their own (colours.libsonnet).
+  timeseries(
+    key, title, what, good, act, targets, unit, links=[], wish=8, height=8,
+    min=0, max=null, softMax=null, decimals=null, noValue='no data', thresholds=[], mappings=[], overrides=[],
+    colour=null, shades=false, style='lines', stack=false, fill=12, legend='list', calcs=[], gap=null, worded=false
+  )::
+    local coloured =
+      if colour == null then { mode: 'palette-classic' }
+      else { mode: if shades then 'shades' else 'fixed', fixedColor: colour };
+    base('timeseries', key, title, what, good, act, targets, unit, links, wish, height)
+    + settings(key, min, max, decimals, noValue, thresholds, mappings)
+    + field({
+      color: coloured,
+      custom: {
+        drawStyle: { lines: 'line', bars: 'bars' }[oneOf(style, ['lines', 'bars'], key)],
+        lineInterpolation: 'linear',
+        lineWidth: if style == 'bars' then 0 else if stack then 1 else 2,
+        fillOpacity: if style == 'bars' then 80 else if stack then 45 else fill,
+        gradientMode: if stack || style == 'bars' then 'none' else 'opacity',
+        showPoints: 'never',
+        spanNulls: if gap == null then false else gap,
+        stacking: { mode: if stack then 'normal' else 'none', group: 'A' },
+        axisBorderShow: false,
+        thresholdsStyle: { mode: if thresholds == [] then 'off' else 'dashed' },
+      } + optional('axisSoftMax', softMax),
+    })
+    + {
+      fieldConfig+: {
+        overrides: [
+          $.named(word, { color: $.fixed(colours.words[word]) })
+          for word in std.objectFields(colours.words)
+          if worded
+        ] + overrides,
+      },
+      options: {
+        legend: {
+          showLegend: legend != 'hidden',
+          displayMode: oneOf(legend, ['list', 'table', 'hidden'], key),
+          placement: 'bottom',
+          calcs: calcs,
+        },
+        tooltip: { mode: 'multi', sort: 'desc' },
+      },
+    },
+
+  // One or a few big values. `sparkline` needs a range query; without it the value is that of now or "nothing".
+  stat(
+    key, title, what, good, act, targets, unit, links=[], wish=4, height=4,
+    min=null, max=null, decimals=null, noValue='no data', thresholds=[], mappings=[], overrides=[],
+    colour=null, background=false, sparkline=false, change=false, text='auto', calc='lastNotNull'
+  )::
+    base('stat', key, title, what, good, act, targets, unit, links, wish, height)
+    + settings(key, min, max, decimals, noValue, thresholds, mappings)
+    + field({ color: if colour == null then { mode: 'thresholds' } else { mode: 'fixed', fixedColor: colour } })
+    + {
+      fieldConfig+: { overrides: overrides },
+      options: {
+        reduceOptions: { calcs: [calc], fields: '', values: false },
+        orientation: 'auto',
+        colorMode: if background then 'background' else 'value',
+        graphMode: if sparkline then 'area' else 'none',
+        textMode: oneOf(text, ['auto', 'value', 'name', 'value_and_name'], key),
+        justifyMode: 'auto',
+        wideLayout: true,
+        showPercentChange: change,
+        percentChangeColorMode: 'standard',
+      },
+    },
+
+  // Values side by side as bars, for comparison between few things.
+  bars(
+    key, title, what, good, act, targets, unit, links=[], wish=8, height=8,
+    min=0, max=null, decimals=null, noValue='no data', thresholds=[], mappings=[], overrides=[],
+    colour=null, horizontal=true
+  )::
+    base('bargauge', key, title, what, good, act, targets, unit, links, wish, height)
+    + settings(key, min, max, decimals, noValue, thresholds, mappings)
+    + field({ color: if colour == null then { mode: 'thresholds' } else { mode: 'fixed', fixedColor: colour } })
+    + {
+      fieldConfig+: { overrides: overrides },
+      options: {
+        reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
+        orientation: if horizontal then 'horizontal' else 'vertical',
+        displayMode: 'basic',
+        valueMode: 'text',
+        namePlacement: if horizontal then 'left' else 'auto',
+        showUnfilled: true,
+        sizing: 'auto',
+        minVizWidth: 8,
+        minVizHeight: 16,
+        maxVizHeight: 48,
+      },
+    },
+
+  // What state each thing was in, over time, in words.
+  timeline(
+    key, title, what, good, act, targets, links=[], wish=12, height=8,
+    noValue='no data', mappings=[], overrides=[], show='auto'
+  )::
+    base('state-timeline', key, title, what, good, act, targets, 'none', links, wish, height)
+    + settings(key, null, null, null, noValue, [[null, colours.unknown]], mappings)
+    + field({ color: { mode: 'thresholds' }, custom: { fillOpacity: 85, lineWidth: 0, spanNulls: false } })
+    + {
+      fieldConfig+: { overrides: overrides },
+      options: {
+        mergeValues: true,
+        showValue: oneOf(show, ['auto', 'always', 'never'], key),
+        alignValue: 'left',
+        rowHeight: 0.8,
+        perPage: 20,
+        legend: { showLegend: false, displayMode: 'list', placement: 'bottom' },
+        tooltip: { mode: 'multi', sort: 'none' },
+      },
+    },
+
+  // Rows of an instant query. `columns`: label or "Value" → heading, in order; other columns are dropped.
+  table(
+    key, title, what, good, act, targets, unit, columns, links=[], wish=12, height=8,
+    decimals=null, noValue='no data', thresholds=[], mappings=[], overrides=[], sort=null
+  )::
+    local names = [c[0] for c in columns];
+    base('table', key, title, what, good, act, targets, unit, links, wish, height)
+    + settings(key, null, null, decimals, noValue, thresholds, mappings)
+    + field({ custom: { align: 'left', cellOptions: { type: 'auto' }, filterable: false } })
+    + {
+      fieldConfig+: { overrides: overrides },
+      options: {
+        showHeader: true,
+        cellHeight: 'sm',
+        sortBy: if sort == null then [] else [{ displayName: sort, desc: true }],
+      },
+      transformations: [
+        { id: 'filterFieldsByName', options: { include: { names: names } } },
+        {
+          id: 'organize',
+          options: {
+            indexByName: { [names[i]]: i for i in std.range(0, std.length(names) - 1) },
+            renameByName: { [c[0]]: c[1] for c in columns },
+          },
+        },
+      ],
+    },
+
+  // Prose for the reader. It asks no data source and has no unit.
+  text(key, title, description, content, links=[], wish=24, height=6):: {
+    type: 'text',
+    key:: key,
+    wish:: wish,
+    height:: height,
+    title: title,
+    description: sentence(description, 'description', key),
+    links: links,
+    options: { mode: 'markdown', content: content },
+    fieldConfig: { defaults: {}, overrides: [] },
+  },
+}

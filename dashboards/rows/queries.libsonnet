@@ -1,0 +1,180 @@
+// Panels for the team's own SQL. Nothing here knows a metric by name: type, unit and labels decide how it is shown,
+// and a query may say `panel: stat|timeseries|bar` where it knows better.
+local colours = import '../lib/colours.libsonnet';
+local panels = import '../lib/panels.libsonnet';
+local t = import '../lib/targets.libsonnet';
+local units = import '../lib/units.libsonnet';
+
+local upper(text) = std.asciiUpper(text[0]) + text[1:];
+
+// As declared; else the query's title if it has a single metric; else the metric's name in words.
+local title(query, metric) =
+  local named = [
+    metric.name[0:std.length(metric.name) - std.length(suffix)]
+    for suffix in ['_total', '_seconds', '_dollars', '_bytes', '_ratio']
+    if std.endsWith(metric.name, suffix)
+  ];
+  local bare = std.strReplace((named + [metric.name])[0], 'business_', '');
+  if std.get(metric, 'title', '') != '' then metric.title
+  else if std.length(query.metrics) == 1 && std.get(query, 'title', '') != '' then query.title
+  else upper(std.strReplace(bare, '_', ' '));
+
+// A sum where values add up, else a mean.
+local whole(metric, expr) = '%s(%s)' % [if units.additive(metric.unit) then 'sum' else 'avg', expr];
+
+local decimals(unit) = if units.money(unit) then 0 else null;
+
+local good(metric) =
+  if metric.type == 'counter' then 'The usual pace for this hour and weekday.'
+  else 'Steady, or moving the way the plan says.';
+
+local act(query) =
+  'Ask what changed: a release, a price, a campaign, an incident; the number comes from the query "%s" in the platform file.'
+  % query.name;
+
+// The line of an earlier period, for metrics that are one line.
+local compared(expr, every) = [
+  t.range(expr % '', 'now', every),
+  t.range(expr % ' offset $compare', '$compare before', every),
+];
+local beforeOverride = panels.matching('before$', {
+  color: panels.fixed(colours.before),
+  'custom.lineStyle': { fill: 'dash', dash: [8, 6] },
+  'custom.fillOpacity': 0,
+});
+
+local every(query) = query.every_seconds + 's';
+local gap(query) = 4000 * std.parseJson(query.every_seconds);  // milliseconds: a poll or three may fail
+
+// Counters are shown as what happens, so a total becomes events per minute or hour.
+local rateBy(query, metric, links) =
+  local by = metric.own[0];
+  panels.timeseries(
+    'query/%s/%s' % [query.name, metric.name],
+    title(query, metric) + ' per minute',
+    what=metric.help,
+    good=good(metric),
+    act=act(query),
+    targets=[t.range(
+      '60 * sum by (%s) (rate(%s%s[$__rate_interval]))' % [by, metric.name, metric.selector], '{{%s}}' % by, every(query)
+    )],
+    unit='suffix: /min',
+    links=links,
+    wish=12,
+    stack=true,
+    worded=true,
+    legend='table',
+    calcs=['mean', 'lastNotNull'],
+    gap=gap(query),
+  );
+
+local eventsPerHour(query, metric, links) = panels.timeseries(
+  'query/%s/%s' % [query.name, metric.name],
+  title(query, metric) + ' per hour',
+  what=metric.help + ' Counted over the hour before each point; dashed: earlier.',
+  good=good(metric),
+  act=act(query),
+  targets=compared('sum(increase(%s%s[1h]%%s))' % [metric.name, metric.selector], every(query)),
+  unit='suffix: /h',
+  links=links,
+  colour=colours.neutral,
+  decimals=0,
+  overrides=[beforeOverride],
+  gap=gap(query),
+);
+
+local level(query, metric, links) = panels.timeseries(
+  'query/%s/%s' % [query.name, metric.name],
+  title(query, metric),
+  what=metric.help + ' Dashed: earlier.',
+  good=good(metric),
+  act=act(query),
+  targets=compared(whole(metric, metric.name + metric.selector + '%s'), every(query)),
+  unit=metric.unit,
+  links=links,
+  colour=if units.money(metric.unit) then colours.accent else colours.neutral,
+  decimals=decimals(metric.unit),
+  overrides=[beforeOverride],
+  gap=gap(query),
+);
+
+local levelBy(query, metric, links) =
+  local by = metric.own[0];
+  panels.timeseries(
+    'query/%s/%s' % [query.name, metric.name],
+    '%s by %s' % [title(query, metric), by],
+    what=metric.help,
+    good=good(metric),
+    act=act(query),
+    targets=[t.range(
+      '%s by (%s) (%s%s)' % [if units.additive(metric.unit) then 'sum' else 'avg', by, metric.name, metric.selector],
+      '{{%s}}' % by,
+      every(query)
+    )],
+    unit=metric.unit,
+    links=links,
+    stack=units.additive(metric.unit),
+    shades=units.additive(metric.unit),
+    colour=if !units.additive(metric.unit) then null
+    else if units.money(metric.unit) then colours.accent
+    else colours.neutral,
+    decimals=decimals(metric.unit),
+    gap=gap(query),
+  );
+
+local barsBy(query, metric, links) =
+  local by = metric.own[0];
+  panels.bars(
+    'query/%s/%s' % [query.name, metric.name],
+    '%s by %s' % [title(query, metric), by],
+    what=metric.help + ' The latest value of each.',
+    good=good(metric),
+    act=act(query),
+    targets=[t.instant(
+      'sort_desc(%s by (%s) (%s%s))'
+      % [if units.additive(metric.unit) then 'sum' else 'avg', by, metric.name, metric.selector],
+      '{{%s}}' % by
+    )],
+    unit=metric.unit,
+    links=links,
+    colour=if units.money(metric.unit) then colours.accent else colours.neutral,
+    decimals=decimals(metric.unit),
+  );
+
+{
+  all(ctx):: [{ query: q, metric: m } for q in ctx.queries for m in q.metrics],
+
+  // One big number with its course and, for levels, its change over the time shown.
+  headline(query, metric, links, wish=4):: panels.stat(
+    'headline/%s/%s' % [query.name, metric.name],
+    title(query, metric),
+    what=metric.help + (
+      if metric.type == 'counter' then ' Counted over the time range of this page.'
+      else ' The percentage is the change over the time range of this page.'
+    ),
+    good=good(metric),
+    act=act(query),
+    targets=[
+      if metric.type == 'counter'
+      then t.instant('sum(increase(%s%s[$__range]))' % [metric.name, metric.selector], title(query, metric))
+      else t.range(whole(metric, metric.name + metric.selector), title(query, metric), every(query)),
+    ],
+    unit=metric.unit,
+    links=links,
+    wish=wish,
+    decimals=if metric.type == 'counter' then 0 else decimals(metric.unit),
+    colour=if units.money(metric.unit) then colours.accent else colours.neutral,
+    sparkline=metric.type != 'counter',
+    change=metric.type != 'counter',
+  ),
+
+  // The course of one metric, or null when its query wants only the big number.
+  chart(query, metric, links)::
+    local labelled = metric.own != [];
+    if query.panel == 'stat' then null
+    else if metric.type == 'counter' then
+      (if labelled then rateBy(query, metric, links) else eventsPerHour(query, metric, links))
+    else if labelled && query.panel == 'bar' then barsBy(query, metric, links)
+    else if labelled then levelBy(query, metric, links)
+    else level(query, metric, links),
+}

@@ -1,0 +1,49 @@
+// Use of the product as the edge sees it: for platforms whose database tells little, the only measure of demand.
+local colours = import '../lib/colours.libsonnet';
+local layout = import '../lib/layout.libsonnet';
+local panels = import '../lib/panels.libsonnet';
+local t = import '../lib/targets.libsonnet';
+
+local demand(ctx, service) =
+  local expr = '60 * service:requests:rate5m{service="%s"}' % service.name;
+  panels.timeseries(
+    'demand/' + service.name,
+    service.title + ' · requests per minute',
+    what='Requests of customers that %s answered; dashed: earlier.' % service.title,
+    good='The usual rhythm of day and week, growing with the number of customers.',
+    act='Customers gone while everything is healthy: look for a broken sign-in, link or campaign.',
+    targets=[t.range(expr, 'now'), t.range(expr + ' offset $compare', '$compare before')],
+    unit='suffix: /min',
+    links=[ctx.links.technical],
+    wish=12,
+    height=7,
+    colour=colours.neutral,
+    overrides=[panels.matching('before$', {
+      color: panels.fixed(colours.before),
+      'custom.lineStyle': { fill: 'dash', dash: [8, 6] },
+      'custom.fillOpacity': 0,
+    })],
+  );
+
+local served(ctx, service) = panels.timeseries(
+  'served/' + service.name,
+  service.title + ' · requests answered well',
+  what='Share of the requests that were answered without an error.',
+  good='Practically all of them.',
+  act='Every dip is customers who were turned away: the technical view says why.',
+  targets=[t.range('1 - service:error_ratio:rate5m{service="%s"}' % service.name, 'answered')],
+  unit='percentunit',
+  links=[ctx.links.technical],
+  wish=12,
+  height=7,
+  min=null,
+  max=1,
+  colour=colours.good,
+  legend='hidden',
+  noValue='no traffic',
+);
+
+function(ctx) layout.section('Demand', [
+  [demand(ctx, s), served(ctx, s)]
+  for s in ctx.services
+])

@@ -1,0 +1,58 @@
+// For product and sales: what do customers do, what do they pay, and is that more or less than before?
+local dashboard = import '../lib/dashboard.libsonnet';
+local layout = import '../lib/layout.libsonnet';
+local units = import '../lib/units.libsonnet';
+local kpis = import '../rows/kpis.libsonnet';
+local queries = import '../rows/queries.libsonnet';
+local traffic = import '../rows/traffic.libsonnet';
+
+// With what the dashed lines are compared.
+local compare = {
+  type: 'custom',
+  name: 'compare',
+  label: 'Compared with',
+  description: 'How much earlier the dashed lines are.',
+  query: 'an hour : 1h,a day : 1d,a week : 1w',
+  current: { text: 'a day', value: '1d' },
+  options: [
+    { text: 'an hour', value: '1h', selected: false },
+    { text: 'a day', value: '1d', selected: true },
+    { text: 'a week', value: '1w', selected: false },
+  ],
+  multi: false,
+  includeAll: false,
+  hide: 0,
+};
+
+function(ctx)
+  local links = [ctx.links.executive, ctx.links.technical];
+  local all = queries.all(ctx);
+  local charts(chosen) = layout.spread(
+    [p for p in [queries.chart(x.query, x.metric, links) for x in all if chosen(x.metric)] if p != null], 3
+  );
+  local counter(m) = m.type == 'counter';
+  local money(m) = !counter(m) && units.money(m.unit);
+  local goals = [k for k in ctx.kpis if k.view == 'business'];
+  dashboard.new(
+    ctx,
+    'business',
+    'Business',
+    'What customers do and pay, from the platform\'s own database, compared with earlier.',
+    [
+      layout.section('', layout.spread([queries.headline(x.query, x.metric, links) for x in all], 6)),
+      layout.section('Targets', (
+        if std.length(goals) == 1
+        then [[kpis.card(goals[0], links), kpis.course(goals[0], links, wish=18)]]
+        else layout.spread([kpis.card(k, links) for k in goals], 4)
+             + layout.spread([kpis.course(k, links) for k in goals], 2)
+      )),
+      layout.section('What happens', charts(counter)),
+      layout.section('Revenue', charts(money)),
+      layout.section('Customers and use', charts(function(m) !counter(m) && !money(m))),
+      traffic(ctx),
+    ],
+    from='now-7d',
+    refresh='15m',
+    severities='critical',
+    variables=if all == [] && ctx.services == [] then [] else [compare],
+  )

@@ -1,0 +1,238 @@
+// For everyone: can customers use it, do we keep what we promised, and how is business? In plain words, no jargon.
+local colours = import '../lib/colours.libsonnet';
+local dashboard = import '../lib/dashboard.libsonnet';
+local layout = import '../lib/layout.libsonnet';
+local panels = import '../lib/panels.libsonnet';
+local states = import '../lib/states.libsonnet';
+local t = import '../lib/targets.libsonnet';
+local limits = import '../lib/thresholds.libsonnet';
+local kpis = import '../rows/kpis.libsonnet';
+local queries = import '../rows/queries.libsonnet';
+local slo = import '../rows/slo.libsonnet';
+
+local present(list, panel) = if list == [] then null else panel;
+
+// "Can customers …?": answered from the share of requests that failed in the last five minutes.
+local question(ctx, service) =
+  local partly =
+    if service.slos == [] then limits.error_ratio.bad else service.slos[0].tiers[0].threshold;
+  panels.stat(
+    'question/' + service.name,
+    service.question,
+    what='Answered from the last five minutes of real requests to %s.' % service.title,
+    good='Yes: fewer than %g %% of them failed.' % (partly * 100),
+    act='"Partly" and "No" page the engineers; the technical view shows what they see.',
+    targets=[t.instant('service:error_ratio:rate5m{service="%s"}' % service.name, service.title)],
+    unit='percentunit',
+    links=[ctx.links.technical, ctx.links.runbook('ErrorBudgetBurnFast')],
+    wish=6,
+    height=5,
+    background=true,
+    text='value',
+    noValue='No traffic',
+    thresholds=[[null, colours.good], [partly, colours.warn], [0.5, colours.bad]],
+    mappings=panels.ranges([
+      [null, partly, 'Yes', colours.good],
+      [partly, 0.5, 'Partly', colours.warn],
+      [0.5, null, 'No', colours.bad],
+    ]),
+  );
+
+local now(ctx) = [
+  panels.stat(
+    'now/incidents',
+    'Open incidents',
+    what='Critical alerts that fire now: somebody has been called.',
+    good='None.',
+    act='Nothing to do here but wait; the technical view shows the progress.',
+    targets=[t.instant('count(ALERTS{alertstate="firing", severity="critical"}) or vector(0)', 'incidents')],
+    unit='none',
+    links=[ctx.links.technical, ctx.links.firing],
+    wish=5,
+    height=5,
+    background=true,
+    thresholds=[[null, colours.good], [1, colours.bad]],
+    mappings=panels.words([[0, 'None', colours.good]]),
+  ),
+  present(ctx.health, panels.stat(
+    'now/health',
+    'Are all parts working?',
+    what='The worst state that the platform reports about its own parts.',
+    good='Healthy. Degraded means slower, or without a side function.',
+    act='The technical view names the part.',
+    targets=[t.instant('max(health:state:code)', 'state')],
+    unit='none',
+    links=[ctx.links.technical, ctx.links.runbook('HealthUnhealthy')],
+    wish=5,
+    height=5,
+    background=true,
+    mappings=states.health,
+    noValue='not read',
+  )),
+  present(ctx.slos, panels.stat(
+    'now/burn',
+    'Error budget is being spent at',
+    what='Pace of failures against the pace that the promise allows; 1× would use the budget up exactly.',
+    good='Under 1×.',
+    act='Above 1× for long, the promise will be broken: reliability comes before features.',
+    targets=[t.instant('max(slo:current_burn_rate:ratio)', 'pace')],
+    unit='suffix:×',
+    links=[ctx.links.technical, ctx.links.runbook('ErrorBudgetBurnFast')],
+    wish=5,
+    height=5,
+    decimals=1,
+    background=true,
+    noValue='No traffic',
+    thresholds=[[null, colours.good], [1, colours.warn]]
+               + (if ctx.slos == [] then [] else [[ctx.slos[0].tiers[0].factor, colours.bad]]),
+  )),
+];
+
+local availability(ctx, level) = panels.stat(
+  'availability/' + level.slo,
+  '%s, last %g days' % [level.title, level.period_days],
+  what='Share of the requests of the last %g days that were answered; promised: %s.'
+       % [level.period_days, level.objective_text],
+  good='%s or more.' % level.objective_text,
+  act='Below it the promise is broken; see the budget beside for how far.',
+  targets=[t.instant('1 - slo:sli_error:ratio_rate%s{slo="%s"}' % [level.period, level.slo], level.title)],
+  unit='percentunit',
+  links=[ctx.links.technical],
+  wish=5,
+  height=6,
+  decimals=3,
+  noValue='No traffic yet',
+  thresholds=[[null, colours.bad], [level.objective, colours.good]],
+);
+
+local budget(ctx) = panels.bars(
+  'budget/left',
+  'Error budget left',
+  what='Of the failures that each promise allows in its period, the share that is still unspent.',
+  good='Above %d %%.' % (limits.budget_left.warn * 100),
+  act='Little left: ship with care. Used up: reliability comes before features until it recovers.',
+  targets=[t.instant('slo:period_error_budget_remaining:ratio{slo="%s"}' % s.slo, s.title) for s in ctx.slos],
+  unit='percentunit',
+  links=[ctx.links.technical, ctx.links.runbook('ErrorBudgetBurnFast')],
+  wish=7,
+  height=6,
+  max=1,
+  decimals=0,
+  noValue='No traffic yet',
+  thresholds=slo.budgetSteps,
+);
+
+local course(ctx) = panels.timeseries(
+  'availability/course',
+  'Requests answered, hour by hour',
+  what='Share of the requests of each hour that were answered; dashed: what was promised.',
+  good='Above the dashed line nearly always.',
+  act='Each dip is an incident; the red marks name the alerts that fired.',
+  targets=[
+    t.range('1 - slo:sli_error:ratio_rate1h{slo="%s"}' % s.slo, s.title)
+    for s in ctx.slos
+  ],
+  unit='percentunit',
+  links=[ctx.links.technical],
+  wish=12,
+  height=6,
+  min=null,
+  max=1,
+  decimals=2,
+  colour=if std.length(ctx.slos) == 1 then colours.good else null,
+  legend=if std.length(ctx.slos) == 1 then 'hidden' else 'list',
+  noValue='No traffic yet',
+  thresholds=if ctx.slos == [] then [] else [[null, colours.bad], [ctx.slos[0].objective, colours.good]],
+);
+
+local happened(ctx) = [
+  present(ctx.services, panels.timeline(
+    'happened/incidents',
+    'Incidents by service',
+    what='When a critical alert was firing for each service.',
+    good='One unbroken bar of Fine.',
+    act='Ask for the review of each incident: what happened, and what keeps it from coming back.',
+    targets=[
+      t.range(
+        ('max by (service) (max_over_time(ALERTS{alertstate="firing", severity="critical", service="%(s)s"}[$__rate_interval]))'
+         + ' or 0 * max by (service) (service:requests:rate5m{service="%(s)s"})') % { s: s.name }, s.title
+      )
+      for s in ctx.services
+    ],
+    links=[ctx.links.technical, ctx.links.firing],
+    height=5,
+    mappings=states.incident,
+  )),
+  present(ctx.health, panels.timeline(
+    'happened/health',
+    'State of the platform',
+    what='What the platform reported about itself; of each step the worst.',
+    good='One unbroken bar of Healthy.',
+    act='The technical view shows the same by component.',
+    targets=[
+      t.range('max_over_time(health:state:code{target="%s"}[$__rate_interval])' % h.target, h.title)
+      for h in ctx.health
+    ],
+    links=[ctx.links.technical, ctx.links.runbook('HealthUnhealthy')],
+    height=5,
+    mappings=states.health,
+  )),
+];
+
+// Length of a full outage that a budget allows, as people say it.
+local outage(level) =
+  local minutes = level.period_days * 24 * 60 * level.budget;
+  if minutes >= 120 then '%.1f hours' % (minutes / 60) else '%d minutes' % std.round(minutes);
+
+local reading(ctx) = panels.text(
+  'reading',
+  'How to read this page',
+  'What the words and numbers on this page mean.',
+  std.join('\n', [
+    '- **%s** promises that **%s** of requests are answered over %g days. That allows %s of full outage: the *error budget*.'
+    % [s.title, s.objective_text, s.period_days, outage(s)]
+    for s in ctx.slos
+  ] + [
+    '- Plenty of budget left: release as usual. Under %d %%: release with care. Used up: reliability first.'
+    % (limits.budget_left.warn * 100),
+    '- **Grey** means that nothing is known, not that all is well. Percentages beside numbers are the change over the time shown at the top.',
+    '- Click a number for the details behind it; the ⓘ of each panel says what good looks like.',
+  ]),
+  height=5,
+);
+
+// What the team marked for this page; otherwise the first few levels that its database knows.
+local business(ctx) =
+  local all = queries.all(ctx);
+  local marked = [x for x in all if x.query.view == 'executive'];
+  local levels = [x for x in all if x.metric.type == 'gauge'];
+  if marked != [] then marked else levels[0:4];
+
+function(ctx)
+  local questions = [question(ctx, s) for s in ctx.services];
+  local few = std.length(questions) <= 2;
+  local chosen = business(ctx);
+  dashboard.new(
+    ctx,
+    'executive',
+    'Executive',
+    'Can customers use it, do we keep what we promised, and how is business?',
+    [
+      layout.section('', if few then [questions + now(ctx)] else layout.spread(questions, 4) + [now(ctx)]),
+      layout.section('What we promised', (
+        if std.length(ctx.slos) == 0 then []
+        else if std.length(ctx.slos) == 1
+        then [[availability(ctx, ctx.slos[0]), budget(ctx), course(ctx)]]
+        else layout.spread([availability(ctx, s) for s in ctx.slos], 4) + [[budget(ctx), course(ctx)]]
+      )),
+      layout.section('Business', layout.spread(
+        [queries.headline(x.query, x.metric, [ctx.links.business], wish=6) for x in chosen]
+        + [kpis.card(k, [ctx.links.business], wish=8) for k in ctx.kpis],
+        6,
+      )),
+      layout.section('What happened', [happened(ctx), [reading(ctx)]]),
+    ],
+    from='now-30d',
+    refresh='5m',
+    severities='critical',
+  )

@@ -1,0 +1,130 @@
+// For engineers: what is wrong, and in which part? From what customers notice down to its causes.
+local colours = import '../lib/colours.libsonnet';
+local dashboard = import '../lib/dashboard.libsonnet';
+local layout = import '../lib/layout.libsonnet';
+local panels = import '../lib/panels.libsonnet';
+local states = import '../lib/states.libsonnet';
+local t = import '../lib/targets.libsonnet';
+local exporter = import '../rows/exporter.libsonnet';
+local health = import '../rows/health.libsonnet';
+local postgres = import '../rows/postgres.libsonnet';
+local services = import '../rows/services.libsonnet';
+local slo = import '../rows/slo.libsonnet';
+local workers = import '../rows/workers.libsonnet';
+
+local present(list, panel) = if list == [] then null else panel;
+
+local glance(ctx) = [
+  panels.stat(
+    'glance/alerts',
+    'Firing alerts',
+    what='Alerts that fire now, by how urgent they are.',
+    good='None.',
+    act='Begin with the critical ones; each names its runbook.',
+    targets=[
+      t.instant('count(ALERTS{alertstate="firing", severity="critical"}) or vector(0)', 'critical'),
+      t.instant('count(ALERTS{alertstate="firing", severity="warning"}) or vector(0)', 'warning'),
+    ],
+    unit='none',
+    links=[ctx.links.firing, ctx.links.rules],
+    wish=5,
+    thresholds=[[null, colours.good], [1, colours.bad]],
+    mappings=panels.words([[0, 'None', colours.good]]),
+    overrides=[panels.named('warning', {
+      thresholds: { mode: 'absolute', steps: [{ value: null, color: colours.good }, { value: 1, color: colours.warn }] },
+    })],
+  ),
+  present(ctx.services, panels.stat(
+    'glance/traffic',
+    'Requests',
+    what='Requests per second, all services together.',
+    good='The usual for this hour.',
+    act='Compare with the day before in the row below.',
+    targets=[t.range('sum(service:requests:rate5m)', 'requests')],
+    unit='reqps',
+    links=[ctx.links.business, ctx.links.recorded],
+    colour=colours.neutral,
+    sparkline=true,
+    noValue='no traffic',
+  )),
+  present(ctx.slos, panels.stat(
+    'glance/burn',
+    'Fastest budget burn',
+    what='How fast the error budget that burns fastest is being spent, in multiples of the planned pace.',
+    good='Under 1×.',
+    act='Above %gx somebody is paged: open the runbook.' % (if ctx.slos == [] then 0 else ctx.slos[0].tiers[0].factor),
+    targets=[t.range('max(slo:current_burn_rate:ratio)', 'burn')],
+    unit='suffix:×',
+    links=[ctx.links.runbook('ErrorBudgetBurnFast'), ctx.links.executive],
+    decimals=1,
+    sparkline=true,
+    noValue='no traffic',
+    thresholds=[[null, colours.good], [1, colours.warn]]
+               + (if ctx.slos == [] then [] else [[ctx.slos[0].tiers[0].factor, colours.bad]]),
+  )),
+  present(ctx.services, panels.stat(
+    'glance/latency',
+    'Slowest p95',
+    what='The 95th percentile of the time to answer, of the slowest service.',
+    good='Steady.',
+    act='Look whether the database or an edge deployment moved at the same time.',
+    targets=[t.range('max(service:latency_seconds:p95)', 'p95')],
+    unit='s',
+    links=[ctx.links.recorded],
+    colour=colours.warn,
+    sparkline=true,
+    noValue='no traffic',
+  )),
+  present(ctx.health, panels.stat(
+    'glance/health',
+    'Health',
+    what='The worst state that a health document reports now.',
+    good='Healthy.',
+    act='See the components in the row on health.',
+    targets=[t.instant('max(health:state:code)', 'state')],
+    unit='none',
+    links=[ctx.links.runbook('HealthUnhealthy')],
+    mappings=states.health,
+    background=true,
+    noValue='not read',
+  )),
+  present(ctx.postgres, panels.stat(
+    'glance/database',
+    if std.length(ctx.postgres) == 1 then 'Database' else 'Databases',
+    what='Up while the exporter can connect to and query every database server.',
+    good='Up.',
+    act='Open the runbook.',
+    targets=[t.instant('min(pg_up)', 'server')],
+    unit='none',
+    links=[ctx.links.runbook('DatabaseDown')],
+    mappings=states.up,
+    background=true,
+    noValue='not read',
+  )),
+  panels.stat(
+    'glance/sources',
+    'Sources failing',
+    what='How many of the exporter\'s sources failed when last collected.',
+    good='None.',
+    act='What this page shows of a failing source is missing; see the row on monitoring.',
+    targets=[t.instant('count(platform_exporter_source_up == 0) or (0 * max(platform_exporter_source_up))', 'sources')],
+    unit='none',
+    links=[ctx.links.runbook('SourceStale'), ctx.links.scrapes],
+    wish=3,
+    mappings=panels.words([[0, 'None', colours.good]]),
+    thresholds=[[null, colours.good], [1, colours.bad]],
+    noValue='exporter down',
+  ),
+];
+
+function(ctx) dashboard.new(
+  ctx,
+  'technical',
+  'Technical',
+  'What is wrong, and in which part? Golden signals of each service, its service level, then the parts it stands on.',
+  [layout.section('', [glance(ctx)]), services(ctx), slo.section(ctx)]
+  + [postgres(ctx, source) for source in ctx.postgres]
+  + [workers(ctx), health(ctx), exporter(ctx)],
+  from='now-6h',
+  refresh='1m',
+)
