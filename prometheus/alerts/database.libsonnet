@@ -31,7 +31,7 @@ function(catalogue) {
         description: '%(title)s has refused or ignored every query for %(for)s (reason: ' + reason + ').',
         impact: 'Whatever reads or writes this database fails: %(dependents)s.',
         action: 'Connect by hand as the exporter does; the reason says where to look first.',
-        dashboard: { view: 'technical', vars: { target: database.target } },
+        panel: 'postgres/' + database.target + '/up',
       }
       for database in catalogue.sources
       if database.kind == 'postgres'

@@ -15,7 +15,7 @@ local each(catalogue, part) = [
     service: component(catalogue, source),
     labels: { source: source.source },
     words: { source: source.source, target: source.target, title: source.title },
-    dashboard: { view: 'technical', vars: { target: source.target } },
+    panel: 'health/status',
   }
   for source in catalogue.sources
   if source.kind == 'health'

@@ -2,8 +2,6 @@
 
 local reason = import '../lib/reason.libsonnet';
 
-local dashboard = { view: 'technical', vars: {} };
-
 function(catalogue) {
   ExporterDown: {
     'for': '1m',
@@ -27,7 +25,7 @@ function(catalogue) {
       |||,
       impact: 'Every other alert of this platform is blind.',
       action: 'See whether the exporter runs, then read the error on Prometheus\' page of targets.',
-      dashboard: dashboard,
+      panel: 'exporter/targets',
     }],
   },
 
@@ -45,17 +43,23 @@ function(catalogue) {
           every: source.every_seconds,
           limit: source.stale_after_seconds,
         },
+        // The second half is a source that has never succeeded: it has no such time, and its value is 0.
         expr: |||
           time() - max by (source) (platform_exporter_source_last_success_timestamp_seconds{source="%(source)s"}) > %(limit)s
+          or
+          max by (source) (platform_exporter_source_up{source="%(source)s"}) == 0
+          unless on (source)
+          platform_exporter_source_last_success_timestamp_seconds
         |||,
-        value: '{{ $value | humanizeDuration }} old',
+        value: '{{ if $value }}{{ $value | humanizeDuration }} old{{ else }}never read{{ end }}',
         threshold: '{{ humanizeDuration %(limit)s }}',
         summary: '%(title)s is no longer being read.',
-        description: 'The last successful reading is {{ $value | humanizeDuration }} old and due every '
-                     + '{{ humanizeDuration %(every)s }} (reason: ' + reason + ').',
+        description: '{{ if $value }}The last successful reading is {{ $value | humanizeDuration }} old'
+                     + '{{ else }}No reading has succeeded yet{{ end }}; '
+                     + 'one is due every {{ humanizeDuration %(every)s }} (reason: ' + reason + ').',
         impact: 'Panels and alerts that need this source have no data.',
         action: 'Run platform-exporter check: it names the missing grant, setting or network path.',
-        dashboard: dashboard,
+        panel: 'exporter/age',
       }
       for source in catalogue.sources
     ],
@@ -75,7 +79,6 @@ function(catalogue) {
       description: 'This alert always fires; when its heartbeat stops at the far end, alerting itself is broken.',
       impact: 'None while it fires.',
       action: 'Nothing while it fires; when the heartbeat stops, check Prometheus first and Alertmanager second.',
-      dashboard: dashboard,
     }],
   },
 }

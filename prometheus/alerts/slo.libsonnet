@@ -13,7 +13,6 @@ local levels(catalogue) = [
 ];
 
 local labels(slo) = { slo: slo.slo, sli: slo.sli };
-local dashboard(service) = { view: 'technical', vars: { service: service.name } };
 
 // One rule for each SLO that has this tier; the alert adds what to do.
 local burn(catalogue, tier_name, action) = [
@@ -63,7 +62,7 @@ local burn(catalogue, tier_name, action) = [
     |||,
     impact: '%(question)s Not all of them, and not every time.',
     action: action,
-    dashboard: dashboard(level.service),
+    panel: 'slo/' + slo.slo + '/burn',
   }
   for level in levels(catalogue)
   for tier in level.slo.tiers
@@ -110,7 +109,7 @@ function(catalogue) {
         description: 'For %(for)s nothing has said whether the objective of %(objective)s is met.',
         impact: 'Nobody would be told if customers were failing.',
         action: 'Open the exporter\'s landing page and mend the source that feeds this service.',
-        dashboard: dashboard(level.service),
+        panel: 'slo/' + level.slo.slo + '/events',
       }
       for level in levels(catalogue)
     ],

@@ -28,7 +28,7 @@ function(catalogue) {
         |||,
         impact: '%(question)s Nobody even gets to try.',
         action: 'Open the product as a customer would, then check DNS, certificates and routes in front of it.',
-        dashboard: { view: 'technical', vars: { service: service.name } },
+        panel: 'service/' + service.name + '/traffic',
       }
       for service in services.with_signal(catalogue)
       if services.signal(catalogue, service).counts_customers

@@ -2,9 +2,9 @@
 // severity from priority, words in texts, links.
 //
 // An alert is {for, priority, threshold, kind, rules}; rules has one object for each component: service, labels,
-// expr, value, threshold, summary, description, impact, action, dashboard {view, vars} and `words`, which fill every
-// %(word)s of its texts together with %(for)s and %(threshold)s. Its own `for` and `priority` go before the alert's,
-// and the platform file's before both.
+// expr, value, threshold, summary, description, impact, action, panel (key of the panel that shows it on the technical
+// dashboard) and `words`, which fill every %(word)s of its texts together with %(for)s and %(threshold)s. Its own `for`
+// and `priority` go before the alert's, and the platform file's before both.
 
 local text = import 'text.libsonnet';
 local url = import 'url.libsonnet';
@@ -18,10 +18,11 @@ local settle(keys, layers) = {
   if std.length([0 for layer in layers if std.objectHas(layer, key) && layer[key] != null]) > 0
 };
 
-local dashboard_url(catalogue, dashboard) =
-  url.trim(catalogue.monitoring.grafana) + '/d/' + catalogue.platform + '-' + dashboard.view
-  + (if dashboard.vars == {} then ''
-     else '?' + std.join('&', ['var-' + entry.key + '=' + entry.value for entry in std.objectKeysValues(dashboard.vars)]));
+// A panel's id comes from its key, by the formula of dashboards/lib/dashboard.libsonnet, so links outlive reordering.
+local dashboard_url(catalogue, panel) =
+  local uid = catalogue.platform + '-technical';
+  url.trim(catalogue.monitoring.grafana) + '/d/' + uid
+  + (if panel == null then '' else '?viewPanel=' + std.parseHex(std.substr(std.md5(uid + '/' + panel), 0, 7)));
 
 local rule(catalogue, name, alert, override, part) =
   local wait_and_priority = settle(['for', 'priority'], [override, part, alert]);
@@ -45,7 +46,7 @@ local rule(catalogue, name, alert, override, part) =
       for key in ['summary', 'description', 'impact', 'action', 'value', 'threshold']
     } + {
       runbook_url: url.trim(catalogue.monitoring.runbooks) + '/' + name + '.md',
-      dashboard_url: dashboard_url(catalogue, part.dashboard),
+      dashboard_url: dashboard_url(catalogue, std.get(part, 'panel')),
     },
   };
 

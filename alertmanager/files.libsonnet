@@ -1,0 +1,21 @@
+// The folder alertmanager/ of the generated tree: path → document, or text.
+
+local config = import 'config.libsonnet';
+
+// The team's own word for each priority, as a template that the others call.
+local priority_words(priorities) = std.join('', [
+  '{{ define "platform.priority" -}}\n',
+  '{{ with .CommonLabels.priority }}',
+  std.join('', [
+    '{{ if eq . "' + priority + '" }}' + priorities[priority].word + '{{ end }}'
+    for priority in std.objectFields(priorities)
+  ]),
+  '{{ else }}no priority{{ end }}\n',
+  '{{- end }}\n',
+]);
+
+function(catalogue) {
+  'alertmanager/alertmanager.yml': config(catalogue),
+  'alertmanager/templates/platform.tmpl':
+    (importstr 'templates/platform.tmpl') + '\n' + priority_words(catalogue.alerting.priorities),
+}

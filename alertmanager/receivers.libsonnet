@@ -1,0 +1,92 @@
+// Ways to reach people: one function a kind of channel, the texts in templates/platform.tmpl.
+//
+// send_resolved is always written: Alertmanager's own default differs from kind to kind.
+
+local present(object) = { [key]: object[key] for key in std.objectFields(object) if object[key] != null };
+
+// Empty links are dropped by PagerDuty and refused by Slack; every alert of ours has both.
+local runbook = '{{ template "platform.runbook" . }}';
+local dashboard = '{{ template "platform.dashboard" . }}';
+
+local configs = {
+  pagerduty(catalogue, channel):: {
+    pagerduty_configs: [{
+      send_resolved: true,
+      routing_key_file: channel.routing_key_file,
+      url: channel.url,
+      severity: '{{ template "platform.pagerduty.severity" . }}',
+      description: '{{ template "platform.title" . }}',
+      source: catalogue.platform + ' ' + catalogue.environment,
+      component: '{{ .CommonLabels.service }}',
+      group: catalogue.platform,
+      class: '{{ .CommonLabels.alertname }}',
+      client: catalogue.title + ' monitoring',
+      client_url: dashboard,
+      details: {
+        priority: '{{ template "platform.priority" . }}',
+        environment: catalogue.environment,
+        service: '{{ .CommonLabels.service }}',
+        value: '{{ template "platform.values" . }}',
+        threshold: '{{ template "platform.thresholds" . }}',
+        description: '{{ template "platform.descriptions" . }}',
+        impact: '{{ .CommonAnnotations.impact }}',
+        action: '{{ .CommonAnnotations.action }}',
+        runbook: runbook,
+        dashboard: dashboard,
+      },
+      links: [{ href: runbook, text: 'Runbook' }, { href: dashboard, text: 'Dashboard' }],
+    }],
+  },
+
+  slack(catalogue, channel):: {
+    slack_configs: [{
+      send_resolved: true,
+      api_url_file: channel.webhook_file,
+      channel: channel.channel,
+      username: catalogue.title + ' monitoring',
+      color: '{{ template "platform.colour" . }}',
+      title: '{{ template "platform.title" . }}',
+      title_link: dashboard,
+      fallback: '{{ template "platform.title" . }}',
+      text: '{{ template "platform.slack.text" . }}',
+      footer: catalogue.title + ', ' + catalogue.environment,
+      mrkdwn_in: ['text'],
+      actions: [
+        { type: 'button', text: 'Runbook', url: runbook },
+        { type: 'button', text: 'Dashboard', url: dashboard },
+        { type: 'button', text: 'Silence', url: '{{ template "platform.silence" . }}' },
+      ],
+    }],
+  },
+
+  email(catalogue, channel):: {
+    email_configs: [present({
+      send_resolved: true,
+      to: channel.to,
+      from: channel.from,
+      smarthost: channel.smarthost,
+      require_tls: channel.require_tls,
+      auth_username: std.get(channel, 'auth_username'),
+      auth_password_file: std.get(channel, 'auth_password_file'),
+      headers: { Subject: '{{ template "platform.title" . }}' },
+      html: '{{ template "platform.email.html" . }}',
+      text: '{{ template "platform.email.text" . }}',
+    })],
+  },
+
+  webhook(catalogue, channel):: {
+    webhook_configs: [{ send_resolved: true, url: channel.url }],
+  },
+};
+
+{
+  // The receiver's integrations, without its name.
+  configs(catalogue, channel)::
+    if std.objectHasAll(configs, channel.kind) then configs[channel.kind](catalogue, channel)
+    else error 'alerting.channels.' + channel.name + ': no receiver of kind ' + channel.kind,
+
+  // A resolved Watchdog means that alerting stopped; telling the far end of it would count as one more heartbeat.
+  heartbeat(heartbeat):: {
+    webhook_configs: [{ send_resolved: false, url: heartbeat.url }],
+  },
+}

@@ -1,0 +1,26 @@
+"""From the platform file to the files of Prometheus, Alertmanager and Grafana.
+
+`catalogue` reads the platform file, `files` makes the texts, `write` and `difference` compare them with a folder.
+Nothing here talks to a live system.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from exporter.generate import overrides
+from exporter.generate.catalogue import catalogue as _catalogue
+from exporter.generate.files import files
+from exporter.generate.folder import difference, write
+from exporter.generate.mixin import alert_settings
+from exporter.platform.load import locate
+
+__all__ = ["alert_settings", "catalogue", "difference", "files", "write"]
+
+
+def catalogue(path: Path) -> dict[str, Any]:
+    """Read the platform file at `path` and return the document that the Jsonnet folders take.
+
+    Raises:
+        PlatformError: the file is not usable, or asks for something that could never have an effect.
+    """
+    return overrides.checked(_catalogue(path), lambda keys: locate(path, keys))

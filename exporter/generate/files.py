@@ -1,0 +1,27 @@
+"""A catalogue as texts: path in the generated folder → content."""
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from exporter.generate.mark import header
+from exporter.generate.mixin import tree
+from exporter.generate.text import json_text, yaml_text
+
+
+def files(catalogue: dict[str, Any]) -> dict[str, str]:
+    """Return the generated files of a platform: path relative to the output folder → content, sorted by path.
+
+    Raises RuntimeError with Jsonnet's message when the catalogue asks for what no Jsonnet file knows.
+    """
+    mark = header(catalogue["platform"])
+    return {path: _text(path, document, mark) for path, document in sorted(tree(catalogue).items())}
+
+
+def _text(path: str, document: Any, mark: str) -> str:
+    match PurePosixPath(path).suffix:
+        case ".yml":
+            return yaml_text(document, mark)
+        case ".json":
+            return json_text(document)
+        case _:
+            return f"{{{{/* {mark} */}}}}\n{document}"

@@ -1,0 +1,53 @@
+"""Evaluates the Jsonnet folders, from the installed package or from a checkout."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import _jsonnet
+
+_HERE = Path(__file__).parent
+_PLACES = (_HERE.parent / "_mixin", _HERE.parents[1])
+_SETTINGS = "(import 'prometheus/alerts.libsonnet').settings({})"
+
+
+@cache
+def folder() -> Path:
+    """Return the folder that holds prometheus/, alertmanager/ and dashboards/.
+
+    Raises FileNotFoundError when the package was built without them.
+    """
+    for place in _PLACES:
+        if (place / "mixin.libsonnet").is_file():
+            return place
+    raise FileNotFoundError(
+        "mixin.libsonnet is neither in " + " nor in ".join(map(str, _PLACES)) + ": reinstall platform-exporter"
+    )
+
+
+def tree(catalogue: dict[str, Any]) -> dict[str, Any]:
+    """Return path → document (a text, or the data of a YAML or JSON file) for a catalogue.
+
+    Raises RuntimeError with Jsonnet's message when the catalogue asks for what no Jsonnet file knows.
+    """
+    document: dict[str, Any] = json.loads(
+        _jsonnet.evaluate_file(
+            str(_HERE / "tree.jsonnet"),
+            jpathdir=[str(folder())],
+            tla_codes={"catalogue": json.dumps(catalogue)},
+        )
+    )
+    return document
+
+
+@cache
+def alert_settings() -> dict[str, dict[str, str]]:
+    """Return every alert's name → its own `for`, `priority` and `threshold`, as far as it has them.
+
+    All alerts of the catalogue, whether a platform has a use for them or not.
+    """
+    settings: dict[str, dict[str, str]] = json.loads(
+        _jsonnet.evaluate_snippet("alert settings", _SETTINGS, jpathdir=[str(folder())])
+    )
+    return settings

@@ -1,0 +1,51 @@
+"""Changes to alerts that a platform file asks for: refused when they would change nothing."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from exporter.generate.mixin import alert_settings
+from exporter.platform.problems import PlatformError, Problem, suggestion
+
+Locate = Callable[[tuple[str, ...]], Problem]
+
+
+def checked(catalogue: dict[str, Any], locate: Locate) -> dict[str, Any]:
+    """Return the catalogue with thresholds as plain numbers.
+
+    `locate` turns a path of keys into the place in the platform file where it stands.
+
+    Raises:
+        PlatformError: an override names no alert, or sets a threshold that the alert does not have.
+    """
+    known = alert_settings()
+    problems: list[Problem] = []
+    alerts: dict[str, dict[str, Any]] = {}
+    for name, override in catalogue["alerting"]["alerts"].items():
+        keys = ("alerting", "alerts", name)
+        if name not in known:
+            problems.append(_problem(locate(keys), f"there is no alert {name}", suggestion(name, known)))
+        elif override.get("threshold") is not None and "threshold" not in known[name]:
+            having = ", ".join(sorted(alert for alert in known if "threshold" in known[alert]))
+            problems.append(
+                _problem(
+                    locate((*keys, "threshold")),
+                    f"{name} has no threshold of its own",
+                    f"Change `for` or `priority`, or switch it off with `enabled: false`. Alerts with a threshold: {having}.",
+                )
+            )
+        alerts[name] = {key: _plain(value) if key == "threshold" else value for key, value in override.items()}
+    if problems:
+        raise PlatformError(problems)
+    return {**catalogue, "alerting": {**catalogue["alerting"], "alerts": alerts}}
+
+
+def _plain(threshold: str | None) -> str | None:
+    """Turn "5%" into "0.05", as PromQL wants it."""
+    if threshold is None or not threshold.endswith("%"):
+        return threshold
+    return f"{Decimal(threshold.removesuffix('%')) / 100:f}"
+
+
+def _problem(place: Problem, message: str, remedy: str) -> Problem:
+    return Problem(place.file, place.line, place.key, message, remedy)
