@@ -119,7 +119,8 @@ class Runner:
         except SourceError as error:
             self._failed(error)
         except Exception as error:  # whatever a source does wrong must end here
-            log.exception("source.defect", source=self.source.name)
+            if self.error is None or self.error.reason != "internal":
+                log.exception("source.defect", source=self.source.name)
             self._failed(
                 SourceError("internal", f"{type(error).__name__}: {error}", remedy="Please report this.")
             )
@@ -196,7 +197,7 @@ async def _within(seconds: float, work: Coroutine[Any, Any, Collected]) -> Colle
     if done:
         return task.result()
     await _interrupt(task)
-    raise SourceError("timeout", f"no answer within {seconds:g} s")
+    raise SourceError("timeout", f"no answer within {seconds:g} s", remedy="Check that it answers, or raise its `timeout:`.")
 
 
 async def _interrupt(task: asyncio.Task[Collected]) -> None:

@@ -1,9 +1,9 @@
 """Reads a platform file into the model, and turns what pydantic found wrong into problems with lines."""
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -12,6 +12,16 @@ from exporter.platform.document import Document, Location, dotted, read
 from exporter.platform.model import Platform
 from exporter.platform.problems import PlatformError, Problem, suggestion
 from exporter.platform.references import broken_references
+
+_SHAPES = {
+    "list_type": ("a list", "Write [one, two], or one line with a hyphen for each."),
+    "dict_type": ("a mapping", "Write `key: value` lines below it, further to the right."),
+    "model_type": ("a mapping", "Write `key: value` lines below it, further to the right."),
+    "string_type": ("text", "Put it in quotes."),
+    "int_type": ("a whole number", "Write digits only, without quotes."),
+    "bool_type": ("true or false", "Write true or false, without quotes."),
+}
+"""What a value should have been, by pydantic's error type, and how to write that."""
 
 
 def load(path: Path) -> Platform:
@@ -59,6 +69,8 @@ def _problem(document: Document, details: ErrorDetails) -> Problem:
         case "string_pattern_mismatch":
             message = f"{details['input']!r} is not written as expected"
             remedy = f"It must match {context['pattern']}."
+        case kind if kind in _SHAPES:
+            message, remedy = f"{_shown(details['input'])} is not {_SHAPES[kind][0]}", _SHAPES[kind][1]
         case _ if "remedy" in context:
             message, remedy = str(context["message"]), str(context["remedy"])
         case _:
@@ -72,31 +84,34 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _keys(location: Location) -> Iterator[str]:
-    """Yield the keys that the model knows at `location`."""
+def _keys(location: Location) -> list[str]:
+    """Return the keys that the model knows at `location`."""
     place: Any = Platform
     for part in location:
-        model = _model(place)
-        if model is not None:
-            fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+        options = _options(place)
+        if models := [option for option in options if _is_model(option)]:
+            fields = {field.alias or name: field.annotation for name, field in models[0].model_fields.items()}
             place = fields.get(str(part))
         else:
-            place = next((arg for arg in _arguments(place) if arg is not str), None)
-    if model := _model(place):
-        yield from (field.alias or name for name, field in model.model_fields.items())
+            place = next(
+                (get_args(option)[-1] for option in options if get_origin(option) in (dict, list)), None
+            )
+    return [
+        field.alias or name
+        for option in _options(place)
+        if _is_model(option)
+        for name, field in option.model_fields.items()
+    ]
 
 
-def _model(annotation: Any) -> type[BaseModel] | None:
-    candidates = [annotation, *_arguments(annotation)] if get_origin(annotation) not in (dict, list) else []
-    return next((item for item in candidates if isinstance(item, type) and issubclass(item, BaseModel)), None)
+def _options(annotation: Any) -> list[Any]:
+    """Return what an annotation allows, with Annotated and unions looked through."""
+    if get_origin(annotation) is Annotated:
+        return _options(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [option for argument in get_args(annotation) for option in _options(argument)]
+    return [annotation]
 
 
-def _arguments(annotation: Any) -> list[Any]:
-    """Return the type arguments, with Optional and Annotated looked through."""
-    found: list[Any] = []
-    for argument in get_args(annotation):
-        if argument is type(None):
-            continue
-        inner = get_args(argument)
-        found += [argument, *inner] if inner else [argument]
-    return found
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

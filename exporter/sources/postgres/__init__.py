@@ -174,7 +174,7 @@ class PostgresSource(Source):
         except psycopg.Error as error:
             if connection.broken:
                 raise
-            run.error = failure(error)
+            run.error = failure(error, connection.info.user)
             await connection.execute("rollback to collector")
         else:
             run.error, run.succeeded = None, started

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from exporter.engine.source import Reason, SourceError
-from exporter.platform.values import Secret
+from exporter.platform.values import Secret, conceal
 
 _BY_STATE: dict[str, Reason] = {
     "28": "auth",
@@ -49,6 +49,8 @@ _REMEDIES: dict[str, str] = {
     "tls": "Check the certificate, or say sslmode= in the connection string if the network is trusted.",
     "too_many_connections": "Free connections, or raise max_connections.",
     "pooler": "Name the server itself instead of its pooler.",
+    "timeout": "Make it faster, or raise its `timeout:`.",
+    "starting_up": "Wait until the server accepts connections.",
 }
 
 
@@ -66,6 +68,8 @@ async def connect(dsn: Secret, timeout: float) -> psycopg.AsyncConnection[tuple[
             f"{dsn} is no connection string",
             remedy="Write postgresql://USER:PASSWORD@HOST/DATABASE or host=… user=… password=… dbname=….",
         ) from error
+    if settings.get("password"):
+        conceal(str(settings["password"]))
     settings.setdefault("application_name", "platform-exporter")
     settings["connect_timeout"] = max(1, int(timeout))
     if "sslmode" not in settings and is_remote(str(settings.get("host", ""))):
@@ -89,11 +93,19 @@ def is_remote(host: str) -> bool:
         return True
 
 
-def failure(error: psycopg.Error) -> SourceError:
-    """Classify an error of psycopg. Secrets are taken out where the text is shown, not here."""
+def failure(error: psycopg.Error, user: str = "") -> SourceError:
+    """Classify an error of psycopg; `user` goes into the GRANT that would mend a missing permission.
+
+    Secrets are taken out where the text is shown, not here.
+    """
     text = re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
     reason = _reason(error, text)
-    return SourceError(reason, text, remedy=_REMEDIES.get(reason, ""))
+    remedy = _REMEDIES.get(reason, "")
+    if match := re.search(r"permission denied for (table|view|materialized view|schema|sequence|function) (\S+)", text):
+        kind, name = match.groups()
+        grant = {"schema": "USAGE ON SCHEMA", "function": "EXECUTE ON FUNCTION"}.get(kind, "SELECT ON")
+        remedy = f'GRANT {grant} {name} TO "{user}";'
+    return SourceError(reason, text, remedy=remedy)
 
 
 def _reason(error: psycopg.Error, text: str) -> Reason:

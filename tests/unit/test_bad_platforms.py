@@ -1,0 +1,54 @@
+"""Each bad platform file gives one clear error; the golden file beside it holds the whole text.
+
+UPDATE_GOLDEN=1 writes the golden files anew.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from exporter.generate.catalogue import catalogue
+from exporter.platform import PlatformError, load
+
+FOLDER = Path(__file__).parent / "bad_platforms"
+FILES = sorted(FOLDER.glob("*.yml"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_one_error_with_line_and_remedy(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(FOLDER)
+    with pytest.raises(PlatformError) as caught:
+        catalogue(Path(file.name))
+    text = f"{caught.value}\n"
+    golden = file.with_suffix(".txt")
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
+    [problem] = caught.value.problems
+    assert problem.line > 0
+    assert problem.remedy
+    assert "hunter2-canary" not in text
+
+
+def test_the_demo_itself_is_good() -> None:
+    platform = load(Path("platforms/demo.yml"))
+    assert platform.platform == "demo"
+
+
+def test_every_mistake_of_a_file_is_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yml"
+    file.write_text("platform: Shop\nenvirnment: x\nsources: {health: {api: {url: nowhere, every: soon}}}\n")
+    with pytest.raises(PlatformError) as caught:
+        load(file)
+    assert [problem.key for problem in caught.value.problems] == [
+        "platform",
+        "envirnment",
+        "sources.health.api.url",
+        "sources.health.api.every",
+    ]
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(PlatformError, match=r"No such file.*\n.*-p FILE"):
+        load(tmp_path / "nothing.yml")

@@ -1,0 +1,100 @@
+"""What we render parses, by prometheus-client's own parsers, to what was put in."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import parser
+from prometheus_client.openmetrics import parser as openmetrics_parser
+
+from exporter.engine.exposition import Renderer
+from exporter.engine.families import Family, Samples
+
+NAMES = st.from_regex(r"[a-z_:][a-z0-9_:]{0,12}", fullmatch=True)
+LABELS = st.lists(st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True), max_size=3, unique=True)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+VALUES = st.floats() | st.integers(-(10**15), 10**15).map(float)
+
+Parsed = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+@st.composite
+def families(draw: st.DrawFn) -> list[tuple[Family, Samples]]:
+    """Draw families with distinct names that do not collide with another's suffixes."""
+    found: dict[str, tuple[Family, Samples]] = {}
+    for stem in draw(st.lists(NAMES, max_size=5, unique=True)):
+        kind = draw(st.sampled_from(["gauge", "counter", "unknown"]))
+        name = f"{stem}x_total" if kind == "counter" else f"{stem}x"
+        labels = tuple(draw(LABELS))
+        keys = st.tuples(*(TEXT for _ in labels))
+        values = VALUES if kind != "counter" else st.floats(min_value=0, allow_nan=False)
+        samples = draw(st.dictionaries(keys, values, max_size=4))
+        found[name] = Family(name, kind, draw(TEXT), labels), samples
+    return list(found.values())
+
+
+def flat(rendered: list[tuple[Family, Samples]]) -> Parsed:
+    return {
+        (family.name, frozenset(zip(family.labels, labels, strict=True))): value
+        for family, samples in rendered
+        for labels, value in samples.items()
+    }
+
+
+def same(one: Parsed, other: Parsed) -> bool:
+    return one.keys() == other.keys() and all(
+        one[key] == other[key] or (math.isnan(one[key]) and math.isnan(other[key])) for key in one
+    )
+
+
+@given(families())
+def test_text_parses_to_the_same_samples(drawn: list[tuple[Family, Samples]]) -> None:
+    parsed = parser.text_string_to_metric_families(Renderer().render(drawn).text.decode())
+    found = {(s.name, frozenset(s.labels.items())): s.value for family in parsed for s in family.samples}
+    assert same(found, flat(drawn))
+
+
+@given(families())
+def test_openmetrics_parses_to_the_same_samples(drawn: list[tuple[Family, Samples]]) -> None:
+    rendered = Renderer().render(drawn).openmetrics.decode()
+    parsed = openmetrics_parser.text_string_to_metric_families(rendered)
+    found = {(s.name, frozenset(s.labels.items())): s.value for family in parsed for s in family.samples}
+    assert same(found, flat(drawn))
+
+
+@given(families())
+def test_a_renderer_that_was_used_before_renders_the_same(drawn: list[tuple[Family, Samples]]) -> None:
+    used = Renderer()
+    used.render(drawn)
+    used.render(drawn[:1])
+    assert used.render(drawn) == Renderer().render(drawn)
+
+
+def test_help_and_type_of_both_formats() -> None:
+    counter = Family("jobs_total", "counter", 'Jobs\n"done" \\ all')
+    incumbent = Family("pg_stat_database_deadlocks", "counter", "Deadlocks.")
+    out = Renderer().render([(counter, {(): 1.0}), (incumbent, {(): 2.0})])
+    assert out.text.decode() == (
+        '# HELP jobs_total Jobs\\n"done" \\\\ all\n# TYPE jobs_total counter\njobs_total 1.0\n'
+        "# HELP pg_stat_database_deadlocks Deadlocks.\n# TYPE pg_stat_database_deadlocks counter\n"
+        "pg_stat_database_deadlocks 2.0\n"
+    )
+    assert out.openmetrics.decode() == (
+        '# HELP jobs Jobs\\n\\"done\\" \\\\ all\n# TYPE jobs counter\njobs_total 1.0\n'
+        "# HELP pg_stat_database_deadlocks Deadlocks.\n# TYPE pg_stat_database_deadlocks unknown\n"
+        "pg_stat_database_deadlocks 2.0\n# EOF\n"
+    )
+    assert out.series == 2
+
+
+@pytest.mark.parametrize("name", ["", "1st", "with-hyphen", "with space"])
+def test_a_family_with_a_bad_name_cannot_be_declared(name: str) -> None:
+    with pytest.raises(ValueError, match="is not a metric name"):
+        Family(name, "gauge", "x")
+
+
+@pytest.mark.parametrize("labels", [("__reserved",), ("a-b",), ("twice", "twice")])
+def test_a_family_with_bad_labels_cannot_be_declared(labels: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="label"):
+        Family("name", "gauge", "x", labels)

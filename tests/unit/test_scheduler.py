@@ -1,0 +1,211 @@
+"""A source that hangs, raises or returns rubbish harms nothing but itself."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from exporter.engine import scheduler as engine
+from exporter.engine.families import Collected, Family, Samples
+from exporter.engine.scheduler import Runner, Scheduler
+from exporter.engine.snapshot import SnapshotPublisher
+from exporter.engine.source import Source, SourceError
+
+VALUE = Family("value", "gauge", "A value.", ("source",))
+ALIVE = Family("alive", "gauge", "Whether it answers.", ("source",))
+
+
+class Scripted(Source):
+    """Does what `work` says."""
+
+    def __init__(
+        self, name: str, work: Callable[[], Awaitable[None]], *, every: float = 0.05, timeout: float = 0.2
+    ) -> None:
+        super().__init__(name, every=every, timeout=timeout)
+        self.work = work
+        self.running = self.most = self.runs = 0
+        self.closed = False
+
+    async def collect(self) -> Collected:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            await self.work()
+        finally:
+            self.running -= 1
+        self.runs += 1
+        out = Collected()
+        out.set(VALUE, self.runs, self.name)
+        out.set(ALIVE, 1, self.name)
+        return out
+
+    def down(self) -> Collected:
+        out = Collected()
+        out.set(ALIVE, 0, self.name)
+        return out
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def fine() -> None:
+    pass
+
+
+async def hang() -> None:
+    await asyncio.Event().wait()
+
+
+async def broken() -> None:
+    raise ZeroDivisionError("no good")
+
+
+async def cling() -> None:
+    """Ignore the first interruption."""
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def running(*sources: Source) -> AsyncIterator[Scheduler]:
+    scheduler = Scheduler(max_series_per_family=1000, on_change=lambda: None, on_drop=lambda *_: None)
+    scheduler.start(sources)
+    try:
+        yield scheduler
+    finally:
+        await scheduler.stop(scheduler.runners)
+
+
+def shown(runner: Runner) -> dict[Family, Samples]:
+    out: dict[Family, Samples] = {}
+    for part in runner.snapshot():
+        out.update(part.families)
+    return out
+
+
+async def test_sources_that_hang_or_break_do_not_delay_the_others() -> None:
+    good = Scripted("good", fine)
+    async with running(good, Scripted("hangs", hang), Scripted("breaks", broken)) as scheduler:
+        await asyncio.sleep(0.6)
+        hung, broke = scheduler.runners["hangs"], scheduler.runners["breaks"]
+    assert good.runs >= 4
+    assert hung.error is not None
+    assert hung.error.reason == "timeout"
+    assert hung.failures["timeout"] >= 2
+    assert broke.error is not None
+    assert broke.error.reason == "internal"
+    assert shown(broke)[engine.FAILING] == {("breaks", "internal"): 1.0}
+    assert shown(broke)[ALIVE] == {("breaks",): 0.0}
+    assert VALUE not in shown(broke)
+
+
+async def test_never_two_runs_of_one_source_at_once() -> None:
+    slow = Scripted("slow", lambda: asyncio.sleep(0.12), every=0.02, timeout=0.5)
+    async with running(slow):
+        await asyncio.sleep(0.5)
+    assert slow.most == 1
+    assert 3 <= slow.runs <= 5
+
+
+async def test_a_source_that_clings_is_interrupted_again() -> None:
+    source = Scripted("clings", cling, timeout=0.1)
+    async with running(source) as scheduler:
+        await asyncio.sleep(0.8)
+        assert scheduler.runners["clings"].failures["timeout"] >= 1
+    assert source.most == 1
+
+
+async def test_stopping_interrupts_what_is_running_and_closes() -> None:
+    source = Scripted("hangs", hang, timeout=60)
+    async with running(source):
+        await asyncio.sleep(0.1)
+        started = time.perf_counter()
+    assert time.perf_counter() - started < 1
+    assert source.closed
+
+
+async def test_data_that_are_too_old_are_withdrawn_and_their_state_stays() -> None:
+    source = Scripted("s", fine, every=0.05, timeout=0.05)
+    async with running(source) as scheduler:
+        await asyncio.sleep(0.2)
+        runner = scheduler.runners["s"]
+        assert shown(runner)[VALUE]
+        source.work = broken
+        await asyncio.sleep(0.08)
+        assert shown(runner)[VALUE], "still young enough"
+        assert shown(runner)[ALIVE] == {("s",): 0.0}
+        await asyncio.sleep(0.3)
+        assert VALUE not in shown(runner)
+        assert shown(runner)[ALIVE] == {("s",): 0.0}
+        assert shown(runner)[engine.LAST_SUCCESS][("s",)] == pytest.approx(time.time(), abs=2)
+
+
+async def test_failing_sources_are_asked_less_often_and_recover() -> None:
+    source = Scripted("s", broken, every=0.02)
+    async with running(source) as scheduler:
+        await asyncio.sleep(0.8)
+        failures = scheduler.runners["s"].failures["internal"]
+        assert 4 <= failures <= 25, "40 without back-off"
+        source.work = fine
+        await asyncio.sleep(0.3)
+        assert scheduler.runners["s"].error is None
+        assert source.runs >= 5, "back to the usual interval"
+
+
+async def test_retry_after_is_honoured() -> None:
+    async def limited() -> None:
+        raise SourceError("rate_limited", "slow down", retry_after=0.4)
+
+    source = Scripted("s", limited, every=0.02)
+    async with running(source) as scheduler:
+        await asyncio.sleep(0.35)
+        assert scheduler.runners["s"].failures["rate_limited"] == 1
+        await asyncio.sleep(0.3)
+        assert scheduler.runners["s"].failures["rate_limited"] == 2
+
+
+async def test_failures_start_at_zero_for_every_reason() -> None:
+    async with running(Scripted("s", fine)) as scheduler:
+        failures = shown(scheduler.runners["s"])[engine.FAILURES]
+    assert {reason for _, reason in failures} == set(engine.REASONS)
+    assert set(failures.values()) == {0.0}
+
+
+async def test_a_family_over_its_bound_is_cut_and_counted() -> None:
+    class Wide(Scripted):
+        async def collect(self) -> Collected:
+            out = Collected()
+            for number in range(50):
+                out.set(VALUE, number, str(number))
+            return out
+
+    dropped: dict[str, int] = {}
+    runner = Runner(Wide("wide", fine), 10, lambda: None, lambda family, count: dropped.update({family.name: count}))
+    await runner.collect()
+    assert len(runner.data) == 10
+    assert dropped == {"value": 40}
+
+
+async def test_a_series_that_two_sources_claim_is_shown_once_and_counted() -> None:
+    one, two = Collected(), Collected()
+    one.set(VALUE, 1, "same")
+    two.set(VALUE, 2, "same")
+    two.set(VALUE, 3, "other")
+    publisher = SnapshotPublisher(lambda: [one, two], max_series=100)
+    await publisher.publish()
+    assert b'value{source="same"} 1.0\nvalue{source="other"} 3.0\n' in publisher.current.text
+    assert b'platform_exporter_series_dropped_total{family="value"} 1.0' in publisher.current.text
+
+
+async def test_the_overall_bound_holds() -> None:
+    wide = Collected()
+    for number in range(500):
+        wide.set(VALUE, number, str(number))
+    publisher = SnapshotPublisher(lambda: [wide], max_series=100)
+    await publisher.publish()
+    assert publisher.current.text.count(b"\nvalue{") == 100
+    assert b'platform_exporter_series_dropped_total{family="value"} 400.0' in publisher.current.text
