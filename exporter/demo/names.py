@@ -11,6 +11,8 @@ SLACK_PATH = "/slack/services/T00000000/B00000000/demo"
 PAGERDUTY_PATH = "/pagerduty/v2/enqueue"
 HEARTBEAT_PATH = "/heartbeat"
 DEFAULT_PORT_BASE = 9700
+COOKIE = "PLATFORM_EXPORTER_DEMO"
+"""Environment variable that marks the demo's processes with the path of their state folder."""
 
 OFFSETS = {
     "api": 0,

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import signal
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 
 import uvicorn
 from starlette.applications import Starlette
@@ -32,8 +33,10 @@ logger = logging.getLogger(__name__)
 class _Server(uvicorn.Server):
     """A listener among several: the world handles the signals, not each of them."""
 
-    def install_signal_handlers(self) -> None:
-        return
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
 
 
 async def run_world(settings: WorldSettings) -> None:

@@ -1,0 +1,1 @@
+"""The demo on this machine: real servers as private processes, their state in one folder, nothing left behind."""
