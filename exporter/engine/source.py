@@ -61,6 +61,11 @@ class Source(ABC):
         self.every = every
         self.timeout = timeout
 
+    @property
+    def facts(self) -> dict[str, list[str]]:
+        """Names that dashboards lay out by, such as the scripts that a Workers source asks for."""
+        return {}
+
     @abstractmethod
     async def collect(self) -> Collected:
         """Ask once. Raises SourceError when there is no answer; any other exception counts as `internal`."""

@@ -23,4 +23,4 @@ def catalogue(path: Path) -> dict[str, Any]:
     Raises:
         PlatformError: the file is not usable, or asks for something that could never have an effect.
     """
-    return overrides.checked(_catalogue(path), lambda keys: locate(path, keys))
+    return overrides.checked(_catalogue(path), lambda *problem: locate(path, *problem))

@@ -7,13 +7,12 @@ from typing import Any
 from exporter.generate.mixin import alert_settings
 from exporter.platform.problems import PlatformError, Problem, suggestion
 
-Locate = Callable[[tuple[str, ...]], Problem]
+Locate = Callable[[tuple[str, ...], str, str], Problem]
+"""Makes a problem of a path of keys, a message and a remedy."""
 
 
 def checked(catalogue: dict[str, Any], locate: Locate) -> dict[str, Any]:
     """Return the catalogue with thresholds as plain numbers.
-
-    `locate` turns a path of keys into the place in the platform file where it stands.
 
     Raises:
         PlatformError: an override names no alert, or sets a threshold that the alert does not have.
@@ -24,12 +23,12 @@ def checked(catalogue: dict[str, Any], locate: Locate) -> dict[str, Any]:
     for name, override in catalogue["alerting"]["alerts"].items():
         keys = ("alerting", "alerts", name)
         if name not in known:
-            problems.append(_problem(locate(keys), f"there is no alert {name}", suggestion(name, known)))
+            problems.append(locate(keys, f"there is no alert {name}", suggestion(name, known)))
         elif override.get("threshold") is not None and "threshold" not in known[name]:
             having = ", ".join(sorted(alert for alert in known if "threshold" in known[alert]))
             problems.append(
-                _problem(
-                    locate((*keys, "threshold")),
+                locate(
+                    (*keys, "threshold"),
                     f"{name} has no threshold of its own",
                     f"Change `for` or `priority`, or switch it off with `enabled: false`. Alerts with a threshold: {having}.",
                 )
@@ -46,6 +45,3 @@ def _plain(threshold: str | None) -> str | None:
         return threshold
     return f"{Decimal(threshold.removesuffix('%')) / 100:f}"
 
-
-def _problem(place: Problem, message: str, remedy: str) -> Problem:
-    return Problem(place.file, place.line, place.key, message, remedy)

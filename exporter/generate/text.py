@@ -22,9 +22,17 @@ _LEADING = (
     "target_matchers",
     "templates",
     "route",
+    "group_by",
+    "group_wait",
+    "group_interval",
+    "repeat_interval",
     "labels",
     "summary",
     "description",
+    "impact",
+    "action",
+    "value",
+    "threshold",
 )
 _RANK = {key: rank for rank, key in enumerate(_LEADING)}
 _LAST = {"routes", "rules", "receivers", "annotations", "scrape_configs"}

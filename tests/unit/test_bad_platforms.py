@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.generate.catalogue import catalogue
+from exporter.generate import catalogue
 from exporter.platform import PlatformError, load
 
 FOLDER = Path(__file__).parent / "bad_platforms"

@@ -157,6 +157,11 @@ class WorkersSource(Source):
                 for family in (REQUESTS, ERRORS):
                     self._counters.known(family, script, status)
 
+    @property
+    def facts(self) -> dict[str, list[str]]:
+        """The scripts asked for; none when it is all of the account."""
+        return {"scripts": list(self._config.scripts)}
+
     async def collect(self) -> Collected:
         """Ask for the next window, or none when none is complete."""
         if (window := self._counters.next(time.time())) is not None:
