@@ -36,23 +36,23 @@ class PanelQuery:
 async def panel_queries(folder: Path, prometheus: PrometheusClient) -> list[PanelQuery]:
     """Read every dashboard below `folder` and return its queries, ready to be sent."""
     found = []
-    for path in sorted(folder.rglob("*.json")):
-        dashboard = orjson.loads(path.read_bytes())
-        if "panels" not in dashboard:
-            continue
+    for name, dashboard in _dashboards(folder):
         values = {**BUILT_IN, **await _variables(dashboard, prometheus)}
         for panel in _panels(dashboard["panels"]):
             for target in panel.get("targets") or ():
                 if expression := target.get("expr"):
                     text = fill(expression, values)
-                    found.append(
-                        PanelQuery(path.stem, panel.get("title", ""), text, bool(target.get("instant")))
-                    )
+                    found.append(PanelQuery(name, panel.get("title", ""), text, bool(target.get("instant"))))
     return found
 
 
+def _dashboards(folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    documents = [(path.stem, orjson.loads(path.read_bytes())) for path in sorted(folder.rglob("*.json"))]
+    return [(name, document) for name, document in documents if "panels" in document]
+
+
 def fill(expression: str, values: Mapping[str, str]) -> str:
-    """Replace `$name`, `${name}`, `${name:format}` and `[[name]]`; an unknown name stays, and Prometheus will say so."""
+    """Replace `$name`, `${name}`, `${name:format}` and `[[name]]`; Prometheus refuses what stays."""
 
     def value(match: re.Match[str]) -> str:
         name = match["braced"] or match["plain"] or match["squared"]

@@ -89,7 +89,7 @@ class State:
     def write(self, demo: RunningDemo) -> None:
         """Publish the running demo for the other commands."""
         temporary = self.root / "demo.json.new"
-        temporary.write_bytes(orjson.dumps(asdict(demo), option=orjson.OPT_INDENT_2))
+        temporary.write_bytes(orjson.dumps(asdict(demo), default=str, option=orjson.OPT_INDENT_2))
         temporary.rename(self.root / "demo.json")
 
     def running(self) -> RunningDemo:
