@@ -84,7 +84,8 @@ def up(
 def world() -> None:
     """Run the product, its customers, the vendors' stand-ins and the sinks, but nothing that monitors them."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for chatty in ("httpx", "mail.log"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         settings = read_settings()
     except SettingError as error:
