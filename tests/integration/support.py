@@ -1,0 +1,56 @@
+"""The exporter as a process, and what it serves."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.process import free_port, running, wait_http, wait_until
+
+Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
+COMMAND = Path(sys.executable).parent / "platform-exporter"
+
+
+class Exporter:
+    """A running exporter at `url`, with its platform file and its log."""
+
+    def __init__(self, url: str, pid: int, platform: Path, log: Path) -> None:
+        self.url, self.pid, self.platform, self.log = url, pid, platform, log
+
+    def series(self) -> Series:
+        """Scrape, and return values by name and labels."""
+        text = httpx.get(f"{self.url}/metrics", trust_env=False).text
+        return {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """Return one sample's value, or None when it is absent."""
+        return self.series().get((name, frozenset(labels.items())))
+
+    def wait_value(self, expected: float | None, name: str, timeout: float = 10, **labels: str) -> None:
+        """Wait until a sample has the value; None waits until it is absent."""
+        wait_until(
+            lambda: self.value(name, **labels) == expected,
+            timeout,
+            f"{name}{labels} = {expected}",
+            log=self.log,
+        )
+
+
+@contextmanager
+def exporter(platform: str, folder: Path, **environment: str) -> Iterator[Exporter]:
+    """Run the exporter on a platform file with this text until each source was asked once."""
+    file, log = folder / "platform.yml", folder / "exporter.log"
+    file.write_text(platform)
+    port = free_port()
+    command = [COMMAND, "run", "-p", file, "--listen", f"127.0.0.1:{port}"]
+    with running(command, log, env=environment) as process:
+        url = f"http://127.0.0.1:{port}"
+        wait_http(f"{url}/-/ready", 30, log=log)
+        yield Exporter(url, process.pid, file, log)

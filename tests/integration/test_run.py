@@ -1,0 +1,171 @@
+"""The command `run`: what it serves, how it reloads, how it ends, how it refuses."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from tests.integration.support import COMMAND, Exporter, exporter
+from tests.support.process import free_port, wait_until
+from tests.support.programs import binary
+
+PLATFORM = """
+platform: test
+environment: staging
+title: Test & Co
+sources:
+  health:
+    silent: {{url: "{silent}", every: 500ms, timeout: 500ms}}
+    gone: {{url: "http://127.0.0.1:{gone}/health", every: {every}, timeout: 500ms}}
+"""
+
+
+@pytest.fixture
+def subject(silent_server: str, tmp_path: Path) -> Iterator[Exporter]:
+    with exporter(
+        PLATFORM.format(silent=silent_server, gone=free_port(), every="500ms"), tmp_path
+    ) as running:
+        yield running
+
+
+def test_formats_and_encodings(subject: Exporter) -> None:
+    url = f"{subject.url}/metrics"
+    plain = httpx.get(url, headers={"Accept-Encoding": "identity"}, trust_env=False)
+    assert plain.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert "content-encoding" not in plain.headers
+    om = httpx.get(url, headers={"Accept": "application/openmetrics-text;version=1.0.0"}, trust_env=False)
+    assert om.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert om.headers["content-encoding"] == "gzip"
+    assert om.text.endswith("# EOF\n")
+    with httpx.stream("GET", url, headers={"Accept-Encoding": "gzip"}, trust_env=False) as raw:
+        assert b"platform_exporter_build_info" in gzip.decompress(b"".join(raw.iter_raw()))
+    head = httpx.head(url, trust_env=False)
+    assert head.status_code == 200
+    assert head.content == b""
+
+
+def test_promtool_finds_nothing_to_say(subject: Exporter) -> None:
+    text = httpx.get(f"{subject.url}/metrics", trust_env=False).text
+    told = subprocess.run(
+        [binary("promtool"), "check", "metrics"], input=text, text=True, capture_output=True
+    )
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_health_and_what_is_not_there(subject: Exporter) -> None:
+    assert httpx.get(f"{subject.url}/-/healthy", trust_env=False).status_code == 200
+    assert httpx.get(f"{subject.url}/-/ready", trust_env=False).status_code == 200
+    assert httpx.get(f"{subject.url}/probe?target=evil.example:5432", trust_env=False).status_code == 404
+    assert httpx.get(f"{subject.url}/-/reload", trust_env=False).status_code == 405
+
+
+def test_the_landing_page_shows_each_source_with_its_error(subject: Exporter) -> None:
+    page = httpx.get(subject.url, trust_env=False)
+    assert page.headers["content-type"].startswith("text/html")
+    for text in (
+        "Test &amp; Co",
+        "health.silent",
+        "health.gone",
+        "no answer within 0.5 s",
+        "✗ connect",
+        "never",
+    ):
+        assert text in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("how", ["SIGHUP", "POST"])
+def test_reload_applies_what_changed(how: str, subject: Exporter) -> None:
+    text = subject.platform.read_text()
+    before = (
+        subject.value("platform_exporter_source_failures_total", source="health.gone", reason="connect") or 0
+    )
+    subject.platform.write_text(text.replace("every: 500ms, timeout: 500ms", "every: 7s, timeout: 500ms"))
+    reload(subject, how)
+    subject.wait_value(7.0, "platform_exporter_source_interval_seconds", source="health.gone")
+    assert before > 0
+
+
+def reload(subject: Exporter, how: str) -> None:
+    if how == "POST":
+        assert httpx.post(f"{subject.url}/-/reload", trust_env=False).is_success
+    else:
+        os.kill(subject.pid, signal.SIGHUP)
+
+
+def test_a_bad_file_is_refused_and_everything_goes_on(subject: Exporter) -> None:
+    text = subject.platform.read_text()
+    subject.platform.write_text(text.replace("health:", "helth:"))
+    answer = httpx.post(f"{subject.url}/-/reload", trust_env=False)
+    assert answer.status_code == 500
+    assert "Did you mean `health`?" in answer.text
+    subject.wait_value(0.0, "platform_exporter_config_last_reload_successful")
+    assert subject.value("platform_exporter_source_interval_seconds", source="health.gone") == 0.5
+    subject.platform.write_text(text)
+    assert httpx.post(f"{subject.url}/-/reload", trust_env=False).is_success
+    subject.wait_value(1.0, "platform_exporter_config_last_reload_successful")
+
+
+def test_it_ends_within_a_second_while_sources_hang(subject: Exporter) -> None:
+    started = time.monotonic()
+    os.kill(subject.pid, signal.SIGTERM)
+    wait_until(lambda: '"stopped"' in subject.log.read_text(), 5, "the exporter to stop", log=subject.log)
+    assert time.monotonic() - started < 2
+
+
+def test_every_log_line_is_json_with_the_agreed_fields(subject: Exporter) -> None:
+    lines = [json.loads(line) for line in subject.log.read_text().splitlines()]
+    assert lines
+    assert all({"timestamp", "level", "service", "action"} <= line.keys() for line in lines)
+
+
+def run(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    variables = {**os.environ, "COLUMNS": "200", **environment}
+    return subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=30, env=variables)
+
+
+def test_a_port_that_is_taken_is_told(subject: Exporter) -> None:
+    address = subject.url.removeprefix("http://")
+    told = run("run", "-p", subject.platform, "--listen", address)
+    assert told.returncode == 1
+    assert f"cannot listen on {address}" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_check_says_what_is_wrong_and_exits_1(silent_server: str, tmp_path: Path) -> None:
+    file = tmp_path / "platform.yml"
+    file.write_text(
+        PLATFORM.format(silent=silent_server, gone=free_port(), every="1s")
+        + '  postgres: {main: {dsn: "${env:CHECK_DSN}", timeout: 2s}}\n'
+    )
+    unset = run("check", "-p", file)
+    assert unset.returncode == 1
+    assert "sources.postgres.main.dsn: environment variable CHECK_DSN is not set" in unset.stderr
+    told = run(
+        "check", "-p", file, CHECK_DSN="host=127.0.0.1 port=1 user=u password=canary-password dbname=d"
+    )
+    assert told.returncode == 1
+    assert "3 sources, 3 with something missing" in told.stdout
+    assert "✗ postgres.main" in told.stdout
+    assert "canary-password" not in told.stdout + told.stderr
+    offline = run("check", "-p", file, "--offline")
+    assert (offline.returncode, offline.stdout) == (0, f"{file}: valid.\n")
+
+
+def test_check_is_content_with_what_is_complete(database: str, tmp_path: Path) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("create extension pg_stat_statements")
+    file = tmp_path / "platform.yml"
+    file.write_text('platform: test\nsources: {postgres: {main: {dsn: "${env:CHECK_DSN}"}}}\n')
+    told = run("check", "-p", file, CHECK_DSN=database)
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "✓ postgres.main" in told.stdout
+    assert "PostgreSQL 15." in told.stdout
