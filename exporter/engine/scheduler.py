@@ -197,7 +197,8 @@ async def _within(seconds: float, work: Coroutine[Any, Any, Collected]) -> Colle
     if done:
         return task.result()
     await _interrupt(task)
-    raise SourceError("timeout", f"no answer within {seconds:g} s", remedy="Check that it answers, or raise its `timeout:`.")
+    remedy = "Check that it answers, or raise its `timeout:`."
+    raise SourceError("timeout", f"no answer within {seconds:g} s", remedy=remedy)
 
 
 async def _interrupt(task: asyncio.Task[Collected]) -> None:

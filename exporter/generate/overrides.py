@@ -30,10 +30,13 @@ def checked(catalogue: dict[str, Any], locate: Locate) -> dict[str, Any]:
                 locate(
                     (*keys, "threshold"),
                     f"{name} has no threshold of its own",
-                    f"Change `for` or `priority`, or switch it off with `enabled: false`. Alerts with a threshold: {having}.",
+                    "Change `for` or `priority`, or switch it off with `enabled: false`. "
+                    f"Alerts with a threshold: {having}.",
                 )
             )
-        alerts[name] = {key: _plain(value) if key == "threshold" else value for key, value in override.items()}
+        alerts[name] = {
+            key: _plain(value) if key == "threshold" else value for key, value in override.items()
+        }
     if problems:
         raise PlatformError(problems)
     return {**catalogue, "alerting": {**catalogue["alerting"], "alerts": alerts}}
@@ -44,4 +47,3 @@ def _plain(threshold: str | None) -> str | None:
     if threshold is None or not threshold.endswith("%"):
         return threshold
     return f"{Decimal(threshold.removesuffix('%')) / 100:f}"
-

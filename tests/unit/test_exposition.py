@@ -9,7 +9,7 @@ from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from exporter.engine.exposition import Renderer
-from exporter.engine.families import Family, Samples
+from exporter.engine.families import Family, FamilyType, Samples
 
 NAMES = st.from_regex(r"[a-z_:][a-z0-9_:]{0,12}", fullmatch=True)
 LABELS = st.lists(st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True), max_size=3, unique=True)
@@ -24,7 +24,7 @@ def families(draw: st.DrawFn) -> list[tuple[Family, Samples]]:
     """Draw families with distinct names that do not collide with another's suffixes."""
     found: dict[str, tuple[Family, Samples]] = {}
     for stem in draw(st.lists(NAMES, max_size=5, unique=True)):
-        kind = draw(st.sampled_from(["gauge", "counter", "unknown"]))
+        kind: FamilyType = draw(st.sampled_from(["gauge", "counter", "unknown"]))
         name = f"{stem}x_total" if kind == "counter" else f"{stem}x"
         labels = tuple(draw(LABELS))
         keys = st.tuples(*(TEXT for _ in labels))
@@ -58,7 +58,7 @@ def test_text_parses_to_the_same_samples(drawn: list[tuple[Family, Samples]]) ->
 @given(families())
 def test_openmetrics_parses_to_the_same_samples(drawn: list[tuple[Family, Samples]]) -> None:
     rendered = Renderer().render(drawn).openmetrics.decode()
-    parsed = openmetrics_parser.text_string_to_metric_families(rendered)
+    parsed = openmetrics_parser.text_string_to_metric_families(rendered)  # type: ignore[no-untyped-call]  # no hints there
     found = {(s.name, frozenset(s.labels.items())): s.value for family in parsed for s in family.samples}
     assert same(found, flat(drawn))
 

@@ -11,7 +11,7 @@ from exporter.engine import scheduler as engine
 from exporter.engine.families import Collected, Family, Samples
 from exporter.engine.scheduler import Runner, Scheduler
 from exporter.engine.snapshot import SnapshotPublisher
-from exporter.engine.source import Source, SourceError
+from exporter.engine.source import REASONS, Source, SourceError
 
 VALUE = Family("value", "gauge", "A value.", ("source",))
 ALIVE = Family("alive", "gauge", "Whether it answers.", ("source",))
@@ -171,7 +171,7 @@ async def test_retry_after_is_honoured() -> None:
 async def test_failures_start_at_zero_for_every_reason() -> None:
     async with running(Scripted("s", fine)) as scheduler:
         failures = shown(scheduler.runners["s"])[engine.FAILURES]
-    assert {reason for _, reason in failures} == set(engine.REASONS)
+    assert {reason for _, reason in failures} == set(REASONS)
     assert set(failures.values()) == {0.0}
 
 
@@ -184,7 +184,9 @@ async def test_a_family_over_its_bound_is_cut_and_counted() -> None:
             return out
 
     dropped: dict[str, int] = {}
-    runner = Runner(Wide("wide", fine), 10, lambda: None, lambda family, count: dropped.update({family.name: count}))
+    runner = Runner(
+        Wide("wide", fine), 10, lambda: None, lambda family, count: dropped.update({family.name: count})
+    )
     await runner.collect()
     assert len(runner.data) == 10
     assert dropped == {"value": 40}
