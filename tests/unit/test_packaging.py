@@ -1,5 +1,6 @@
 """What is shipped: the wheel generates on its own, the locks are complete, the licence is there."""
 
+import ast
 import os
 import re
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import tomllib
 import zipfile
 from email import message_from_string
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -102,3 +104,47 @@ def test_image_installs_from_the_locks_as_another_user_than_root() -> None:
         word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1] if "--" not in word
     ]
     assert all((ROOT / path).exists() for path in copied if not path.startswith("/"))
+
+
+def test_everything_that_is_imported_is_required() -> None:
+    distributions = packages_distributions()
+    core = {_name(requirement) for requirement in PROJECT["project"]["dependencies"]}
+    demo = core | {_name(entry) for entry in PROJECT["project"]["optional-dependencies"]["demo"]}
+    for path in (ROOT / "exporter").rglob("*.py"):
+        allowed = demo if "demo" in path.relative_to(ROOT).parts else core
+        for module in _imported(path) - set(sys.stdlib_module_names) - {"exporter"}:
+            owners = {_name(owner) for owner in distributions[module]}
+            assert owners & allowed, (
+                f"{path}: {module} of {', '.join(owners)} is no requirement of pyproject.toml"
+            )
+
+
+def test_every_requirement_is_imported() -> None:
+    distributions = packages_distributions()
+    imported = {module for path in (ROOT / "exporter").rglob("*.py") for module in _imported(path)}
+    used = {_name(owner) for module in imported for owner in distributions.get(module, [])}
+    project = PROJECT["project"]
+    required = {
+        _name(entry) for entry in [*project["dependencies"], *project["optional-dependencies"]["demo"]]
+    }
+    # uvicorn finds httptools by itself
+    assert required - used <= {"httptools"}
+
+
+def _name(requirement: str) -> str:
+    """Return the distribution that a requirement names; one that is only part of another stands for that."""
+    match = re.match(r"([\w-]+)(?:\[(\w+)])?", requirement)
+    assert match is not None
+    name, extra = match[1].lower().replace("_", "-"), match[2]
+    return {"pydantic-core": "pydantic"}.get(name, f"{name}-{extra}" if extra == "pool" else name)
+
+
+def _imported(path: Path) -> set[str]:
+    """Return the top-level modules that a file imports anywhere in it."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            modules.add(node.module.partition(".")[0])
+    return modules
