@@ -54,8 +54,8 @@ local burn(catalogue, tier_name, action) = [
     description: |||
       {{ $value | humanizePercentage }} of the %(events)s of the last %(long)s failed;
       the objective of %(objective)s allows {{ humanizePercentage %(budget)s }}.
-      {{ with query `clamp_min(slo:period_error_budget_remaining:ratio{slo="%(slo)s"}, 0) * %(period_seconds)s
-      * slo:error_budget:ratio / slo:sli_error:ratio_rate%(long)s` }}{{ $left := . | first | value }}
+      {{ with query `round(clamp_min(slo:period_error_budget_remaining:ratio{slo="%(slo)s"}, 0) * %(period_seconds)s
+      * slo:error_budget:ratio / slo:sli_error:ratio_rate%(long)s, 60)` }}{{ $left := . | first | value }}
       {{- if gt $left 0.0 }}At this pace the budget of %(days)s days is exhausted in {{ $left | humanizeDuration }}.
       {{- else }}The budget of %(days)s days is already exhausted.{{ end }}
       {{- else }}At this pace a full budget of %(days)s days is exhausted in %(exhausted_in)s.{{ end }}
