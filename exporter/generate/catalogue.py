@@ -172,21 +172,26 @@ def _queries(platform: Platform) -> list[dict[str, Any]]:
             "every": str(query.every),
             "every_seconds": f"{query.every:g}",
             "view": query.view,
-            "panel": query.panel,
+            **_given(panel=query.panel),
             "metrics": [
                 {
                     "name": metric,
                     "type": declared.type,
                     "help": declared.help,
                     "labels": ["target", *declared.labels],
-                    "title": declared.title,
                     "unit": declared.unit or "",
+                    **_given(title=declared.title),
                 }
                 for metric, declared in query.metrics.items()
             ],
         }
         for name, query in platform.queries.items()
     ]
+
+
+def _given(**hints: str | None) -> dict[str, str]:
+    """Return the hints that the platform file gives: in Jsonnet a field that is absent has a default."""
+    return {name: value for name, value in hints.items() if value is not None}
 
 
 def _kpi(kpi: Kpi) -> dict[str, Any]:
