@@ -16,7 +16,7 @@ local meaning = {
   warn: hue.orange,
   bad: hue.vermillion,
   unknown: hue.grey,
-  neutral: hue.sky,  // a quantity that is neither good nor bad
+  neutral: '#3A97DB',  // neither good nor bad; between sky and blue, to be read on a dark and on a white page
   accent: hue.purple,
   limit: hue.vermillion,
   before: hue.grey,  // the same quantity in an earlier period
@@ -32,6 +32,10 @@ local words = {
   errors: meaning.bad,
   unhealthy: meaning.bad,
   scriptThrewException: meaning.bad,
+  exceededResources: meaning.warn,
+  internalError: hue.purple,
+  clientDisconnected: meaning.unknown,
+  responseStreamDisconnected: hue.blue,
   missed: meaning.warn,
   cancelled: meaning.warn,
   canceled: meaning.warn,
@@ -45,10 +49,20 @@ local words = {
   'idle in transaction': meaning.warn,
   'idle in transaction (aborted)': meaning.bad,
   'fastpath function call': hue.purple,
-  disabled: hue.blue,
+  free: meaning.unknown,
+  trial: hue.yellow,
+  basic: hue.sky,
+  starter: hue.sky,
+  pro: hue.blue,
+  team: hue.blue,
+  business: hue.purple,
+  enterprise: hue.green,
   p50: hue.sky,
   p95: hue.orange,
   p99: hue.vermillion,
 };
 
-hue + meaning + { words: words }
+// For things that are merely different: enough for the Workers or sources of a platform; red stays for what is wrong.
+local different = [hue.sky, hue.orange, hue.purple, hue.green, hue.blue, hue.yellow, hue.grey];
+
+hue + meaning + { words: words, different: different }

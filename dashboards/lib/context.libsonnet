@@ -43,10 +43,13 @@ function(catalogue)
 
   local query(q) =
     local metrics = [metric(q, m) for m in q.metrics];
-    q { metrics: metrics, view: std.get(q, 'view', ''), panel: std.get(q, 'panel', '') };
+    q { metrics: metrics, view: std.get(q, 'view'), panel: std.get(q, 'panel') };
 
   local queries = [query(q) for q in std.get(catalogue, 'queries', [])];
-  local kpis = [k { target: number(k.target), help: sentence(k.help) } for k in std.get(catalogue, 'kpis', [])];
+  local kpi(k) =
+    local unit = units.base(k.unit, k.title);
+    k { target: number(k.target), help: sentence(k.help), unit: unit };
+  local kpis = [kpi(k) for k in std.get(catalogue, 'kpis', [])];
   local links = links_of(catalogue.monitoring, uids);
   local slos = [slo for s in services for slo in s.slos];
   local postgres = sources('postgres');
@@ -61,6 +64,7 @@ function(catalogue)
     links: links,
     services: services,
     slos: slos,
+    sources: catalogue.sources,
     postgres: postgres,
     health: health,
     workers: workers,

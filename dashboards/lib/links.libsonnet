@@ -22,5 +22,7 @@ function(monitoring, uids)
     rules: rules,
     recorded: recorded,
     scrapes: scrapes,
+    // In tables with a column "Alert": the runbook of the row.
+    runbookOfRow:: outside('Runbook', monitoring.runbooks + '/${__data.fields.Alert}.md'),
     runbook(alert):: outside('Runbook: ' + alert, monitoring.runbooks + '/' + alert + '.md'),
   }

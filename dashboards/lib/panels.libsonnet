@@ -66,16 +66,28 @@ local override(matcher, pattern, properties) = {
 
   fixed(colour):: { mode: 'fixed', fixedColor: colour },
 
+  // Series whose names are known beforehand, told apart by colour.
+  apart(names):: [
+    $.named(names[i], { color: $.fixed(colours.different[i % std.length(colours.different)]) })
+    for i in std.range(0, std.length(names) - 1)
+  ],
+
   // A line that is a limit or target rather than a measurement.
   limit(name, colour=colours.limit):: $.named(name, {
     color: $.fixed(colour),
     'custom.lineStyle': { fill: 'dash', dash: [8, 6] },
+    'custom.lineWidth': 2,
     'custom.fillOpacity': 0,
     'custom.stacking': { mode: 'none', group: 'limit' },
   }),
 
-  // The same quantity in an earlier period: grey, dashed, behind the present one.
-  before(name):: $.limit(name, colours.before),
+  // The same quantity in an earlier period, named "… before": grey and dashed.
+  before:: $.matching('before$', {
+    color: $.fixed(colours.before),
+    'custom.lineStyle': { fill: 'dash', dash: [8, 6] },
+    'custom.lineWidth': 1,
+    'custom.fillOpacity': 0,
+  }),
 
   // Words for numbers: [[number, text, colour], …].
   words(list):: [{
@@ -95,12 +107,11 @@ local override(matcher, pattern, properties) = {
   // Lines over time. `worded`: series are named after words that have a colour of their own (colours.libsonnet).
   timeseries(
     key, title, what, good, act, targets, unit, links=[], wish=8, height=8,
-    min=0, max=null, softMax=null, decimals=null, noValue='no data', thresholds=[], mappings=[], overrides=[],
-    colour=null, shades=false, style='lines', stack=false, fill=12, legend='list', calcs=[], gap=null, worded=false
+    min=0, max=null, softMin=null, softMax=null, decimals=null, noValue='no data', thresholds=[], mappings=[], overrides=[],
+    colour=null, style='lines', stack=false, fill=12, legend='list', calcs=[], gap=null, worded=false
   )::
     local coloured =
-      if colour == null then { mode: 'palette-classic' }
-      else { mode: if shades then 'shades' else 'fixed', fixedColor: colour };
+      if colour == null then { mode: 'palette-classic' } else { mode: 'fixed', fixedColor: colour };
     base('timeseries', key, title, what, good, act, targets, unit, links, wish, height)
     + settings(key, min, max, decimals, noValue, thresholds, mappings)
     + field({
@@ -108,15 +119,15 @@ local override(matcher, pattern, properties) = {
       custom: {
         drawStyle: { lines: 'line', bars: 'bars' }[oneOf(style, ['lines', 'bars'], key)],
         lineInterpolation: 'linear',
-        lineWidth: if style == 'bars' then 0 else if stack then 1 else 2,
-        fillOpacity: if style == 'bars' then 80 else if stack then 45 else fill,
+        lineWidth: if style == 'bars' || stack then 0 else 2,
+        fillOpacity: if style == 'bars' then 80 else if stack then 65 else fill,
         gradientMode: if stack || style == 'bars' then 'none' else 'opacity',
         showPoints: 'never',
         spanNulls: if gap == null then false else gap,
         stacking: { mode: if stack then 'normal' else 'none', group: 'A' },
         axisBorderShow: false,
         thresholdsStyle: { mode: if thresholds == [] then 'off' else 'dashed' },
-      } + optional('axisSoftMax', softMax),
+      } + optional('axisSoftMin', softMin) + optional('axisSoftMax', softMax),
     })
     + {
       fieldConfig+: {
@@ -151,13 +162,13 @@ local override(matcher, pattern, properties) = {
       options: {
         reduceOptions: { calcs: [calc], fields: '', values: false },
         orientation: 'auto',
-        colorMode: if background then 'background' else 'value',
+        colorMode: if background then 'background_solid' else 'value',
         graphMode: if sparkline then 'area' else 'none',
         textMode: oneOf(text, ['auto', 'value', 'name', 'value_and_name'], key),
         justifyMode: 'auto',
         wideLayout: true,
         showPercentChange: change,
-        percentChangeColorMode: 'standard',
+        percentChangeColorMode: 'same_as_value',  // more is not always better,
       },
     },
 
@@ -179,7 +190,7 @@ local override(matcher, pattern, properties) = {
         valueMode: 'text',
         namePlacement: if horizontal then 'left' else 'auto',
         showUnfilled: true,
-        sizing: 'auto',
+        sizing: 'manual',
         minVizWidth: 8,
         minVizHeight: 16,
         maxVizHeight: 48,
@@ -192,8 +203,9 @@ local override(matcher, pattern, properties) = {
     noValue='no data', mappings=[], overrides=[], show='auto'
   )::
     base('state-timeline', key, title, what, good, act, targets, 'none', links, wish, height)
-    + settings(key, null, null, null, noValue, [[null, colours.unknown]], mappings)
-    + field({ color: { mode: 'thresholds' }, custom: { fillOpacity: 85, lineWidth: 0, spanNulls: false } })
+    + settings(key, null, null, null, noValue, [], mappings)
+    // Not by thresholds: Grafana would merge states by threshold and print its bounds instead of the words.
+    + field({ color: $.fixed(colours.unknown), custom: { fillOpacity: 85, lineWidth: 0, spanNulls: false } })
     + {
       fieldConfig+: { overrides: overrides },
       options: {

@@ -7,7 +7,9 @@ local t = import '../lib/targets.libsonnet';
 
 local own(metric) = '%s and on (job, instance) platform_exporter_build_info' % metric;
 
-function(ctx) layout.section('Monitoring', [
+local row(ctx) =
+  local names = [s.source for s in ctx.sources];
+  [
   [
     panels.timeline(
       'exporter/sources',
@@ -33,6 +35,7 @@ function(ctx) layout.section('Monitoring', [
       wish=6,
       height=7,
       fill=0,
+      overrides=panels.apart(names),
     ),
     panels.timeseries(
       'exporter/failures',
@@ -66,6 +69,7 @@ function(ctx) layout.section('Monitoring', [
       wish=6,
       height=6,
       fill=0,
+      overrides=panels.apart(names),
     ),
     panels.timeseries(
       'exporter/series',
@@ -108,4 +112,6 @@ function(ctx) layout.section('Monitoring', [
       mappings=states.up,
     ),
   ],
-], collapsed=true)
+];
+
+function(ctx) layout.section('Monitoring', row(ctx), collapsed=true)

@@ -5,7 +5,9 @@ local panels = import '../lib/panels.libsonnet';
 local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
 
-local row(ctx) = [
+local row(ctx) =
+  local check = if std.length(ctx.health) == 1 then '{{check}}' else '{{target}} · {{check}}';
+  [
   [
     panels.timeline(
       'health/checks',
@@ -13,7 +15,7 @@ local row(ctx) = [
       what='State of every component, as the health document reports it; the worst state of each step is shown.',
       good='One unbroken bar of Healthy in each lane.',
       act='The lane that turned first is where to look; what depends on it follows later.',
-      targets=[t.range(states.code('health_check_status', 'target, check'), '{{target}} · {{check}}')],
+      targets=[t.range(states.code('health_check_status', 'target, check'), check)],
       links=[ctx.links.runbook('HealthUnhealthy'), ctx.links.firing],
       wish=15,
       mappings=states.health,
@@ -24,7 +26,7 @@ local row(ctx) = [
       what='How long each component took to answer the platform\'s own check.',
       good='Flat, and far below a second.',
       act='A component that slows down fails next: look at it before it turns.',
-      targets=[t.range('health_check_duration_seconds', '{{target}} · {{check}}')],
+      targets=[t.range('health_check_duration_seconds', check)],
       unit='s',
       links=[ctx.links.runbook('HealthUnhealthy')],
       wish=9,
@@ -72,7 +74,6 @@ local row(ctx) = [
       wish=15,
       height=5,
       colour=colours.neutral,
-      shades=true,
       legend='hidden',
     ),
   ],

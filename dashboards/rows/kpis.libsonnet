@@ -3,7 +3,6 @@ local colours = import '../lib/colours.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local t = import '../lib/targets.libsonnet';
 local states = import '../lib/states.libsonnet';
-local units = import '../lib/units.libsonnet';
 
 local key(kpi) = std.asciiLower(std.strReplace(kpi.title, ' ', '-'));
 
@@ -44,7 +43,7 @@ local act = 'Find the day it turned, and what was released or failed on it; the 
     good=good(kpi),
     act=act,
     targets=[t.range(kpi.expr, 'now')],
-    unit=units.check(kpi.unit, kpi.title),
+    unit=kpi.unit,
     links=links,
     wish=wish,
     height=6,

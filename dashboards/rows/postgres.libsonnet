@@ -112,7 +112,7 @@ local load(ctx, source) = [
     good='Mostly idle, a few active, hardly any idle in transaction; far below the dashed line.',
     act='Near the line new clients are refused: find the client that leaks connections, or put a pooler in front.',
     targets=[
-      t.range('sum by (state) (pg_stat_activity_count%s)' % on(source), '{{state}}'),
+      t.range('sum by (state) (pg_stat_activity_count%s)' % on(source, ', state!~"disabled|fastpath.*"'), '{{state}}'),
       t.range('max(pg_settings_max_connections%s)' % on(source), 'max'),
     ],
     unit='short',

@@ -15,8 +15,8 @@ local title(query, metric) =
     if std.endsWith(metric.name, suffix)
   ];
   local bare = std.strReplace((named + [metric.name])[0], 'business_', '');
-  if std.get(metric, 'title', '') != '' then metric.title
-  else if std.length(query.metrics) == 1 && std.get(query, 'title', '') != '' then query.title
+  if std.get(metric, 'title') != null then metric.title
+  else if std.length(query.metrics) == 1 then query.title
   else upper(std.strReplace(bare, '_', ' '));
 
 // A sum where values add up, else a mean.
@@ -35,18 +35,12 @@ local act(query) =
 // The line of an earlier period, for metrics that are one line.
 local compared(expr, every) = [
   t.range(expr % '', 'now', every),
-  t.range(expr % ' offset $compare', '$compare before', every),
+  t.range(expr % ' offset $compare', '${compare:text} before', every),
 ];
-local beforeOverride = panels.matching('before$', {
-  color: panels.fixed(colours.before),
-  'custom.lineStyle': { fill: 'dash', dash: [8, 6] },
-  'custom.fillOpacity': 0,
-});
-
 local every(query) = query.every_seconds + 's';
 local gap(query) = 4000 * std.parseJson(query.every_seconds);  // milliseconds: a poll or three may fail
 
-// Counters are shown as what happens, so a total becomes events per minute or hour.
+// Counters are shown as what happens, so a total becomes events per minute or day.
 local rateBy(query, metric, links) =
   local by = metric.own[0];
   panels.timeseries(
@@ -63,23 +57,21 @@ local rateBy(query, metric, links) =
     wish=12,
     stack=true,
     worded=true,
-    legend='table',
-    calcs=['mean', 'lastNotNull'],
     gap=gap(query),
   );
 
-local eventsPerHour(query, metric, links) = panels.timeseries(
+local eventsPerDay(query, metric, links) = panels.timeseries(
   'query/%s/%s' % [query.name, metric.name],
-  title(query, metric) + ' per hour',
-  what=metric.help + ' Counted over the hour before each point; dashed: earlier.',
+  title(query, metric) + ' per day',
+  what=metric.help + ' Counted over the 24 hours before each point; dashed: earlier.',
   good=good(metric),
   act=act(query),
-  targets=compared('sum(increase(%s%s[1h]%%s))' % [metric.name, metric.selector], every(query)),
-  unit='suffix: /h',
+  targets=compared('sum(increase(%s%s[1d]%%s))' % [metric.name, metric.selector], every(query)),
+  unit='suffix: /day',
   links=links,
   colour=colours.neutral,
   decimals=0,
-  overrides=[beforeOverride],
+  overrides=[panels.before],
   gap=gap(query),
 );
 
@@ -92,9 +84,10 @@ local level(query, metric, links) = panels.timeseries(
   targets=compared(whole(metric, metric.name + metric.selector + '%s'), every(query)),
   unit=metric.unit,
   links=links,
+  min=null,
   colour=if units.money(metric.unit) then colours.accent else colours.neutral,
   decimals=decimals(metric.unit),
-  overrides=[beforeOverride],
+  overrides=[panels.before],
   gap=gap(query),
 );
 
@@ -114,10 +107,7 @@ local levelBy(query, metric, links) =
     unit=metric.unit,
     links=links,
     stack=units.additive(metric.unit),
-    shades=units.additive(metric.unit),
-    colour=if !units.additive(metric.unit) then null
-    else if units.money(metric.unit) then colours.accent
-    else colours.neutral,
+    worded=true,
     decimals=decimals(metric.unit),
     gap=gap(query),
   );
@@ -142,6 +132,9 @@ local barsBy(query, metric, links) =
   );
 
 {
+  // Bars compare values that may overlap (users of each feature): their sum is no headline.
+  summable(query, metric):: metric.type == 'counter' || query.panel != 'bar',
+
   all(ctx):: [{ query: q, metric: m } for q in ctx.queries for m in q.metrics],
 
   // One big number with its course and, for levels, its change over the time shown.
@@ -173,7 +166,7 @@ local barsBy(query, metric, links) =
     local labelled = metric.own != [];
     if query.panel == 'stat' then null
     else if metric.type == 'counter' then
-      (if labelled then rateBy(query, metric, links) else eventsPerHour(query, metric, links))
+      (if labelled then rateBy(query, metric, links) else eventsPerDay(query, metric, links))
     else if labelled && query.panel == 'bar' then barsBy(query, metric, links)
     else if labelled then levelBy(query, metric, links)
     else level(query, metric, links),

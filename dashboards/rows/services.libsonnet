@@ -19,7 +19,7 @@ local traffic(ctx, service) = panels.timeseries(
   links=[ctx.links.business, ctx.links.recorded],
   colour=colours.neutral,
   noValue='no traffic',
-  overrides=[panels.before('a day before')],
+  overrides=[panels.before],
 );
 
 local errors(ctx, service) =

@@ -43,19 +43,21 @@ local burn(ctx, slo) =
     noValue='no traffic',
   );
 
-local remaining(ctx, slo) = panels.timeseries(
+local remaining(ctx, slo, title, wish=7, height=8) = panels.timeseries(
   'slo/%s/remaining' % slo.slo,
-  slo.title + ' · budget left',
+  title,
   what='Share of the error budget of the last %g days that is still unspent.' % slo.period_days,
   good='Above %d %%: there is room for risk.' % (limits.budget_left.warn * 100),
   act='Below it, ship with care; at zero, reliability comes before features until it recovers.',
   targets=[t.range('slo:period_error_budget_remaining:ratio{slo="%s"}' % slo.slo, 'left')],
   unit='percentunit',
   links=[ctx.links.executive, ctx.links.runbook('ErrorBudgetBurnFast')],
-  wish=7,
+  wish=wish,
+  height=height,
+  legend='hidden',
   min=null,
   max=1,
-  softMax=1,
+  softMin=0,
   colour=colours.good,
   thresholds=left,
   noValue='no traffic',
@@ -78,8 +80,9 @@ local events(ctx, slo) = panels.timeseries(
 
 {
   budgetSteps: left,
+  remaining:: remaining,
   section(ctx):: layout.section('Service levels', [
-    [burn(ctx, slo), remaining(ctx, slo), events(ctx, slo)]
+    [burn(ctx, slo), remaining(ctx, slo, slo.title + ' · budget left'), events(ctx, slo)]
     for slo in ctx.slos
   ]),
 }

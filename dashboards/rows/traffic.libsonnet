@@ -12,17 +12,13 @@ local demand(ctx, service) =
     what='Requests of customers that %s answered; dashed: earlier.' % service.title,
     good='The usual rhythm of day and week, growing with the number of customers.',
     act='Customers gone while everything is healthy: look for a broken sign-in, link or campaign.',
-    targets=[t.range(expr, 'now'), t.range(expr + ' offset $compare', '$compare before')],
+    targets=[t.range(expr, 'now'), t.range(expr + ' offset $compare', '${compare:text} before')],
     unit='suffix: /min',
     links=[ctx.links.technical],
     wish=12,
     height=7,
     colour=colours.neutral,
-    overrides=[panels.matching('before$', {
-      color: panels.fixed(colours.before),
-      'custom.lineStyle': { fill: 'dash', dash: [8, 6] },
-      'custom.fillOpacity': 0,
-    })],
+    overrides=[panels.before],
   );
 
 local served(ctx, service) = panels.timeseries(

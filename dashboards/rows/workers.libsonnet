@@ -1,16 +1,16 @@
 // Cloudflare Workers: the code at the edge that every request passes.
-local colours = import '../lib/colours.libsonnet';
 local layout = import '../lib/layout.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local t = import '../lib/targets.libsonnet';
 local limits = import '../lib/thresholds.libsonnet';
 
 local row(ctx) =
-  local scripts = '{script_name=~"%s"}' % std.join('|', std.flattenArrays([w.scripts for w in ctx.workers]));
+  local names = std.flattenArrays([w.scripts for w in ctx.workers]);
+  local only = 'script_name=~"' + std.join('|', names) + '"';
+  local scripts = '{' + only + '}';
   local per(metric, by) = 'sum by (%s) (rate(cloudflare_workers_%s%s[$__rate_interval]))' % [by, metric, scripts];
   local quantile(metric, q) =
-    'cloudflare_workers_%s{script_name=~"%s", quantile="%s"}'
-    % [metric, std.join('|', std.flattenArrays([w.scripts for w in ctx.workers])), q];
+    'cloudflare_workers_%s{%s, quantile="%s"}' % [metric, only, q];
   [
     [
       panels.timeseries(
@@ -23,8 +23,7 @@ local row(ctx) =
         unit='reqps',
         links=[ctx.links.business, ctx.links.scrapes],
         stack=true,
-        shades=true,
-        colour=colours.neutral,
+        overrides=panels.apart(names),
       ),
       panels.timeseries(
         'workers/status',
@@ -33,8 +32,8 @@ local row(ctx) =
         good='Nothing, or single client disconnects.',
         act='exceededResources: CPU or memory limit; scriptThrewException: read the Worker\'s logs (wrangler tail).',
         targets=[t.range(
-          '60 * sum by (status) (rate(cloudflare_workers_requests_total{status!="success", script_name=~"%s"}[$__rate_interval]))'
-          % std.join('|', std.flattenArrays([w.scripts for w in ctx.workers])), '{{status}}'
+          '60 * sum by (status) (rate(cloudflare_workers_requests_total{status!="success", '
+          + only + '}[$__rate_interval]))', '{{status}}'
         )],
         unit='suffix: /min',
         links=[ctx.links.runbook('ErrorBudgetBurnFast'), ctx.links.scrapes],
@@ -53,6 +52,7 @@ local row(ctx) =
         unit='s',
         links=[ctx.links.scrapes],
         fill=0,
+        overrides=panels.apart(names),
       ),
     ],
     [
@@ -66,6 +66,7 @@ local row(ctx) =
         unit='s',
         links=[ctx.links.scrapes],
         fill=0,
+        overrides=panels.apart(names),
       ),
       panels.timeseries(
         'workers/subrequests',
@@ -79,6 +80,7 @@ local row(ctx) =
         unit='short',
         links=[ctx.links.scrapes],
         fill=0,
+        overrides=panels.apart(names),
         decimals=1,
       ),
       panels.timeseries(
@@ -91,8 +93,7 @@ local row(ctx) =
         unit='Bps',
         links=[ctx.links.scrapes],
         stack=true,
-        shades=true,
-        colour=colours.neutral,
+        overrides=panels.apart(names),
       ),
     ],
   ];

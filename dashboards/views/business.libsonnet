@@ -26,29 +26,34 @@ local compare = {
 
 function(ctx)
   local links = [ctx.links.executive, ctx.links.technical];
-  local all = queries.all(ctx);
-  local charts(chosen) = layout.spread(
-    [p for p in [queries.chart(x.query, x.metric, links) for x in all if chosen(x.metric)] if p != null], 3
-  );
+  local all = [x for x in queries.all(ctx) if x.query.view != 'technical'];
+  local charts(chosen) = [
+    p
+    for p in [queries.chart(x.query, x.metric, links) for x in all if chosen(x.metric)]
+    if p != null
+  ];
   local counter(m) = m.type == 'counter';
   local money(m) = !counter(m) && units.money(m.unit);
-  local goals = [k for k in ctx.kpis if k.view == 'business'];
+  local goals = [k for k in ctx.kpis if k.view != 'technical'];
   dashboard.new(
     ctx,
     'business',
     'Business',
     'What customers do and pay, from the platform\'s own database, compared with earlier.',
     [
-      layout.section('', layout.spread([queries.headline(x.query, x.metric, links) for x in all], 6)),
+      layout.section('', layout.spread(
+        [queries.headline(x.query, x.metric, links) for x in all if queries.summable(x.query, x.metric)], 6
+      )),
       layout.section('Targets', (
         if std.length(goals) == 1
         then [[kpis.card(goals[0], links), kpis.course(goals[0], links, wish=18)]]
         else layout.spread([kpis.card(k, links) for k in goals], 4)
              + layout.spread([kpis.course(k, links) for k in goals], 2)
       )),
-      layout.section('What happens', charts(counter)),
-      layout.section('Revenue', charts(money)),
-      layout.section('Customers and use', charts(function(m) !counter(m) && !money(m))),
+      layout.section('What happens', layout.spread(charts(counter), 3)),
+      layout.section('Customers and revenue', layout.spread(
+        charts(money) + charts(function(m) !counter(m) && !money(m)), 3
+      )),
       traffic(ctx),
     ],
     from='now-7d',

@@ -38,7 +38,9 @@ local question(ctx, service) =
     ]),
   );
 
-local now(ctx) = [
+local now(ctx) =
+  local paging = if ctx.slos == [] then 0 else ctx.slos[0].tiers[0].factor;
+  [
   panels.stat(
     'now/incidents',
     'Open incidents',
@@ -71,20 +73,22 @@ local now(ctx) = [
   )),
   present(ctx.slos, panels.stat(
     'now/burn',
-    'Error budget is being spent at',
-    what='Pace of failures against the pace that the promise allows; 1× would use the budget up exactly.',
-    good='Under 1×.',
-    act='Above 1× for long, the promise will be broken: reliability comes before features.',
+    'Failures right now',
+    what='Pace of failures over the last five minutes, against the pace that the promise allows.',
+    good='Within plan, nearly always.',
+    act='Above plan for long, the promise will be broken: reliability comes before features.',
     targets=[t.instant('max(slo:current_burn_rate:ratio)', 'pace')],
     unit='suffix:×',
     links=[ctx.links.technical, ctx.links.runbook('ErrorBudgetBurnFast')],
     wish=5,
     height=5,
-    decimals=1,
     background=true,
     noValue='No traffic',
-    thresholds=[[null, colours.good], [1, colours.warn]]
-               + (if ctx.slos == [] then [] else [[ctx.slos[0].tiers[0].factor, colours.bad]]),
+    mappings=panels.ranges([
+      [null, 1, 'Within plan', colours.good],
+      [1, paging, 'Above plan', colours.warn],
+      [paging, null, 'Far above plan', colours.bad],
+    ]),
   )),
 ];
 
@@ -105,44 +109,29 @@ local availability(ctx, level) = panels.stat(
   thresholds=[[null, colours.bad], [level.objective, colours.good]],
 );
 
-local budget(ctx) = panels.bars(
-  'budget/left',
+// Minutes of full outage that a budget allows.
+local allowance(level) = level.period_days * 24 * 60 * level.budget;
+
+local budget(ctx, level) = panels.stat(
+  'budget/' + level.slo,
   'Error budget left',
-  what='Of the failures that each promise allows in its period, the share that is still unspent.',
+  what='Of the failures that the promise allows in %g days, the share that is still unspent; and the same as minutes of full outage.'
+       % level.period_days,
   good='Above %d %%.' % (limits.budget_left.warn * 100),
   act='Little left: ship with care. Used up: reliability comes before features until it recovers.',
-  targets=[t.instant('slo:period_error_budget_remaining:ratio{slo="%s"}' % s.slo, s.title) for s in ctx.slos],
+  targets=[
+    t.instant('slo:period_error_budget_remaining:ratio{slo="%s"}' % level.slo, 'left'),
+    t.instant('%g * slo:period_error_budget_remaining:ratio{slo="%s"}' % [60 * allowance(level), level.slo], 'or full outage of'),
+  ],
   unit='percentunit',
   links=[ctx.links.technical, ctx.links.runbook('ErrorBudgetBurnFast')],
   wish=7,
   height=6,
-  max=1,
   decimals=0,
+  text='value_and_name',
   noValue='No traffic yet',
   thresholds=slo.budgetSteps,
-);
-
-local course(ctx) = panels.timeseries(
-  'availability/course',
-  'Requests answered, hour by hour',
-  what='Share of the requests of each hour that were answered; dashed: what was promised.',
-  good='Above the dashed line nearly always.',
-  act='Each dip is an incident; the red marks name the alerts that fired.',
-  targets=[
-    t.range('1 - slo:sli_error:ratio_rate1h{slo="%s"}' % s.slo, s.title)
-    for s in ctx.slos
-  ],
-  unit='percentunit',
-  links=[ctx.links.technical],
-  wish=12,
-  height=6,
-  min=null,
-  max=1,
-  decimals=2,
-  colour=if std.length(ctx.slos) == 1 then colours.good else null,
-  legend=if std.length(ctx.slos) == 1 then 'hidden' else 'list',
-  noValue='No traffic yet',
-  thresholds=if ctx.slos == [] then [] else [[null, colours.bad], [ctx.slos[0].objective, colours.good]],
+  overrides=[panels.named('or full outage of', { unit: 's', decimals: 0, color: panels.fixed(colours.neutral) })],
 );
 
 local happened(ctx) = [
@@ -179,9 +168,31 @@ local happened(ctx) = [
   )),
 ];
 
-// Length of a full outage that a budget allows, as people say it.
+local incidents(ctx) = panels.table(
+  'happened/list',
+  'Incidents in this period',
+  what='Critical alerts of the time shown, and for how long each was firing.',
+  good='None.',
+  act='Click a name for its runbook; ask for the review of each.',
+  targets=[t.table(
+    'sort_desc(60 * sum by (alertname, service) (sum_over_time(ALERTS{alertstate="firing", severity="critical"}[$__range:1m])))'
+  )],
+  unit='none',
+  columns=[['alertname', 'Alert'], ['service', 'Service'], ['Value', 'Duration']],
+  links=[ctx.links.firing, ctx.links.technical],
+  wish=12,
+  height=6,
+  noValue='No incident in this period',
+  sort='Duration',
+  overrides=[
+    panels.named('Duration', { unit: 's', decimals: 0 }),
+    panels.named('Alert', { links: [ctx.links.runbookOfRow] }),
+  ],
+);
+
+// The allowance as people say it.
 local outage(level) =
-  local minutes = level.period_days * 24 * 60 * level.budget;
+  local minutes = allowance(level);
   if minutes >= 120 then '%.1f hours' % (minutes / 60) else '%d minutes' % std.round(minutes);
 
 local reading(ctx) = panels.text(
@@ -196,9 +207,10 @@ local reading(ctx) = panels.text(
     '- Plenty of budget left: release as usual. Under %d %%: release with care. Used up: reliability first.'
     % (limits.budget_left.warn * 100),
     '- **Grey** means that nothing is known, not that all is well. Percentages beside numbers are the change over the time shown at the top.',
-    '- Click a number for the details behind it; the ⓘ of each panel says what good looks like.',
+    '- Click a number for the details behind it; the **i** beside each title says what good looks like.',
   ]),
-  height=5,
+  wish=12,
+  height=6,
 );
 
 // What the team marked for this page; otherwise the first few levels that its database knows.
@@ -219,18 +231,16 @@ function(ctx)
     'Can customers use it, do we keep what we promised, and how is business?',
     [
       layout.section('', if few then [questions + now(ctx)] else layout.spread(questions, 4) + [now(ctx)]),
-      layout.section('What we promised', (
-        if std.length(ctx.slos) == 0 then []
-        else if std.length(ctx.slos) == 1
-        then [[availability(ctx, ctx.slos[0]), budget(ctx), course(ctx)]]
-        else layout.spread([availability(ctx, s) for s in ctx.slos], 4) + [[budget(ctx), course(ctx)]]
-      )),
+      layout.section('What we promised', [
+        [availability(ctx, s), budget(ctx, s), slo.remaining(ctx, s, 'Error budget left, day by day', wish=12, height=6)]
+        for s in ctx.slos
+      ]),
       layout.section('Business', layout.spread(
         [queries.headline(x.query, x.metric, [ctx.links.business], wish=6) for x in chosen]
         + [kpis.card(k, [ctx.links.business], wish=8) for k in ctx.kpis],
         6,
       )),
-      layout.section('What happened', [happened(ctx), [reading(ctx)]]),
+      layout.section('What happened', [happened(ctx), [incidents(ctx), reading(ctx)]]),
     ],
     from='now-30d',
     refresh='5m',

@@ -7,7 +7,9 @@ local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
 local exporter = import '../rows/exporter.libsonnet';
 local health = import '../rows/health.libsonnet';
+local kpis = import '../rows/kpis.libsonnet';
 local postgres = import '../rows/postgres.libsonnet';
+local queries = import '../rows/queries.libsonnet';
 local services = import '../rows/services.libsonnet';
 local slo = import '../rows/slo.libsonnet';
 local workers = import '../rows/workers.libsonnet';
@@ -49,7 +51,7 @@ local glance(ctx) = [
   )),
   present(ctx.slos, panels.stat(
     'glance/burn',
-    'Fastest budget burn',
+    'Burn rate',
     what='How fast the error budget that burns fastest is being spent, in multiples of the planned pace.',
     good='Under 1×.',
     act='Above %gx somebody is paged: open the runbook.' % (if ctx.slos == [] then 0 else ctx.slos[0].tiers[0].factor),
@@ -71,7 +73,7 @@ local glance(ctx) = [
     targets=[t.range('max(service:latency_seconds:p95)', 'p95')],
     unit='s',
     links=[ctx.links.recorded],
-    colour=colours.warn,
+    colour=colours.neutral,
     sparkline=true,
     noValue='no traffic',
   )),
@@ -103,19 +105,33 @@ local glance(ctx) = [
   )),
   panels.stat(
     'glance/sources',
-    'Sources failing',
+    'Sources',
     what='How many of the exporter\'s sources failed when last collected.',
-    good='None.',
+    good='All up.',
     act='What this page shows of a failing source is missing; see the row on monitoring.',
     targets=[t.instant('count(platform_exporter_source_up == 0) or (0 * max(platform_exporter_source_up))', 'sources')],
-    unit='none',
+    unit='suffix: down',
     links=[ctx.links.runbook('SourceStale'), ctx.links.scrapes],
     wish=3,
-    mappings=panels.words([[0, 'None', colours.good]]),
+    mappings=panels.words([[0, 'All up', colours.good]]),
     thresholds=[[null, colours.good], [1, colours.bad]],
     noValue='exporter down',
   ),
 ];
+
+// What the platform file marks for this view among the team's own SQL and measures.
+local own(ctx) = layout.section('Own measures', layout.spread(
+  [kpis.course(k, [ctx.links.business]) for k in ctx.kpis if k.view == 'technical']
+  + [
+    p
+    for p in [
+      queries.chart(x.query, x.metric, [ctx.links.business])
+      for x in queries.all(ctx)
+      if x.query.view == 'technical'
+    ]
+    if p != null
+  ], 3
+));
 
 function(ctx) dashboard.new(
   ctx,
@@ -124,7 +140,7 @@ function(ctx) dashboard.new(
   'What is wrong, and in which part? Golden signals of each service, its service level, then the parts it stands on.',
   [layout.section('', [glance(ctx)]), services(ctx), slo.section(ctx)]
   + [postgres(ctx, source) for source in ctx.postgres]
-  + [workers(ctx), health(ctx), exporter(ctx)],
+  + [workers(ctx), health(ctx), own(ctx), exporter(ctx)],
   from='now-6h',
   refresh='1m',
 )
