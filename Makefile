@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP := $(BIN)/python -m pip --quiet --quiet --no-input
 LOCKED := $(PIP) install --require-hashes --only-binary :all:
 
-.PHONY: help demo test bench lint format generate secrets lock clean packages
+.PHONY: help demo test bench lint format generate golden secrets lock clean packages
 
 help: ## say what can be done
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,11 @@ format: .venv/.dev ## put the code into the project's style
 
 generate: .venv/.runtime ## write the files made from PLATFORM=platforms/demo.yml to OUT=generated
 	@$(BIN)/platform-exporter generate -p $(PLATFORM) -o $(OUT)
+
+golden: .venv/.dev ## write the generated documents and the golden files of the tests anew
+	@$(BIN)/python -m exporter.reference
+	@$(BIN)/platform-exporter generate -p platforms/demo.yml -o tests/golden/demo
+	@UPDATE_GOLDEN=1 $(BIN)/pytest --quiet tests/unit/test_bad_platforms.py
 
 secrets: ## write demo secrets for docker compose into secrets/
 	@tools/secrets
