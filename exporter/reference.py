@@ -113,7 +113,7 @@ def _kind(value: dict[str, Any]) -> str:
     if value.get("type") == "array":
         return f"list of {_kind(value['items'])}"
     if value.get("type") == "object":
-        inside = value.get("additionalProperties") or next(iter(value.get("patternProperties", {}).values()), {})
+        inside: Any = value.get("additionalProperties") or next(iter(value.get("patternProperties", {}).values()), {})
         return f"mapping of names to {_kind(inside) if isinstance(inside, dict) and inside else 'values'}"
     if examples := value.get("examples"):
         return f"like `{examples[0]}`"

@@ -1,11 +1,12 @@
 """Metric families: their declaration, and the samples that one collection gives."""
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Self
 
-FamilyType = Literal["gauge", "counter", "info", "unknown"]
+FamilyType = Literal["gauge", "counter", "histogram", "info", "stateset", "unknown"]
 
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -13,7 +14,11 @@ _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The declaration of a metric. `name` is the name of its samples, so a counter's includes `_total`."""
+    """The declaration of a metric. `name` is the name of its samples, so a counter's includes `_total`.
+
+    An info's name ends in `_info`. A stateset's last label is named like the stateset. A histogram's samples are named
+    after it with `_bucket`, `_count` and `_sum`; `le` is not among its labels.
+    """
 
     name: str
     type: FamilyType
@@ -27,35 +32,112 @@ class Family:
             raise ValueError(f"{self.name}: {bad} cannot be label names")
         if len(set(self.labels)) != len(self.labels):
             raise ValueError(f"{self.name}: a label is declared twice")
+        if self.type == "stateset" and self.labels[-1:] != (self.name,):
+            raise ValueError(f"{self.name}: the last label of a stateset is named like it")
 
 
-Samples = dict[tuple[str, ...], float]
-"""Values by label values, in the order of the family's labels."""
+Key = tuple[str, ...]
+"""Label values in the order of the family's labels. A histogram's key begins with the suffix of the sample's name,
+and for `_bucket` ends with the value of `le`."""
+
+Samples = dict[Key, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """One event that stands for a sample: labels such as a trace id, its value, and when it was, Unix time."""
+
+    labels: tuple[tuple[str, str], ...]
+    value: float
+    timestamp: float | None = None
 
 
 class Collected:
-    """What one collection brought: samples by family. NULL is absent: `set` and `add` pass over None."""
+    """What one collection brought: samples by family. NULL is absent: `set` passes over None.
 
-    __slots__ = ("families",)
+    `created` and `exemplars` go by family and key as samples do, and are written in OpenMetrics alone.
+    """
+
+    __slots__ = ("created", "exemplars", "families")
 
     def __init__(self) -> None:
         self.families: dict[Family, Samples] = {}
+        self.created: dict[Family, Samples] = {}
+        self.exemplars: dict[Family, dict[Key, Exemplar]] = {}
 
-    def set(self, family: Family, value: float | None, *labels: str) -> None:
-        """Set one sample. `labels` are values in the order of `family.labels`."""
+    def set(
+        self,
+        family: Family,
+        value: float | None,
+        *labels: str,
+        created: float | None = None,
+        exemplar: Exemplar | None = None,
+    ) -> None:
+        """Set one sample. `labels` are values in the order of `family.labels`; `created` is Unix time."""
         if value is None:
             return
-        if len(labels) != len(family.labels):
-            raise ValueError(f"{family.name} has the labels {family.labels}, got {labels}")
+        if len(labels) != len(family.labels) or family.type == "histogram":
+            raise ValueError(
+                f"{family.name} is a {family.type} with the labels {family.labels}, got {labels}"
+            )
         self.families.setdefault(family, {})[labels] = float(value)
+        if created is not None:
+            self.created.setdefault(family, {})[labels] = created
+        if exemplar is not None:
+            self.exemplars.setdefault(family, {})[labels] = exemplar
+
+    def observe(
+        self,
+        family: Family,
+        buckets: Mapping[float, float],
+        total: float,
+        *labels: str,
+        created: float | None = None,
+        exemplars: Mapping[float, Exemplar] | None = None,
+    ) -> None:
+        """Set one histogram: cumulative counts by upper bound, infinity last, and the sum of all observations.
+
+        Raises ValueError for bounds out of order, counts that fall, or no bound of infinity.
+        """
+        bounds, counts = list(buckets), list(buckets.values())
+        if len(labels) != len(family.labels) or family.type != "histogram":
+            raise ValueError(
+                f"{family.name} is a {family.type} with the labels {family.labels}, got {labels}"
+            )
+        if not bounds or bounds[-1] != math.inf or bounds != sorted(set(bounds)) or counts != sorted(counts):
+            raise ValueError(f"{family.name}: buckets must rise and end with infinity, got {buckets}")
+        samples = self.families.setdefault(family, {})
+        for bound, count in buckets.items():
+            key = ("_bucket", *labels, value_text(bound))
+            samples[key] = float(count)
+            if exemplars and bound in exemplars:
+                self.exemplars.setdefault(family, {})[key] = exemplars[bound]
+        samples["_count", *labels] = float(counts[-1])
+        samples["_sum", *labels] = float(total)
+        if created is not None:
+            self.created.setdefault(family, {})["_sum", *labels] = created
 
     def update(self, other: Self) -> None:
         """Take over all samples of `other`."""
         for family, samples in other.families.items():
-            self.families[family] = {**self.families.get(family, {}), **samples}
+            mine = self.families.get(family)
+            self.families[family] = samples if mine is None else {**mine, **samples}
+        for family, created in other.created.items():
+            self.created[family] = {**self.created.get(family, {}), **created}
+        for family, exemplars in other.exemplars.items():
+            self.exemplars[family] = {**self.exemplars.get(family, {}), **exemplars}
 
     def __iter__(self) -> Iterator[tuple[Family, Samples]]:
         return iter(self.families.items())
 
     def __len__(self) -> int:
         return sum(map(len, self.families.values()))
+
+
+def value_text(value: float) -> str:
+    """Write a value as the exposition formats do."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return repr(float(value))

@@ -4,11 +4,12 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from isal import igzip
 
-from exporter.engine.exposition import Renderer
-from exporter.engine.families import Collected, Family, Samples
+from exporter.engine.exposition import Part, Renderer
+from exporter.engine.families import Collected, Family
 
 SERIES = Family(
     "platform_exporter_snapshot_series", "gauge", "Series in the snapshot that was served before this one."
@@ -87,25 +88,31 @@ class SnapshotPublisher:
         merged = self._merge(self._gather())
         self.current = await asyncio.to_thread(self._render, merged, dict(self._dropped))
 
-    def _merge(self, parts: list[Collected]) -> dict[Family, Samples]:
-        by_name: dict[str, tuple[Family, Samples]] = {}
-        total = 0
-        for part in parts:
-            for family, samples in part:
-                declared, merged = by_name.setdefault(family.name, (family, {}))
-                if declared.labels != family.labels or declared.type != family.type:
+    def _merge(self, collections: list[Collected]) -> dict[Family, list[Part]]:
+        """Bring samples of one family together, keep the bounds, let each series through once."""
+        by_name: dict[str, tuple[Family, list[Part]]] = {}
+        left = self._max_series
+        for collected in collections:
+            for family, samples in collected:
+                declared, parts = by_name.setdefault(family.name, (family, []))
+                if declared is not family and declared != family:
                     self.drop(family, len(samples))
                     continue
-                fresh = samples if not merged else {key: samples[key] for key in samples if key not in merged}
-                if total + len(fresh) > self._max_series:
-                    fresh = dict(list(fresh.items())[: max(0, self._max_series - total)])
+                fresh = samples
+                for part in parts:
+                    if not fresh.keys().isdisjoint(part.samples):
+                        fresh = {key: value for key, value in fresh.items() if key not in part.samples}
+                if len(fresh) > left:
+                    fresh = dict(islice(fresh.items(), left))
                 if len(fresh) < len(samples):
                     self.drop(family, len(samples) - len(fresh))
-                merged.update(fresh)
-                total += len(fresh)
+                left -= len(fresh)
+                parts.append(
+                    Part(fresh, collected.created.get(family, {}), collected.exemplars.get(family, {}))
+                )
         return dict(by_name.values())
 
-    def _render(self, families: dict[Family, Samples], dropped: dict[str, float]) -> Snapshot:
+    def _render(self, families: dict[Family, list[Part]], dropped: dict[str, float]) -> Snapshot:
         started = time.perf_counter()
         last, made = self.current, time.time()
         own = Collected()
@@ -114,7 +121,8 @@ class SnapshotPublisher:
         own.set(RENDER, last.render_seconds)
         for name, count in dropped.items():
             own.set(DROPPED, count, name)
-        out = self._renderer.render([*families.items(), *own])
+        own_parts = [(family, [Part(samples)]) for family, samples in own]
+        out = self._renderer.render([*families.items(), *own_parts])
         text_gzip, openmetrics_gzip = igzip.compress(out.text, 1), igzip.compress(out.openmetrics, 1)
         took = time.perf_counter() - started
         return Snapshot(

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
-from exporter.engine.exposition import Renderer
-from exporter.engine.families import Family, FamilyType, Samples
+from exporter.engine.exposition import Part, Renderer
+from exporter.engine.families import Collected, Exemplar, Family, FamilyType, Samples
 
 NAMES = st.from_regex(r"[a-z_:][a-z0-9_:]{0,12}", fullmatch=True)
 LABELS = st.lists(st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True), max_size=3, unique=True)
@@ -34,6 +34,10 @@ def families(draw: st.DrawFn) -> list[tuple[Family, Samples]]:
     return list(found.values())
 
 
+def parts(drawn: list[tuple[Family, Samples]]) -> list[tuple[Family, list[Part]]]:
+    return [(family, [Part(samples)]) for family, samples in drawn]
+
+
 def flat(rendered: list[tuple[Family, Samples]]) -> Parsed:
     return {
         (family.name, frozenset(zip(family.labels, labels, strict=True))): value
@@ -50,14 +54,14 @@ def same(one: Parsed, other: Parsed) -> bool:
 
 @given(families())
 def test_text_parses_to_the_same_samples(drawn: list[tuple[Family, Samples]]) -> None:
-    parsed = parser.text_string_to_metric_families(Renderer().render(drawn).text.decode())
+    parsed = parser.text_string_to_metric_families(Renderer().render(parts(drawn)).text.decode())
     found = {(s.name, frozenset(s.labels.items())): s.value for family in parsed for s in family.samples}
     assert same(found, flat(drawn))
 
 
 @given(families())
 def test_openmetrics_parses_to_the_same_samples(drawn: list[tuple[Family, Samples]]) -> None:
-    rendered = Renderer().render(drawn).openmetrics.decode()
+    rendered = Renderer().render(parts(drawn)).openmetrics.decode()
     parsed = openmetrics_parser.text_string_to_metric_families(rendered)  # type: ignore[no-untyped-call]  # no hints there
     found = {(s.name, frozenset(s.labels.items())): s.value for family in parsed for s in family.samples}
     assert same(found, flat(drawn))
@@ -66,15 +70,15 @@ def test_openmetrics_parses_to_the_same_samples(drawn: list[tuple[Family, Sample
 @given(families())
 def test_a_renderer_that_was_used_before_renders_the_same(drawn: list[tuple[Family, Samples]]) -> None:
     used = Renderer()
-    used.render(drawn)
-    used.render(drawn[:1])
-    assert used.render(drawn) == Renderer().render(drawn)
+    used.render(parts(drawn))
+    used.render(parts(drawn[:1]))
+    assert used.render(parts(drawn)) == Renderer().render(parts(drawn))
 
 
 def test_help_and_type_of_both_formats() -> None:
     counter = Family("jobs_total", "counter", 'Jobs\n"done" \\ all')
     incumbent = Family("pg_stat_database_deadlocks", "counter", "Deadlocks.")
-    out = Renderer().render([(counter, {(): 1.0}), (incumbent, {(): 2.0})])
+    out = Renderer().render(parts([(counter, {(): 1.0}), (incumbent, {(): 2.0})]))
     assert out.text.decode() == (
         '# HELP jobs_total Jobs\\n"done" \\\\ all\n# TYPE jobs_total counter\njobs_total 1.0\n'
         "# HELP pg_stat_database_deadlocks Deadlocks.\n# TYPE pg_stat_database_deadlocks counter\n"
@@ -98,3 +102,52 @@ def test_a_family_with_a_bad_name_cannot_be_declared(name: str) -> None:
 def test_a_family_with_bad_labels_cannot_be_declared(labels: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="label"):
         Family("name", "gauge", "x", labels)
+
+
+def test_histogram_info_stateset_created_and_exemplars() -> None:
+    """All the other types at once, read back by prometheus-client's strict OpenMetrics parser."""
+    took = Family("took_seconds", "histogram", "Time taken.", ("route",))
+    build = Family("build_info", "info", "Build.", ("version",))
+    mode = Family("mode", "stateset", "Mode.", ("host", "mode"))
+    jobs = Family("jobs_total", "counter", "Jobs.")
+    out = Collected()
+    trace = Exemplar((("trace_id", "4bf92f35"),), 0.7, 1795168800.5)
+    out.observe(took, {0.5: 3, 1.0: 4, math.inf: 5}, 2.5, "/a", created=1795168000.0, exemplars={1.0: trace})
+    out.set(build, 1, "1.2")
+    out.set(mode, 1, "h", "on")
+    out.set(mode, 0, "h", "off")
+    out.set(jobs, 7, created=1795168000.25)
+    rendered = Renderer().render(
+        [
+            (family, [Part(samples, out.created.get(family, {}), out.exemplars.get(family, {}))])
+            for family, samples in out
+        ]
+    )
+    text = openmetrics_parser.text_string_to_metric_families(rendered.openmetrics.decode())  # type: ignore[no-untyped-call]  # no hints there
+    families = {family.name: family for family in text}
+    assert {name: family.type for name, family in families.items()} == {
+        "took_seconds": "histogram",
+        "build": "info",
+        "mode": "stateset",
+        "jobs": "counter",
+    }
+    buckets = [sample for sample in families["took_seconds"].samples if sample.name == "took_seconds_bucket"]
+    assert [(sample.labels["le"], sample.value) for sample in buckets] == [
+        ("0.5", 3.0),
+        ("1.0", 4.0),
+        ("+Inf", 5.0),
+    ]
+    assert buckets[1].exemplar.labels == {"trace_id": "4bf92f35"}
+    assert [sample.value for sample in families["jobs"].samples] == [7.0, 1795168000.25]
+    plain = {
+        family.name: family.type for family in parser.text_string_to_metric_families(rendered.text.decode())
+    }
+    assert plain == {"took_seconds": "histogram", "build_info": "gauge", "mode": "gauge", "jobs": "counter"}
+    assert b"_created" not in rendered.text
+    assert b"trace_id" not in rendered.text
+
+
+@pytest.mark.parametrize("buckets", [{}, {1.0: 1}, {1.0: 2, math.inf: 1}, {math.inf: 1, 1.0: 1}])
+def test_a_histogram_that_makes_no_sense_is_refused(buckets: dict[float, float]) -> None:
+    with pytest.raises(ValueError, match="end with infinity"):
+        Collected().observe(Family("h", "histogram", "H."), buckets, 1.0)
