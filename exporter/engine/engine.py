@@ -11,7 +11,6 @@ from exporter.engine.process import OwnMetrics
 from exporter.engine.scheduler import Scheduler
 from exporter.engine.snapshot import Snapshot, SnapshotPublisher
 from exporter.engine.source import Source
-from exporter.platform.base import Part
 from exporter.platform.load import fingerprint, load
 from exporter.platform.model import Platform
 from exporter.platform.problems import PlatformError
@@ -74,14 +73,18 @@ class Engine:
             self.publisher.changed()
             log.warning("reload.failed", problems=[str(problem) for problem in error.problems])
             raise
-        changed = [kind for kind in KINDS if _needs(platform, kind) != _needs(self.platform, kind)]
-        leaving = [name for name in self.scheduler.runners if name.partition(".")[0] in changed]
+        wanted = {source.name: source for source in build_sources(platform)}
+        running = {name: runner.source for name, runner in self.scheduler.runners.items()}
+        same = {
+            name for name, source in wanted.items() if name in running and source.spec == running[name].spec
+        }
         self.platform = platform
         self.own.platform_hash, self.own.loaded_at = fingerprint(self.path), time.time()
         self.own.reload_successful = True
-        await self.scheduler.stop(leaving)
-        self.scheduler.start(source for kind in changed for source in KINDS[kind].build(platform))
-        log.info("reload.done", changed=changed)
+        await self.scheduler.stop(running.keys() - same)
+        await asyncio.gather(*(wanted[name].close() for name in same))
+        self.scheduler.start(source for name, source in wanted.items() if name not in same)
+        log.info("reload.done", kept=sorted(same), stopped=sorted(running.keys() - wanted.keys()))
 
     def _gather(self) -> list[Collected]:
         return [self.own.collected(), *self.scheduler.gather()]
@@ -90,8 +93,3 @@ class Engine:
         while True:
             await asyncio.sleep(_HEARTBEAT)
             self.publisher.changed()
-
-
-def _needs(platform: Platform, kind: str) -> tuple[dict[str, Part], object]:
-    """Return all that the sources of `kind` are built from, to be compared."""
-    return platform.section(kind), platform.queries if kind == "postgres" else None

@@ -54,12 +54,14 @@ class Source(ABC):
         name: identity, kind and key: `postgres.main`.
         every: seconds between collections.
         timeout: seconds that one collection may take; then it is interrupted.
+        spec: all it was built from; a reload leaves a source alone whose spec stays equal.
     """
 
-    def __init__(self, name: str, *, every: float, timeout: float) -> None:
+    def __init__(self, name: str, *, every: float, timeout: float, spec: object = None) -> None:
         self.name = name
         self.every = every
         self.timeout = timeout
+        self.spec = spec
 
     @property
     def facts(self) -> dict[str, list[str]]:

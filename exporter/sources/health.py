@@ -215,7 +215,7 @@ class HealthSource(Source):
     """Asks one endpoint."""
 
     def __init__(self, key: str, config: Health) -> None:
-        super().__init__(f"health.{key}", every=config.every, timeout=config.timeout)
+        super().__init__(f"health.{key}", every=config.every, timeout=config.timeout, spec=config)
         self._key, self._config = key, config
         self._client = httpx.AsyncClient(
             timeout=config.timeout, headers={"User-Agent": "platform-exporter", "Accept": "application/json"}

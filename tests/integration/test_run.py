@@ -85,13 +85,16 @@ def test_the_landing_page_shows_each_source_with_its_error(subject: Exporter) ->
 @pytest.mark.parametrize("how", ["SIGHUP", "POST"])
 def test_reload_applies_what_changed(how: str, subject: Exporter) -> None:
     text = subject.platform.read_text()
-    before = (
-        subject.value("platform_exporter_source_failures_total", source="health.gone", reason="connect") or 0
-    )
-    subject.platform.write_text(text.replace("every: 500ms, timeout: 500ms", "every: 7s, timeout: 500ms"))
+    kept = {"source": "health.silent", "reason": "timeout"}
+    before = subject.value("platform_exporter_source_failures_total", **kept) or 0
+    gone = text.index("gone:")
+    subject.platform.write_text(text[:gone] + text[gone:].replace("every: 500ms", "every: 7s"))
     reload(subject, how)
     subject.wait_value(7.0, "platform_exporter_source_interval_seconds", source="health.gone")
-    assert before > 0
+    after = subject.value("platform_exporter_source_failures_total", **kept) or 0
+    assert after >= before > 0, "a source that did not change keeps its state"
+    began = subject.value("platform_exporter_source_failures_total", source="health.gone", reason="connect") or 0
+    assert began <= 1, "one that changed begins anew"
 
 
 def reload(subject: Exporter, how: str) -> None:

@@ -50,7 +50,7 @@ class GraphqlClient:
 
     def __init__(self, url: str, token: Secret, *, timeout: float) -> None:
         self.url = url
-        self._token = token
+        self.token = token
         self._client = httpx.AsyncClient(timeout=timeout, headers={"User-Agent": "platform-exporter"})
 
     async def query(self, text: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class GraphqlClient:
             "POST",
             self.url,
             json={"query": text, "variables": variables},
-            headers={"Authorization": f"Bearer {self._token.reveal()}"},
+            headers={"Authorization": f"Bearer {self.token.reveal()}"},
         )
         response = await send(self._client, request, max_body=MAX_BODY)
         try:

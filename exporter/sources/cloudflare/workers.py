@@ -146,7 +146,8 @@ class WorkersSource(Source):
     """Asks for contiguous windows and adds them up."""
 
     def __init__(self, account: str, client: GraphqlClient, config: Workers) -> None:
-        super().__init__("cloudflare.workers", every=config.every, timeout=config.timeout)
+        spec = account, client.url, client.token, config
+        super().__init__("cloudflare.workers", every=config.every, timeout=config.timeout, spec=spec)
         self._account, self._client, self._config = account, client, config
         step = max(1, min(60, int(config.every)))
         self._counters = WindowedCounters(lag=int(config.lag), step=step, longest=LONGEST_WINDOW, keeps=KEEPS)

@@ -68,7 +68,8 @@ class PostgresSource(Source):
     """Asks one server."""
 
     def __init__(self, key: str, config: Postgres, collectors: list[Collector]) -> None:
-        super().__init__(f"postgres.{key}", every=config.every, timeout=config.timeout)
+        spec = config, collectors
+        super().__init__(f"postgres.{key}", every=config.every, timeout=config.timeout, spec=spec)
         self._key, self._config = key, config
         self._runs = [CollectorRun(collector) for collector in collectors]
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None

@@ -101,7 +101,9 @@ def failure(error: psycopg.Error, user: str = "") -> SourceError:
     text = re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
     reason = _reason(error, text)
     remedy = _REMEDIES.get(reason, "")
-    if match := re.search(r"permission denied for (table|view|materialized view|schema|sequence|function) (\S+)", text):
+    if match := re.search(
+        r"permission denied for (table|view|materialized view|schema|sequence|function) (\S+)", text
+    ):
         kind, name = match.groups()
         grant = {"schema": "USAGE ON SCHEMA", "function": "EXECUTE ON FUNCTION"}.get(kind, "SELECT ON")
         remedy = f'GRANT {grant} {name} TO "{user}";'
