@@ -22,7 +22,9 @@ def folder() -> Path:
         if (place / "mixin.libsonnet").is_file():
             return place
     raise FileNotFoundError(
-        "mixin.libsonnet is neither in " + " nor in ".join(map(str, _PLACES)) + ": reinstall platform-exporter"
+        "mixin.libsonnet is neither in "
+        + " nor in ".join(map(str, _PLACES))
+        + ": reinstall platform-exporter"
     )
 
 

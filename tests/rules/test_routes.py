@@ -1,0 +1,242 @@
+"""Who hears of what, and in which words: routes by amtool, inhibition by its documented rule, texts as rendered."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.rules.conftest import GOLDEN
+
+CONFIG = GOLDEN / "alertmanager" / "alertmanager.yml"
+TEMPLATES = GOLDEN / "alertmanager" / "templates" / "*.tmpl"
+RULES = yaml.safe_load(CONFIG.read_text())["inhibit_rules"]
+
+ROUTES = [
+    (
+        "p1 goes to the pager, to the loud channel and to the mailbox",
+        {"priority": "p1"},
+        "pager,critical,oncall-mail",
+    ),
+    ("p2 does not ring the phone", {"priority": "p2"}, "warning,oncall-mail"),
+    ("p3 is for office hours", {"priority": "p3"}, "warning"),
+    ("p4 is for whoever is curious", {"priority": "p4"}, "warning"),
+    ("an alert without priority is not lost", {"severity": "critical"}, "default"),
+    ("the heartbeat goes nowhere else", {"alertname": "Watchdog", "priority": "p4"}, "heartbeat"),
+]
+
+PLACE = {"platform": "demo", "environment": "demo"}
+FAST = {
+    "alertname": "ErrorBudgetBurnFast",
+    "slo": "a",
+    "slo_tier": "fast",
+    "service": "api",
+    "severity": "critical",
+}
+SLOW = {
+    "alertname": "ErrorBudgetBurnSlow",
+    "slo": "a",
+    "slo_tier": "slow",
+    "service": "api",
+    "severity": "warning",
+}
+DATABASE = {
+    "alertname": "DatabaseDown",
+    "service": "postgres.main",
+    "source": "postgres.main",
+    "severity": "critical",
+}
+STALE = {
+    "alertname": "SourceStale",
+    "service": "postgres.main",
+    "source": "postgres.main",
+    "severity": "warning",
+}
+EXPORTER = {"alertname": "ExporterDown", "service": "platform-exporter", "severity": "critical"}
+MISSING = {"alertname": "SliMissing", "service": "api", "slo": "a", "severity": "warning"}
+
+INHIBITION = [
+    ("a fast burn covers the slow one", FAST, SLOW, True),
+    ("a slow burn does not hide the fast one", SLOW, FAST, False),
+    ("a fast burn says nothing of another SLO", FAST, {**SLOW, "slo": "b"}, False),
+    ("a fast burn does not hide a database", FAST, DATABASE, False),
+    ("alerts without slo are not equal in it", FAST, {**STALE, "slo": ""}, False),
+    ("a database that is down is not read either", DATABASE, STALE, True),
+    ("another database is", DATABASE, {**STALE, "source": "postgres.other"}, False),
+    ("a source without name is nobody's", DATABASE, {**STALE, "source": ""}, False),
+    ("no exporter, no sources", EXPORTER, STALE, True),
+    ("no exporter, no service levels", EXPORTER, MISSING, True),
+    ("no exporter, yet the database was reported before", EXPORTER, DATABASE, False),
+    ("critical covers a warning of the same name", {**STALE, "severity": "critical"}, STALE, True),
+    ("the heartbeat is never covered", EXPORTER, {"alertname": "Watchdog", "severity": "none"}, False),
+]
+
+
+@pytest.mark.parametrize(("labels", "receivers"), [row[1:] for row in ROUTES], ids=[row[0] for row in ROUTES])
+def test_routes(labels: dict[str, str], receivers: str, amtool: Path) -> None:
+    command = [
+        amtool,
+        "config",
+        "routes",
+        "test",
+        f"--config.file={CONFIG}",
+        f"--verify.receivers={receivers}",
+    ]
+    done = subprocess.run(
+        [*command, *(f"{name}={value}" for name, value in labels.items())],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_alertmanager_accepts_the_configuration(amtool: Path) -> None:
+    done = subprocess.run([amtool, "check-config", CONFIG], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 templates" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "inhibited"), [row[1:] for row in INHIBITION], ids=[row[0] for row in INHIBITION]
+)
+def test_inhibition(source: dict[str, str], target: dict[str, str], inhibited: bool) -> None:
+    assert _inhibits({**source, **PLACE}, {**target, **PLACE}) is inhibited
+    elsewhere = {**target, **PLACE, "platform": "another"}
+    assert not _inhibits({**source, **PLACE}, elsewhere), "one platform never silences another"
+
+
+def test_a_resolved_heartbeat_is_no_heartbeat() -> None:
+    for receiver in yaml.safe_load(CONFIG.read_text())["receivers"]:
+        for integrations in receiver.values():
+            for integration in integrations if isinstance(integrations, list) else ():
+                assert integration["send_resolved"] is (receiver["name"] != "heartbeat")
+
+
+@pytest.mark.parametrize(
+    ("template", "wanted"),
+    [
+        ("platform.title", "[P0] DatabaseDown: Main database does not answer."),
+        ("platform.pagerduty.severity", "critical"),
+        ("platform.colour", "danger"),
+        ("platform.values", "pg_up 0"),
+        ("platform.runbook", "https://runbooks.example/DatabaseDown.md"),
+        ("platform.silence", "http://am:9093/#/silences/new?filter=%7Balertname%3D%22DatabaseDown%22%7D"),
+        (
+            "platform.slack.text",
+            "Main database has refused every query (reason: connect).\n_since 2026-11-20 08:00:00 UTC_\n"
+            "*Impact:* API fails.\n*First:* Connect by hand.\n",
+        ),
+    ],
+)
+def test_texts_of_a_firing_alert(template: str, wanted: str, amtool: Path, tmp_path: Path) -> None:
+    assert _rendered(amtool, template, _notification("firing"), tmp_path) == wanted
+
+
+def test_texts_of_a_resolved_alert(amtool: Path, tmp_path: Path) -> None:
+    resolved = _notification("resolved")
+    assert _rendered(amtool, "platform.title", resolved, tmp_path).startswith("[resolved] DatabaseDown: ")
+    assert _rendered(amtool, "platform.colour", resolved, tmp_path) == "good"
+    text = _rendered(amtool, "platform.slack.text", resolved, tmp_path)
+    assert "since 2026-11-20 08:00:00 UTC, over at 2026-11-20 08:05:00 UTC" in text
+    assert "First" not in text
+
+
+@pytest.mark.parametrize(
+    ("priority", "severity"),
+    [("p1", "critical"), ("p2", "error"), ("p3", "warning"), ("p4", "info"), ("", "error")],
+)
+def test_pagerduty_hears_only_the_words_it_knows(
+    priority: str, severity: str, amtool: Path, tmp_path: Path
+) -> None:
+    data = _notification("firing", priority)
+    assert _rendered(amtool, "platform.pagerduty.severity", data, tmp_path) == severity
+
+
+def test_mail_has_all_that_is_needed_at_three_in_the_morning(amtool: Path, tmp_path: Path) -> None:
+    for template, kind in (("platform.email.text", "text"), ("platform.email.html", "html")):
+        mail = _rendered(amtool, template, _notification("firing"), tmp_path, kind)
+        for part in (
+            "[P0] DatabaseDown: Main database does not answer.",
+            "Main database has refused every query (reason: connect).",
+            "since 2026-11-20 08:00:00 UTC",
+            "API fails.",
+            "Connect by hand.",
+            "https://runbooks.example/DatabaseDown.md",
+            "https://grafana.example/d/demo-technical?viewPanel=1",
+        ):
+            assert part in mail
+
+
+def _inhibits(source: dict[str, str], target: dict[str, str]) -> bool:
+    """All matchers on both sides hold, and every label of `equal` is the same on both sides or missing on both."""
+    return any(
+        _matches(rule["source_matchers"], source)
+        and _matches(rule["target_matchers"], target)
+        and all(source.get(label, "") == target.get(label, "") for label in rule["equal"])
+        for rule in RULES
+    )
+
+
+def _matches(matchers: list[str], labels: dict[str, str]) -> bool:
+    for matcher in matchers:
+        name, operator, value = re.fullmatch(r'(\w+) (=|!=|=~|!~) "(.*)"', matcher).groups()  # type: ignore[union-attr]  # no match fails the test, as it should
+        pattern = value if "~" in operator else re.escape(value)
+        if (re.fullmatch(pattern, labels.get(name, "")) is None) is not operator.startswith("!"):
+            return False
+    return True
+
+
+def _notification(status: str, priority: str = "p1") -> dict[str, Any]:
+    labels = {
+        "alertname": "DatabaseDown",
+        "service": "postgres.main",
+        "severity": "critical",
+        "priority": priority,
+    }
+    annotations = {
+        "summary": "Main database does not answer.",
+        "description": "Main database has refused every query (reason: connect).",
+        "impact": "API fails.",
+        "action": "Connect by hand.",
+        "value": "pg_up 0",
+        "threshold": "pg_up 0 for 1m",
+        "runbook_url": "https://runbooks.example/DatabaseDown.md",
+        "dashboard_url": "https://grafana.example/d/demo-technical?viewPanel=1",
+    }
+    return {
+        "receiver": "pager",
+        "status": status,
+        "externalURL": "http://am:9093",
+        "groupLabels": {"alertname": "DatabaseDown"},
+        "commonLabels": labels,
+        "commonAnnotations": annotations,
+        "alerts": [
+            {
+                "status": status,
+                "labels": labels,
+                "annotations": annotations,
+                "startsAt": "2026-11-20T08:00:00Z",
+                "endsAt": "2026-11-20T08:05:00Z",
+            }
+        ],
+    }
+
+
+def _rendered(amtool: Path, template: str, data: dict[str, Any], folder: Path, kind: str = "text") -> str:
+    file = folder / "data.json"
+    file.write_text(json.dumps(data))
+    done = subprocess.run(
+        [
+            *(amtool, "template", "render", f"--template.glob={TEMPLATES}", f"--template.type={kind}"),
+            *(f"--template.data={file}", f'--template.text={{{{ template "{template}" . }}}}'),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.removesuffix("\n")

@@ -1,0 +1,114 @@
+"""Every alert fires when it must, is silent when it must be, and leads to a page that helps."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.generate import alert_settings
+from tests.rules.conftest import GOLDEN
+
+HERE = Path(__file__).parent
+RUNBOOKS = HERE.parents[1] / "docs" / "runbooks"
+TESTS = sorted(HERE.glob("*.yml"))
+SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation"]
+KINDS = {"symptom", "cause", "capacity", "anomaly", "security", "meta"}
+# Fires for ever by design, so there is no state in which it is silent.
+ALWAYS_FIRING = {"Watchdog"}
+
+
+def _alerts() -> list[dict[str, Any]]:
+    return [
+        rule
+        for file in sorted((GOLDEN / "prometheus" / "rules").glob("*.yml"))
+        for group in yaml.safe_load(file.read_text())["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    ]
+
+
+ALERTS = _alerts()
+NAMES = sorted({rule["alert"] for rule in ALERTS})
+
+
+def _tested() -> tuple[set[str], set[str]]:
+    """Names of the alerts with a test that makes them fire, and with one that keeps them silent."""
+    fires, silent = set(), set()
+    for file in TESTS:
+        for test in yaml.safe_load(file.read_text())["tests"]:
+            for case in test.get("alert_rule_test", []):
+                (fires if case["exp_alerts"] else silent).add(case["alertname"])
+    return fires, silent
+
+
+@pytest.mark.parametrize("file", TESTS, ids=lambda file: file.stem)
+def test_rules_behave_as_written_down(file: Path, promtool: Path) -> None:
+    done = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_prometheus_accepts_configuration_and_rules(promtool: Path) -> None:
+    file = GOLDEN / "prometheus" / "prometheus.yml"
+    done = subprocess.run([promtool, "check", "config", file], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "duplicate" not in done.stdout + done.stderr
+
+
+def test_the_demo_has_every_alert_of_the_catalogue() -> None:
+    assert set(NAMES) == set(alert_settings())
+
+
+def test_every_alert_is_seen_firing_and_seen_silent() -> None:
+    fires, silent = _tested()
+    assert fires == set(NAMES)
+    assert silent == set(NAMES) - ALWAYS_FIRING
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: f"{rule['alert']}-{rule['labels']['service']}")
+def test_alerts_carry_what_people_and_routes_need(rule: dict[str, Any]) -> None:
+    labels, annotations = rule["labels"], rule["annotations"]
+    assert labels["severity"] in {"critical", "warning", "info", "none"}
+    assert labels["priority"] in {"p1", "p2", "p3", "p4"}
+    assert labels["kind"] in KINDS
+    assert labels["service"]
+    assert annotations.keys() == {
+        *("summary", "description", "impact", "action", "value", "threshold", "runbook_url", "dashboard_url")
+    }
+    assert annotations["summary"].endswith(".")
+    assert "{{" not in annotations["summary"], (
+        "the summary is the name of a group of messages; it stays the same"
+    )
+    assert "%(" not in str(rule)
+    assert "for" in rule or rule["alert"] in ALWAYS_FIRING
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_alert_has_a_runbook_page(name: str) -> None:
+    page = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {name}\n")
+    assert re.findall(r"^## (.+)$", page, re.MULTILINE) == SECTIONS
+    assert len(page) > 1200, "a page that says nothing helps nobody"
+    for link in re.findall(r"\]\((\w+)\.md", page):
+        assert (RUNBOOKS / f"{link}.md").is_file(), f"{name}.md leads to {link}.md, which does not exist"
+
+
+def test_no_runbook_page_is_left_without_an_alert() -> None:
+    assert sorted(page.stem for page in RUNBOOKS.glob("*.md")) == NAMES
+
+
+def test_alerts_lead_to_a_panel_that_exists() -> None:
+    ids = {
+        int(number)
+        for file in (GOLDEN / "dashboards").rglob("*-technical.json")
+        for number in re.findall(r'"id": (\d+)', file.read_text())
+    }
+    wanted = {
+        rule["alert"]: int(match[1])
+        for rule in ALERTS
+        if (match := re.search(r"/d/demo-technical\?viewPanel=(\d+)$", rule["annotations"]["dashboard_url"]))
+    }
+    assert {name: number for name, number in wanted.items() if number not in ids} == {}
+    assert set(NAMES) - wanted.keys() == ALWAYS_FIRING

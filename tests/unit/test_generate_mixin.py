@@ -1,0 +1,64 @@
+"""The mixin, as a team that has its own Jsonnet imports it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import _jsonnet
+import yaml
+
+from exporter.generate.mixin import folder
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "demo"
+CONFIG = """
+platform: 'shop',
+sources: [{ source: 'postgres.main', kind: 'postgres', target: 'main', title: 'Main database',
+            every: '30s', every_seconds: '30', stale_after_seconds: '90' }],
+"""
+
+
+def _evaluate(expression: str) -> Any:
+    snippet = f"local mixin = (import 'mixin.libsonnet') {{ _config+:: {{ {CONFIG} }} }}; {expression}"
+    return json.loads(_jsonnet.evaluate_snippet("team.jsonnet", snippet, jpathdir=[str(folder())]))
+
+
+def test_alerts_and_rules_come_with_the_conventional_names() -> None:
+    alerts = _evaluate("mixin.prometheusAlerts")
+    names = {rule["alert"] for group in alerts["groups"] for rule in group["rules"]}
+    assert names == {"DatabaseDown", "ExporterDown", "SourceStale"}
+    assert _evaluate("mixin.prometheusRules") == {"groups": []}
+
+
+def test_dashboards_are_keyed_by_file() -> None:
+    dashboards = _evaluate("mixin.grafanaDashboards")
+    assert dashboards.keys() == {"shop-executive.json", "shop-technical.json", "shop-business.json"}
+    assert dashboards["shop-technical.json"]["uid"] == "shop-technical"
+
+
+def test_configuration_reaches_the_rules() -> None:
+    groups = _evaluate(
+        "(mixin { _config+:: { alerting+: { alerts: { DatabaseDown: { priority: 'p3' } } } } }).prometheusAlerts"
+    )
+    [rule] = [r for group in groups["groups"] for r in group["rules"] if r["alert"] == "DatabaseDown"]
+    assert rule["labels"]["severity"] == "warning"
+
+
+def test_a_mixin_without_platform_says_what_is_missing() -> None:
+    try:
+        _jsonnet.evaluate_snippet(
+            "x", "(import 'mixin.libsonnet').prometheusAlerts", jpathdir=[str(folder())]
+        )
+    except RuntimeError as error:
+        assert "must provide platform" in str(error)
+    else:
+        raise AssertionError("a mixin without platform was evaluated")
+
+
+def test_the_generator_and_the_mixin_have_the_same_rules() -> None:
+    names = {
+        rule["alert"]
+        for file in (GOLDEN / "prometheus" / "rules").glob("alerts-*.yml")
+        for group in yaml.safe_load(file.read_text())["groups"]
+        for rule in group["rules"]
+    }
+    assert {"DatabaseDown", "ExporterDown", "SourceStale"} <= names

@@ -1,0 +1,161 @@
+"""Generated only for what the platform has, and changed only by what its file says."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.generate import alert_settings, catalogue, files, write
+from exporter.generate.mixin import folder, tree
+from exporter.platform import PlatformError
+from tests.support.programs import binary
+
+BARE = "platform: shop\n"
+PROBED = """
+platform: shop
+services:
+  web: {title: Web shop, question: "Can customers buy?", signals: {health: web}, objectives: {availability: 99.5%}}
+  docs: {title: Documentation, question: "Can customers read?", signals: {health: docs}}
+sources:
+  health:
+    web: {title: Web shop, url: "https://shop.example/health", every: 30s}
+    docs: {title: Documentation, url: "https://docs.example/health", every: 1m}
+"""
+WORKER = """
+platform: shop
+services:
+  api: {title: API, question: "Can customers buy?", signals: {cloudflare_worker: shop-api}}
+sources:
+  cloudflare: {account: 0123456789abcdef0123456789abcdef, token: "${env:TOKEN}", workers: {scripts: [shop-api]}}
+alerting:
+  alerts:
+"""
+
+
+def _catalogue(directory: Path, text: str) -> dict[str, Any]:
+    file = directory / "shop.yml"
+    file.write_text(text)
+    return catalogue(file)
+
+
+def _rules(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Rules by the name of their alert or record."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path, content in tree(document).items():
+        if path.startswith("prometheus/rules/"):
+            for group in content["groups"]:
+                for rule in group["rules"]:
+                    found.setdefault(rule.get("alert") or rule["record"], []).append(rule)
+    return found
+
+
+def test_a_platform_without_anything_is_watched_for_its_exporter_alone(tmp_path: Path) -> None:
+    document = _catalogue(tmp_path, BARE)
+    assert _rules(document).keys() == {"ExporterDown"}
+    config = tree(document)["alertmanager/alertmanager.yml"]
+    assert config["receivers"] == [{"name": "default"}]
+    assert config["route"]["routes"] == []
+
+
+@pytest.mark.parametrize("text", [BARE, PROBED, WORKER.replace("alerting:\n  alerts:\n", "")])
+def test_prometheus_and_alertmanager_accept_every_platform(text: str, tmp_path: Path) -> None:
+    write(files(_catalogue(tmp_path, text)), tmp_path)
+    for command in (
+        [binary("promtool"), "check", "config", tmp_path / "prometheus" / "prometheus.yml"],
+        [binary("amtool"), "check-config", tmp_path / "alertmanager" / "alertmanager.yml"],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_service_without_a_worker_is_measured_by_its_health_checks(tmp_path: Path) -> None:
+    rules = _rules(_catalogue(tmp_path, PROBED))
+    assert rules.keys() >= {
+        "HealthUnhealthy",
+        "HealthDegraded",
+        "SourceStale",
+        "ErrorBudgetBurnFast",
+        "SliMissing",
+    }
+    assert rules.keys().isdisjoint({"DatabaseDown", "TrafficStopped", "Watchdog"})
+    total = {rule["labels"]["service"]: rule["expr"] for rule in rules["service:requests:rate5m"]}
+    assert total["web"] == 'sum(max by (target) (present_over_time(probe_success{target="web"}[5m]))) / 30'
+    assert total["docs"].endswith(" / 60")
+    assert [rule["labels"]["service"] for rule in rules["HealthUnhealthy"]] == ["docs", "web"] or [
+        rule["labels"]["service"] for rule in rules["HealthUnhealthy"]
+    ] == ["web", "docs"]
+    assert (
+        "of the checks of the last 1h failed" in rules["ErrorBudgetBurnFast"][0]["annotations"]["description"]
+    )
+
+
+def test_checks_per_second_are_failed_checks_in_the_guard(tmp_path: Path) -> None:
+    """An hour of 30-second checks, of which the last ten fail: ten bad events, 8.3% of the hour."""
+    write(files(_catalogue(tmp_path, PROBED)), tmp_path)
+    test = tmp_path / "test.yml"
+    test.write_text(
+        """
+rule_files: [prometheus/rules/slo.yml]
+evaluation_interval: 30s
+group_eval_order: [slo, slo-long-windows]
+tests:
+  - interval: 30s
+    input_series:
+      - {series: 'probe_success{target="web"}', values: 1x109 0x9 1x20}
+    promql_expr_test:
+      - expr: round(sum_over_time(slo:events_bad:rate5m[1h]) * 30)
+        eval_time: 67m
+        exp_samples: [{labels: '{slo="web-availability", service="web", sli="availability"}', value: 10}]
+      - expr: round(slo:sli_error:ratio_rate1h * 120)
+        eval_time: 60m
+        exp_samples: [{labels: '{slo="web-availability", service="web", sli="availability"}', value: 10}]
+"""
+    )
+    done = subprocess.run(
+        [binary("promtool"), "test", "rules", test], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_overrides_change_what_they_name(tmp_path: Path) -> None:
+    text = WORKER + (
+        "    TrafficStopped: {threshold: '0.5', for: 20m, priority: p4}\n    SourceStale: {enabled: false}\n"
+    )
+    rules = _rules(_catalogue(tmp_path, text))
+    assert "SourceStale" not in rules
+    [rule] = rules["TrafficStopped"]
+    assert rule["for"] == "20m"
+    assert rule["expr"].rstrip().endswith("> 0.5")
+    assert (rule["labels"]["priority"], rule["labels"]["severity"]) == ("p4", "info")
+    assert rule["annotations"]["threshold"] == "none for 20m, after more than 0.5 requests/s an hour ago"
+
+
+def test_a_share_as_threshold_reaches_promql_as_a_number(tmp_path: Path) -> None:
+    [rule] = _rules(_catalogue(tmp_path, WORKER + "    TrafficStopped: {threshold: 5%}\n"))["TrafficStopped"]
+    assert rule["expr"].rstrip().endswith("> 0.05")
+
+
+def test_an_override_of_an_unknown_alert_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(PlatformError, match="alerting.alerts.DatabaseDwn") as caught:
+        _catalogue(tmp_path, WORKER + "    DatabaseDwn: {for: 5m}\n")
+    [problem] = caught.value.problems
+    assert problem.line == 9
+    assert "`DatabaseDown`" in problem.remedy
+
+
+def test_a_threshold_that_would_change_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PlatformError, match="DatabaseDown has no threshold of its own") as caught:
+        _catalogue(tmp_path, WORKER + "    DatabaseDown: {threshold: '5'}\n")
+    assert "TrafficStopped" in caught.value.problems[0].remedy
+
+
+def test_settings_of_all_alerts_are_known_without_a_platform() -> None:
+    settings = alert_settings()
+    assert settings["DatabaseDown"] == {"for": "1m", "priority": "p1"}
+    assert settings["TrafficStopped"]["threshold"] == "0.02"
+    assert len(settings) == 12
+
+
+def test_the_mixin_folder_is_whole() -> None:
+    assert {"prometheus", "alertmanager", "dashboards"} <= {path.name for path in folder().iterdir()}
