@@ -8,12 +8,13 @@ snapshot when it is too old to be true.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 
+from exporter.engine.cadence import Cadence
 from exporter.engine.families import Collected, Family
 from exporter.engine.source import REASONS, Reason, Source, SourceError
 from exporter.platform.values import redact
@@ -54,13 +55,25 @@ FAILING = Family(
     "1 with the reason of the last failure, only while the last collection failed.",
     ("source", "reason"),
 )
-FAMILIES = (UP, LAST_SUCCESS, DURATION, INTERVAL, FAILURES, FAILING)
+SERVED_AGE = Family(
+    "platform_exporter_source_served_age_seconds",
+    "gauge",
+    "How old the source's data were when they were scraped last.",
+    ("source",),
+)
+FAMILIES = (UP, LAST_SUCCESS, DURATION, INTERVAL, FAILURES, FAILING, SERVED_AGE)
 
 STALE_AFTER_INTERVALS = 3
 """After so many intervals without success a source's series are withdrawn, so that Prometheus marks them stale."""
 
 _PATIENT_FAILURES = 3
 """So many failures in a row are asked again at the usual interval; then the wait doubles up to _longest_wait."""
+
+_LONGEST_LOCKED_INTERVAL = 60.0
+"""Sources with a longer interval are not moved to scrapes: their age is that of their interval anyway."""
+
+_LEAD = 0.15
+"""Seconds that a collection should end before the scrape, for rendering and for scrapes that come early."""
 
 _CANCEL_EVERY = 0.25
 _GIVE_UP_AFTER = 2.0
@@ -85,10 +98,12 @@ class Runner:
     max_series_per_family: int
     on_change: Callable[[], None]
     on_drop: Callable[[Family, int], None]
+    cadence: Cadence = field(default_factory=Cadence)
     data: Collected = field(default_factory=Collected)
     runs: int = 0
     last_success: float | None = None
     last_duration: float = 0.0
+    served_age: float | None = None
     error: SourceError | None = None
     failures_in_a_row: int = 0
     failures: dict[Reason, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
@@ -103,13 +118,24 @@ class Runner:
 
     async def run(self) -> None:
         """Collect on schedule until cancelled."""
-        loop = asyncio.get_running_loop()
+        clock = asyncio.get_running_loop().time
         await asyncio.sleep(random.uniform(0, min(0.5, self.source.every / 10)))  # noqa: S311  # spreads load, keeps no secret
-        due = loop.time()
         while True:
+            started = clock()
             await self.collect()
-            due = max(due + self._wait(), loop.time())
-            await self._idle(due)
+            due = started + self._wait()
+            if (
+                self.error is None
+                and self.source.phase_lock
+                and self.source.every <= _LONGEST_LOCKED_INTERVAL
+            ):
+                due = self._before_scrape(started, due)
+            await self._idle(max(due, clock()))
+
+    def scraped(self) -> None:
+        """Note how old the data are that a scraper is given now."""
+        if self.last_success is not None:
+            self.served_age = time.time() - self.last_success
 
     async def collect(self) -> None:
         """Collect once, within the source's time-out, and note how it went."""
@@ -143,6 +169,7 @@ class Runner:
             state.set(UP, 0 if self.error else 1, name)
             state.set(DURATION, self.last_duration, name)
         state.set(LAST_SUCCESS, self.last_success, name)
+        state.set(SERVED_AGE, self.served_age, name)
         shown = Collected()
         if self.fresh:
             shown.update(self.data)
@@ -167,6 +194,20 @@ class Runner:
             return max(every, self.error.retry_after)
         doublings = max(0, self.failures_in_a_row - _PATIENT_FAILURES)
         return min(every * 2.0 ** min(doublings, 10), _longest_wait(every))
+
+    def _before_scrape(self, started: float, due: float) -> float:
+        """Return when to start so as to end just before a scrape that is predicted near `due`; else `due` itself.
+
+        Each scraper gets fresh data of its own, so two of them have a source asked twice as often, but never sooner
+        after the last time than four fifths of the interval divided by their number.
+        """
+        every = self.source.every
+        earliest = started + 0.8 * every / max(1, self.cadence.scrapers(started))
+        for scrape, deviation in self.cadence.upcoming(started, due + every):
+            start = scrape - 1.2 * self.last_duration - max(_LEAD, 3 * deviation)
+            if start >= earliest:
+                return start if start <= due + every / 2 else due
+        return due
 
     async def _idle(self, until: float) -> None:
         """Sleep; wake once on the way when the data become too old, so that they are withdrawn in time."""
@@ -223,6 +264,7 @@ class Scheduler:
         on_drop: Callable[[Family, int], None],
     ) -> None:
         self.runners: dict[str, Runner] = {}
+        self.cadence = Cadence()
         self._max_series_per_family = max_series_per_family
         self._on_change = on_change
         self._on_drop = on_drop
@@ -230,7 +272,7 @@ class Scheduler:
     def start(self, sources: Iterable[Source]) -> None:
         """Start a runner for each source."""
         for source in sources:
-            runner = Runner(source, self._max_series_per_family, self._on_change, self._on_drop)
+            runner = Runner(source, self._max_series_per_family, self._on_change, self._on_drop, self.cadence)
             runner.task = asyncio.create_task(runner.run(), name=source.name)
             self.runners[source.name] = runner
         self._on_change()
@@ -244,6 +286,12 @@ class Scheduler:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(runner.source.close() for runner in leaving), return_exceptions=True)
         self._on_change()
+
+    def scraped(self, scraper: Hashable) -> None:
+        """Note that `scraper` was served. One name a connection: see Cadence."""
+        self.cadence.seen(scraper, asyncio.get_running_loop().time())
+        for runner in self.runners.values():
+            runner.scraped()
 
     @property
     def ready(self) -> bool:

@@ -55,13 +55,17 @@ class Source(ABC):
         every: seconds between collections.
         timeout: seconds that one collection may take; then it is interrupted.
         spec: all it was built from; a reload leaves a source alone whose spec stays equal.
+        phase_lock: whether its collections may be moved to end just before Prometheus scrapes.
     """
 
-    def __init__(self, name: str, *, every: float, timeout: float, spec: object = None) -> None:
+    def __init__(
+        self, name: str, *, every: float, timeout: float, spec: object = None, phase_lock: bool = False
+    ) -> None:
         self.name = name
         self.every = every
         self.timeout = timeout
         self.spec = spec
+        self.phase_lock = phase_lock
 
     @property
     def facts(self) -> dict[str, list[str]]:

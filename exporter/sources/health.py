@@ -102,6 +102,8 @@ class Health(Part):
     title: str | None = None
     every: Duration = Duration(30)
     timeout: Duration = Duration(5)
+    phase_lock: bool = True
+    """Finish just before the next scrape once the scrapers' rhythm is known."""
 
 
 @dataclass(slots=True)
@@ -215,7 +217,13 @@ class HealthSource(Source):
     """Asks one endpoint."""
 
     def __init__(self, key: str, config: Health) -> None:
-        super().__init__(f"health.{key}", every=config.every, timeout=config.timeout, spec=config)
+        super().__init__(
+            f"health.{key}",
+            every=config.every,
+            timeout=config.timeout,
+            spec=config,
+            phase_lock=config.phase_lock,
+        )
         self._key, self._config = key, config
         self._client = httpx.AsyncClient(
             timeout=config.timeout, headers={"User-Agent": "platform-exporter", "Accept": "application/json"}

@@ -50,6 +50,8 @@ class Postgres(Part):
     title: str | None = None
     every: Duration = Duration(15)
     timeout: Duration = Duration(10)
+    phase_lock: bool = True
+    """Finish just before the next scrape once the scrapers' rhythm is known."""
 
 
 @dataclass(slots=True)
@@ -68,8 +70,13 @@ class PostgresSource(Source):
     """Asks one server."""
 
     def __init__(self, key: str, config: Postgres, collectors: list[Collector]) -> None:
-        spec = config, collectors
-        super().__init__(f"postgres.{key}", every=config.every, timeout=config.timeout, spec=spec)
+        super().__init__(
+            f"postgres.{key}",
+            every=config.every,
+            timeout=config.timeout,
+            spec=(config, collectors),
+            phase_lock=config.phase_lock,
+        )
         self._key, self._config = key, config
         self._runs = [CollectorRun(collector) for collector in collectors]
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None

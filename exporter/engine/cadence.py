@@ -1,0 +1,80 @@
+"""Learns when scrapers come, so that sources can be asked just before the next scrape instead of at any time.
+
+A scraper is a connection: Prometheus keeps one open to each target. After three scrapes at an even pace its next one is
+predicted; whoever comes at odd times, or opens a connection for each request, is never predicted and disturbs nothing.
+All times are seconds of one monotonic clock.
+"""
+
+from collections import deque
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
+
+_REMEMBERED = 8
+_EVEN = 0.2
+"""Intervals that differ from their median by more than this share of it are not an even pace."""
+
+_MISSED = 2.5
+"""After so many intervals without a scrape a scraper is forgotten."""
+
+_MOST_SCRAPERS = 64
+
+
+@dataclass(slots=True)
+class _Scraper:
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+
+    @property
+    def pace(self) -> tuple[float, float] | None:
+        """The interval and the largest deviation from it, or None while the pace is not even."""
+        recent = list(self.times)[-4:]
+        gaps = [later - earlier for earlier, later in pairwise(recent)]
+        if len(gaps) < 2:
+            return None
+        interval = median(gaps)
+        deviation = max(abs(gap - interval) for gap in gaps)
+        return (interval, deviation) if interval > 0 and deviation <= _EVEN * interval else None
+
+
+class Cadence:
+    """The scrapers seen lately."""
+
+    def __init__(self) -> None:
+        self._scrapers: dict[Hashable, _Scraper] = {}
+
+    def seen(self, scraper: Hashable, now: float) -> None:
+        """Note that `scraper` has scraped at `now`."""
+        if scraper not in self._scrapers:
+            self._forget(now)
+            if len(self._scrapers) >= _MOST_SCRAPERS:
+                return
+        self._scrapers.setdefault(scraper, _Scraper()).times.append(now)
+
+    def upcoming(self, now: float, until: float) -> list[tuple[float, float]]:
+        """Return the scrapes predicted in (now, until], in order, each with the deviation to expect of it."""
+        found = []
+        for scraper in self._scrapers.values():
+            if (pace := scraper.pace) is None or now - scraper.times[-1] > _MISSED * pace[0]:
+                continue
+            interval, deviation = pace
+            scrape = scraper.times[-1] + interval
+            while scrape <= until:
+                if scrape > now:
+                    found.append((scrape, deviation))
+                scrape += interval
+        return sorted(found)
+
+    def scrapers(self, now: float) -> int:
+        """Return how many scrapers are predicted."""
+        paces = ((scraper, scraper.pace) for scraper in self._scrapers.values())
+        return sum(
+            pace is not None and now - scraper.times[-1] <= _MISSED * pace[0] for scraper, pace in paces
+        )
+
+    def _forget(self, now: float) -> None:
+        oldest = now - 3600
+        for key, scraper in list(self._scrapers.items()):
+            pace = scraper.pace
+            if scraper.times[-1] < (oldest if pace is None else now - 2 * _MISSED * pace[0]):
+                del self._scrapers[key]

@@ -1,0 +1,108 @@
+"""Scrapers are predicted once their pace is even, and forgotten when they stay away."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.engine.cadence import Cadence
+from exporter.engine.families import Collected
+from exporter.engine.scheduler import Runner
+from exporter.engine.source import Source
+
+
+def seen(cadence: Cadence, scraper: str, *times: float) -> None:
+    for time in times:
+        cadence.seen(scraper, time)
+
+
+def test_two_scrapes_are_no_pace_and_three_are() -> None:
+    cadence = Cadence()
+    seen(cadence, "a", 0, 15)
+    assert cadence.upcoming(15, 60) == []
+    seen(cadence, "a", 30)
+    assert [scrape for scrape, _ in cadence.upcoming(30, 60)] == [45, 60]
+
+
+def test_two_replicas_are_told_apart() -> None:
+    cadence = Cadence()
+    for start in (0, 15, 30, 45):
+        seen(cadence, "a", start)
+        seen(cadence, "b", start + 6)
+    assert [scrape for scrape, _ in cadence.upcoming(51, 75)] == [60, 66, 75]
+    assert cadence.scrapers(51) == 2
+
+
+def test_a_new_interval_is_learned_and_a_restart_too() -> None:
+    cadence = Cadence()
+    seen(cadence, "a", 0, 15, 30, 45, 50, 55, 60, 65)
+    assert [scrape for scrape, _ in cadence.upcoming(65, 75)] == [70, 75]
+    seen(cadence, "a after its restart", 66, 71, 76)
+    assert [scrape for scrape, _ in cadence.upcoming(82, 86)] == [86]
+
+
+def test_who_stays_away_is_forgotten() -> None:
+    cadence = Cadence()
+    seen(cadence, "a", 0, 15, 30)
+    assert cadence.upcoming(100, 200) == []
+    assert cadence.scrapers(100) == 0
+
+
+def test_people_with_curl_are_not_predicted() -> None:
+    cadence = Cadence()
+    for number, time in enumerate((1, 4, 5, 20, 33, 34)):
+        seen(cadence, f"connection {number}", time)
+    seen(cadence, "browser", 2, 3, 9, 30, 31)
+    assert cadence.upcoming(34, 100) == []
+
+
+def test_a_flood_of_connections_is_bounded() -> None:
+    cadence = Cadence()
+    for number in range(10_000):
+        seen(cadence, f"connection {number}", number / 1000)
+    assert len(cadence._scrapers) <= 64
+
+
+class Quick(Source):
+    async def collect(self) -> Collected:
+        return Collected()
+
+
+def locked(every: float, last_duration: float, cadence: Cadence, started: float) -> float:
+    runner = Runner(Quick("q", every=every, timeout=1), 10, lambda: None, lambda *_: None, cadence)
+    runner.last_duration = last_duration
+    return runner._before_scrape(started, started + every)
+
+
+@given(
+    every=st.floats(1, 60),
+    interval=st.floats(1, 120),
+    phase=st.floats(0, 120),
+    took=st.floats(0, 1),
+    second=st.none() | st.floats(0, 60),
+)
+def test_collections_keep_their_distance_and_never_stay_away(
+    every: float, interval: float, phase: float, took: float, second: float | None
+) -> None:
+    cadence = Cadence()
+    times = [phase + number * interval for number in range(4)]
+    seen(cadence, "a", *times)
+    if second is not None:
+        seen(cadence, "b", *(time + second for time in times))
+    started = times[-1] + 0.01
+    due = locked(every, took, cadence, started)
+    assert started + 0.39 * every <= due <= started + 1.5 * every + 1e-6
+
+
+@pytest.mark.parametrize("took", [0.01, 0.3])
+def test_a_collection_ends_just_before_the_scrape(took: float) -> None:
+    cadence = Cadence()
+    seen(cadence, "a", 0, 15, 30, 45)
+    due = locked(15, took, cadence, started=44.5)
+    assert due + took == pytest.approx(60 - 0.15, abs=0.07)
+
+
+def test_a_slow_scraper_leaves_the_interval_as_it_is_in_between() -> None:
+    cadence = Cadence()
+    seen(cadence, "a", 0, 60, 120)
+    assert locked(15, 0.1, cadence, started=120) == 135
+    assert locked(15, 0.1, cadence, started=165) == pytest.approx(180 - 0.27, abs=0.01)
