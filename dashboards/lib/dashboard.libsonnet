@@ -49,10 +49,9 @@ local annotations(ctx, severities) = [
 
 // Ids from keys: links to a panel (viewPanel=…) outlive every change of order.
 local identify(uid, panels) = [
-  p {
-    id: std.parseHex(std.md5(uid + '/' + p.key)[0:7]),
-    panels: if std.objectHas(p, 'panels') then identify(uid, p.panels) else [],
-  }
+  local id = std.parseHex(std.md5(uid + '/' + p.key)[0:7]);
+  local children = if p.type == 'row' then identify(uid, p.panels) else [];
+  p { id: id, panels: children }
   for p in panels
 ];
 

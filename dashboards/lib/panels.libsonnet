@@ -10,7 +10,8 @@ local oneOf(value, allowed, who) =
   if std.member(allowed, value) then value else error '%s: "%s" is none of %s' % [who, value, std.join(', ', allowed)];
 
 local sentence(text, part, who) =
-  if std.length(text) > 2 && std.member('.?', text[std.length(text) - 1]) then text
+  local last = if text == '' then '' else text[std.length(text) - 1];
+  if last == '.' || last == '?' then text
   else error '%s: "%s" must be a sentence with its full stop, not "%s"' % [who, part, text];
 
 // Steps from the lowest up: [[null, colour], [number, colour], …].

@@ -13,7 +13,7 @@ local steps(kpi) =
 
 local target(kpi) =
   local value = if kpi.unit == 'percentunit' then '%g %%' % (kpi.target * 100) else '%g' % kpi.target;
-  '%s %s' % [{ '>=': 'at least', '>': 'more than', '<=': 'at most', '<': 'less than' }[kpi.op], value];
+  '%s %s' % [{ '>=': '≥', '>': '>', '<=': '≤', '<': '<' }[kpi.op], value];
 
 local good(kpi) = 'Met: %s.' % target(kpi);
 local act = 'Find the day it turned, and what was released or failed on it; the expression stands in the platform file.';
@@ -30,7 +30,7 @@ local act = 'Find the day it turned, and what was released or failed on it; the 
     unit=kpi.unit,
     links=links,
     wish=wish,
-    decimals=if kpi.unit == 'percentunit' then 1 else null,
+    decimals=if kpi.unit == 'percentunit' then 2 else null,
     thresholds=steps(kpi),
     text='value',
     overrides=[panels.named('verdict', { mappings: states.kpi, unit: 'none', decimals: 0 })],
@@ -48,6 +48,8 @@ local act = 'Find the day it turned, and what was released or failed on it; the 
     wish=wish,
     height=6,
     min=null,
+    softMin=kpi.target,  // the axis always reaches the target
+    softMax=kpi.target,
     max=if kpi.unit == 'percentunit' then 1 else null,
     colour=colours.neutral,
     legend='hidden',

@@ -51,7 +51,9 @@ local vitals(ctx, source) = [
     what='Age of the longest open transaction.',
     good='Seconds; up to %g s during reports.' % limits.transaction_seconds.warn,
     act='Idle in transaction: a client forgot to commit, end it. Active: a query without an index.',
-    targets=[t.range('max(pg_stat_activity_max_tx_duration%s)' % on(source), 'age')],
+    targets=[t.range(
+      'max(pg_stat_activity_max_tx_duration%s) or 0 * max(pg_up%s)' % [on(source), on(source)], 'age'
+    )],
     unit='s',
     links=[ctx.links.runbook('DatabaseDown')],
     decimals=1,
@@ -143,7 +145,9 @@ local load(ctx, source) = [
     good='Sawtooth under %g s.' % limits.transaction_seconds.warn,
     act='A straight rising line is one stuck transaction: it holds locks and keeps vacuum from cleaning up.',
     targets=[t.range(
-      'max by (state) (pg_stat_activity_max_tx_duration%s)' % on(source, ', state!="idle"'), '{{state}}'
+      // No open transaction is no series: then nothing is old.
+      'max by (state) (pg_stat_activity_max_tx_duration%s) or label_replace(0 * max(pg_up%s), "state", "active", "", "")'
+      % [on(source, ', state!="idle"'), on(source)], '{{state}}'
     )],
     unit='s',
     links=[ctx.links.runbook('DatabaseDown')],
@@ -153,7 +157,6 @@ local load(ctx, source) = [
       [limits.transaction_seconds.warn, colours.warn],
       [limits.transaction_seconds.bad, colours.bad],
     ],
-    noValue='no open transaction',
   ),
 ];
 

@@ -33,6 +33,7 @@ local served(ctx, service) = panels.timeseries(
   wish=12,
   height=7,
   min=null,
+  softMin=0.95,
   max=1,
   colour=colours.good,
   legend='hidden',

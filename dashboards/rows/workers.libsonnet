@@ -40,6 +40,7 @@ local row(ctx) =
         style='bars',
         stack=true,
         worded=true,
+        softMax=1,
         noValue='only successes',
       ),
       panels.timeseries(

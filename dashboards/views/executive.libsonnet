@@ -131,7 +131,13 @@ local budget(ctx, level) = panels.stat(
   text='value_and_name',
   noValue='No traffic yet',
   thresholds=slo.budgetSteps,
-  overrides=[panels.named('or full outage of', { unit: 's', decimals: 0, color: panels.fixed(colours.neutral) })],
+  mappings=panels.ranges([[null, 0, 'Used up', colours.bad]]),
+  overrides=[panels.named('or full outage of', {
+    unit: 's',
+    decimals: 0,
+    color: panels.fixed(colours.neutral),
+    mappings: panels.ranges([[null, 0, 'No more', colours.bad]]),
+  })],
 );
 
 local happened(ctx) = [
@@ -175,7 +181,7 @@ local incidents(ctx) = panels.table(
   good='None.',
   act='Click a name for its runbook; ask for the review of each.',
   targets=[t.table(
-    'sort_desc(60 * sum by (alertname, service) (sum_over_time(ALERTS{alertstate="firing", severity="critical"}[$__range:1m])))'
+    'sort_desc(30 * sum by (alertname, service) (sum_over_time(ALERTS{alertstate="firing", severity="critical"}[$__range:30s])))'
   )],
   unit='none',
   columns=[['alertname', 'Alert'], ['service', 'Service'], ['Value', 'Duration']],
@@ -235,10 +241,11 @@ function(ctx)
         [availability(ctx, s), budget(ctx, s), slo.remaining(ctx, s, 'Error budget left, day by day', wish=12, height=6)]
         for s in ctx.slos
       ]),
-      layout.section('Business', layout.spread(
-        [queries.headline(x.query, x.metric, [ctx.links.business], wish=6) for x in chosen]
-        + [kpis.card(k, [ctx.links.business], wish=8) for k in ctx.kpis],
-        6,
+      layout.section('Business', (
+        local numbers = [queries.headline(x.query, x.metric, [ctx.links.business], wish=6) for x in chosen];
+        local verdicts = [kpis.card(k, [ctx.links.business]) for k in ctx.kpis];
+        if std.length(numbers) + std.length(verdicts) <= 4 then [numbers + verdicts]
+        else layout.spread(numbers, 4) + layout.spread(verdicts, 4)
       )),
       layout.section('What happened', [happened(ctx), [incidents(ctx), reading(ctx)]]),
     ],
