@@ -23,7 +23,7 @@ class MailHandler:
         subject = str(message.get("subject", ""))
         self._inbox.put(
             "email",
-            status_in(subject),
+            status_in(subject, otherwise="firing"),
             {
                 "from": envelope.mail_from,
                 "to": list(envelope.rcpt_tos),
