@@ -77,20 +77,9 @@ INHIBITION = [
 
 @pytest.mark.parametrize(("labels", "receivers"), [row[1:] for row in ROUTES], ids=[row[0] for row in ROUTES])
 def test_routes(labels: dict[str, str], receivers: str, amtool: Path) -> None:
-    command = [
-        amtool,
-        "config",
-        "routes",
-        "test",
-        f"--config.file={CONFIG}",
-        f"--verify.receivers={receivers}",
-    ]
-    done = subprocess.run(
-        [*command, *(f"{name}={value}" for name, value in labels.items())],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    test = ["config", "routes", "test", f"--config.file={CONFIG}", f"--verify.receivers={receivers}"]
+    alert = [f"{name}={value}" for name, value in labels.items()]
+    done = subprocess.run([amtool, *test, *alert], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

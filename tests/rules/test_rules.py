@@ -36,7 +36,8 @@ NAMES = sorted({rule["alert"] for rule in ALERTS})
 
 def _tested() -> tuple[set[str], set[str]]:
     """Names of the alerts with a test that makes them fire, and with one that keeps them silent."""
-    fires, silent = set(), set()
+    fires: set[str] = set()
+    silent: set[str] = set()
     for file in TESTS:
         for test in yaml.safe_load(file.read_text())["tests"]:
             for case in test.get("alert_rule_test", []):

@@ -46,11 +46,11 @@ def test_generating_twice_gives_the_same_bytes(demo: dict[str, str]) -> None:
 
 
 def test_a_whole_run_of_the_command_takes_less_than_three_seconds(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "exporter.cli", "generate", "-p", str(DEMO), "-o", str(tmp_path)]
-    code = "import runpy, sys; sys.argv = sys.argv[1:]; from exporter.cli import app; app()"
-    command = [sys.executable, "-c", code, "platform-exporter", *command[3:]]
+    program = [sys.executable, "-c", "from exporter.cli import app; app()"]
     started = time.monotonic()
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        [*program, "generate", "-p", DEMO, "-o", tmp_path], check=True, capture_output=True, timeout=60
+    )
     assert time.monotonic() - started < 3
     assert (tmp_path / "prometheus" / "prometheus.yml").is_file()
 

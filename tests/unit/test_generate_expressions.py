@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import promql_parser
 import pytest
@@ -17,7 +18,7 @@ RULES = ROOT / "tests" / "golden" / "demo" / "prometheus" / "rules"
 TARGET_LABELS = {"job", "instance", "platform", "environment"}
 
 
-def _rules() -> Iterator[tuple[str, dict[str, str]]]:
+def _rules() -> Iterator[tuple[str, dict[str, Any]]]:
     for file in sorted(RULES.glob("*.yml")):
         for group in yaml.safe_load(file.read_text())["groups"]:
             for rule in group["rules"]:
@@ -72,7 +73,7 @@ def test_series_and_labels_exist(name: str, expression: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "rule"), list(_rules()), ids=[name for name, _ in _rules()])
-def test_counters_are_read_as_rates_and_gauges_are_not(name: str, rule: dict[str, str]) -> None:
+def test_counters_are_read_as_rates_and_gauges_are_not(name: str, rule: dict[str, Any]) -> None:
     types = {family.name: family.type for family in metric_families()}
     rated = set(re.findall(r"(?:rate|increase)\(\s*(\w+)", rule["expr"]))
     for selector in _selectors(rule["expr"]):
