@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from exporter.engine.budget import Budget
 from exporter.engine.cadence import Cadence
 from exporter.engine.families import Collected, Family
 from exporter.engine.source import REASONS, Reason, Source, SourceError
@@ -108,6 +109,10 @@ class Runner:
     failures_in_a_row: int = 0
     failures: dict[Reason, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
     task: asyncio.Task[None] | None = None
+    budget: Budget = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.budget = Budget(self.max_series_per_family, self.on_drop)
 
     @property
     def fresh(self) -> bool:
@@ -141,7 +146,7 @@ class Runner:
         """Collect once, within the source's time-out, and note how it went."""
         started = time.perf_counter()
         try:
-            self.data = self._bounded(await _within(self.source.timeout, self.source.collect()))
+            self.data = self.budget.apply(await _within(self.source.timeout, self.source.collect()))
         except SourceError as error:
             self._failed(error)
         except Exception as error:  # whatever a source does wrong must end here
@@ -218,13 +223,6 @@ class Runner:
                 await asyncio.sleep(left + 0.01)
                 self.on_change()
         await asyncio.sleep(max(0.0, until - loop.time()))
-
-    def _bounded(self, collected: Collected) -> Collected:
-        for family, samples in collected:
-            if (over := len(samples) - self.max_series_per_family) > 0:
-                self.on_drop(family, over)
-                collected.families[family] = dict(list(samples.items())[: self.max_series_per_family])
-        return collected
 
 
 async def _within(seconds: float, work: Coroutine[Any, Any, Collected]) -> Collected:
