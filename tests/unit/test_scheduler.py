@@ -90,12 +90,10 @@ def shown(runner: Runner) -> dict[Family, Samples]:
 async def test_sources_that_hang_or_break_do_not_delay_the_others() -> None:
     good = Scripted("good", fine)
     async with running(good, Scripted("hangs", hang), Scripted("breaks", broken)) as scheduler:
-        await asyncio.sleep(0.6)
         hung, broke = scheduler.runners["hangs"], scheduler.runners["breaks"]
-    assert good.runs >= 4
+        await eventually(lambda: good.runs >= 8 and hung.failures["timeout"] >= 2 and bool(broke.error))
     assert hung.error is not None
     assert hung.error.reason == "timeout"
-    assert hung.failures["timeout"] >= 2
     assert broke.error is not None
     assert broke.error.reason == "internal"
     assert shown(broke)[engine.FAILING] == {("breaks", "internal"): 1.0}
@@ -106,16 +104,14 @@ async def test_sources_that_hang_or_break_do_not_delay_the_others() -> None:
 async def test_never_two_runs_of_one_source_at_once() -> None:
     slow = Scripted("slow", lambda: asyncio.sleep(0.12), every=0.02, timeout=0.5)
     async with running(slow):
-        await asyncio.sleep(0.5)
+        await eventually(lambda: slow.runs >= 3)
     assert slow.most == 1
-    assert 3 <= slow.runs <= 5
 
 
 async def test_a_source_that_clings_is_interrupted_again() -> None:
     source = Scripted("clings", cling, timeout=0.1)
     async with running(source) as scheduler:
-        await asyncio.sleep(0.8)
-        assert scheduler.runners["clings"].failures["timeout"] >= 1
+        await eventually(lambda: scheduler.runners["clings"].failures["timeout"] >= 1)
     assert source.most == 1
 
 
@@ -129,43 +125,48 @@ async def test_stopping_interrupts_what_is_running_and_closes() -> None:
 
 
 async def test_data_that_are_too_old_are_withdrawn_and_their_state_stays() -> None:
-    source = Scripted("s", fine, every=0.05, timeout=0.05)
+    source = Scripted("s", fine, every=0.3, timeout=0.3)
     async with running(source) as scheduler:
-        await asyncio.sleep(0.2)
         runner = scheduler.runners["s"]
+        await eventually(lambda: source.runs >= 1)
         assert shown(runner)[VALUE]
         source.work = broken
-        await asyncio.sleep(0.08)
+        await eventually(lambda: runner.error is not None)
         assert shown(runner)[VALUE], "still young enough"
         assert shown(runner)[ALIVE] == {("s",): 0.0}
-        await asyncio.sleep(0.3)
-        assert VALUE not in shown(runner)
+        await eventually(lambda: VALUE not in shown(runner))
         assert shown(runner)[ALIVE] == {("s",): 0.0}
-        assert shown(runner)[engine.LAST_SUCCESS][("s",)] == pytest.approx(time.time(), abs=2)
+        assert shown(runner)[engine.LAST_SUCCESS][("s",)] == pytest.approx(time.time(), abs=10)
+
+
+async def eventually(true: Callable[[], bool]) -> None:
+    """Wait until it is so; a busy machine takes longer."""
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.01)
 
 
 async def test_failing_sources_are_asked_less_often_and_recover() -> None:
-    source = Scripted("s", broken, every=0.02)
-    async with running(source) as scheduler:
-        await asyncio.sleep(0.8)
-        failures = scheduler.runners["s"].failures["internal"]
-        assert 4 <= failures <= 25, "40 without back-off"
+    source, control = Scripted("s", broken, every=0.02), Scripted("control", fine, every=0.02)
+    async with running(source, control) as scheduler:
+        runner = scheduler.runners["s"]
+        await eventually(lambda: control.runs >= 40)
+        assert 4 <= runner.failures["internal"] <= 25, "about every fourth time"
         source.work = fine
-        await asyncio.sleep(0.3)
-        assert scheduler.runners["s"].error is None
-        assert source.runs >= 5, "back to the usual interval"
+        await eventually(lambda: runner.error is None and source.runs >= 5)
 
 
 async def test_retry_after_is_honoured() -> None:
+    asked: list[float] = []
+
     async def limited() -> None:
+        asked.append(time.monotonic())
         raise SourceError("rate_limited", "slow down", retry_after=0.4)
 
-    source = Scripted("s", limited, every=0.02)
-    async with running(source) as scheduler:
-        await asyncio.sleep(0.35)
-        assert scheduler.runners["s"].failures["rate_limited"] == 1
-        await asyncio.sleep(0.3)
-        assert scheduler.runners["s"].failures["rate_limited"] == 2
+    async with running(Scripted("s", limited, every=0.02)):
+        await eventually(lambda: len(asked) >= 3)
+    assert asked[1] - asked[0] >= 0.39
+    assert asked[2] - asked[1] >= 0.39
 
 
 async def test_failures_start_at_zero_for_every_reason() -> None:
