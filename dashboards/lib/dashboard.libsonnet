@@ -40,8 +40,10 @@ local annotations(ctx, severities) = [
     '{{severity}} {{service}}',
     'severity,service,priority'
   ),
-  start('Exporter restarts', 'process_start_time_seconds and on (job, instance) platform_exporter_build_info',
-        '{{job}} started', '{{instance}}'),
+  start('Exporter restarts',
+        'process_start_time_seconds and on (job, instance) platform_exporter_build_info',
+        '{{job}} started',
+        '{{instance}}'),
 ] + (
   if ctx.health == [] then []
   else [start('Restarts and deployments', 'health_start_time_seconds', '{{target}} started', 'as its health document says')]

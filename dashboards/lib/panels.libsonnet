@@ -2,6 +2,7 @@
 // space in Grafana. Every panel answers three questions in its description: what it shows (`what`), what good
 // looks like (`good`) and what to do otherwise (`act`). `wish` is the wished width in columns of 24.
 local colours = import 'colours.libsonnet';
+local fields = import 'fields.libsonnet';
 local units = import 'units.libsonnet';
 
 local datasource = { type: 'prometheus', uid: '${datasource}' };
@@ -13,11 +14,6 @@ local sentence(text, part, who) =
   local last = if text == '' then '' else text[std.length(text) - 1];
   if last == '.' || last == '?' then text
   else error '%s: "%s" must be a sentence with its full stop, not "%s"' % [who, part, text];
-
-// Steps from the lowest up: [[null, colour], [number, colour], …].
-local steps(pairs, who) =
-  if pairs != [] && pairs[0][0] != null then error who + ': the first threshold has no lower bound, write null'
-  else [{ value: p[0], color: p[1] } for p in pairs];
 
 local base(type, key, title, what, good, act, targets, unit, links, wish, height) =
   assert targets != [] : key + ': a panel without queries';
@@ -45,77 +41,41 @@ local base(type, key, title, what, good, act, targets, unit, links, wish, height
     },
   };
 
-local field(settings) = { fieldConfig+: { defaults+: settings } };
-local optional(name, value) = if value == null then {} else { [name]: value };
-
-// Options that each field has: bounds, decimals, thresholds, words for values, and what "nothing" means.
-local settings(key, min, max, decimals, noValue, thresholds, mappings) = field(
-  optional('min', min) + optional('max', max) + optional('decimals', decimals)
-  + { noValue: noValue, mappings: mappings }
-  + (if thresholds == [] then {} else { thresholds: { mode: 'absolute', steps: steps(thresholds, key) } })
-);
-
-local override(matcher, pattern, properties) = {
-  matcher: { id: matcher, options: pattern },
-  properties: [{ id: id, value: properties[id] } for id in std.objectFields(properties)],
-};
-
-{
-  // Changes for series of one name, or of names that match a pattern.
-  named(name, properties):: override('byName', name, properties),
-  matching(pattern, properties):: override('byRegexp', '/' + pattern + '/', properties),
-
-  fixed(colour):: { mode: 'fixed', fixedColor: colour },
-
-  // Series whose names are known beforehand, told apart by colour.
-  apart(names):: [
-    $.named(names[i], { color: $.fixed(colours.different[i % std.length(colours.different)]) })
-    for i in std.range(0, std.length(names) - 1)
-  ],
-
-  // A line that is a limit or target rather than a measurement.
-  limit(name, colour=colours.limit):: $.named(name, {
-    color: $.fixed(colour),
-    'custom.lineStyle': { fill: 'dash', dash: [8, 6] },
-    'custom.lineWidth': 2,
-    'custom.fillOpacity': 0,
-    'custom.stacking': { mode: 'none', group: 'limit' },
-  }),
-
-  // The same quantity in an earlier period, named "… before": grey and dashed.
-  before:: $.matching('before$', {
-    color: $.fixed(colours.before),
-    'custom.lineStyle': { fill: 'dash', dash: [8, 6] },
-    'custom.lineWidth': 1,
-    'custom.fillOpacity': 0,
-  }),
-
-  // Words for numbers: [[number, text, colour], …].
-  words(list):: [{
-    type: 'value',
-    options: {
-      [std.toString(list[i][0])]: { text: list[i][1], color: list[i][2], index: i }
-      for i in std.range(0, std.length(list) - 1)
-    },
-  }],
-
-  // Words for ranges: [[from, to, text, colour], …], the first match wins; null is open.
-  ranges(list):: [
-    { type: 'range', options: { from: r[0], to: r[1], result: { text: r[2], color: r[3], index: 0 } } }
-    for r in list
-  ],
-
+fields {
   // Lines over time. `worded`: series are named after words that have a colour of their own (colours.libsonnet).
   timeseries(
-    key, title, what, good, act, targets, unit, links=[], wish=8, height=8,
-    min=0, max=null, softMin=null, softMax=null, decimals=null, noValue='no data', thresholds=[], mappings=[], overrides=[],
-    colour=null, style='lines', stack=false, fill=12, legend='list', calcs=[], gap=null, worded=false
+    key,
+    title,
+    what,
+    good,
+    act,
+    targets,
+    unit,
+    links=[],
+    wish=8,
+    height=8,
+    min=0,
+    max=null,
+    softMin=null,
+    softMax=null,
+    decimals=null,
+    noValue='no data',
+    thresholds=[],
+    mappings=[],
+    overrides=[],
+    colour=null,
+    style='lines',
+    stack=false,
+    fill=12,
+    legend=true,
+    gap=null,
+    worded=false
   )::
     local coloured =
       if colour == null then { mode: 'palette-classic' } else { mode: 'fixed', fixedColor: colour };
     base('timeseries', key, title, what, good, act, targets, unit, links, wish, height)
-    + settings(key, min, max, decimals, noValue, thresholds, mappings)
-    + field({
+    + $.settings(key, min, max, decimals, noValue, thresholds, mappings)
+    + $.field({
       color: coloured,
       custom: {
         drawStyle: { lines: 'line', bars: 'bars' }[oneOf(style, ['lines', 'bars'], key)],
@@ -128,7 +88,7 @@ local override(matcher, pattern, properties) = {
         stacking: { mode: if stack then 'normal' else 'none', group: 'A' },
         axisBorderShow: false,
         thresholdsStyle: { mode: if thresholds == [] then 'off' else 'dashed' },
-      } + optional('axisSoftMin', softMin) + optional('axisSoftMax', softMax),
+      } + $.optional('axisSoftMin', softMin) + $.optional('axisSoftMax', softMax),
     })
     + {
       fieldConfig+: {
@@ -140,10 +100,10 @@ local override(matcher, pattern, properties) = {
       },
       options: {
         legend: {
-          showLegend: legend != 'hidden',
-          displayMode: oneOf(legend, ['list', 'table', 'hidden'], key),
+          showLegend: legend,
+          displayMode: if legend then 'list' else 'hidden',
           placement: 'bottom',
-          calcs: calcs,
+          calcs: [],
         },
         tooltip: { mode: 'multi', sort: 'desc' },
       },
@@ -151,17 +111,36 @@ local override(matcher, pattern, properties) = {
 
   // One or a few big values. `sparkline` needs a range query; without it the value is that of now or "nothing".
   stat(
-    key, title, what, good, act, targets, unit, links=[], wish=4, height=4,
-    min=null, max=null, decimals=null, noValue='no data', thresholds=[], mappings=[], overrides=[],
-    colour=null, background=false, sparkline=false, change=false, text='auto', calc='lastNotNull'
+    key,
+    title,
+    what,
+    good,
+    act,
+    targets,
+    unit,
+    links=[],
+    wish=4,
+    height=4,
+    min=null,
+    max=null,
+    decimals=null,
+    noValue='no data',
+    thresholds=[],
+    mappings=[],
+    overrides=[],
+    colour=null,
+    background=false,
+    sparkline=false,
+    change=false,
+    text='auto'
   )::
     base('stat', key, title, what, good, act, targets, unit, links, wish, height)
-    + settings(key, min, max, decimals, noValue, thresholds, mappings)
-    + field({ color: if colour == null then { mode: 'thresholds' } else { mode: 'fixed', fixedColor: colour } })
+    + $.settings(key, min, max, decimals, noValue, thresholds, mappings)
+    + $.field({ color: if colour == null then { mode: 'thresholds' } else { mode: 'fixed', fixedColor: colour } })
     + {
       fieldConfig+: { overrides: overrides },
       options: {
-        reduceOptions: { calcs: [calc], fields: '', values: false },
+        reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
         orientation: 'auto',
         colorMode: if background then 'background_solid' else 'value',
         graphMode: if sparkline then 'area' else 'none',
@@ -175,21 +154,36 @@ local override(matcher, pattern, properties) = {
 
   // Values side by side as bars, for comparison between few things.
   bars(
-    key, title, what, good, act, targets, unit, links=[], wish=8, height=8,
-    min=0, max=null, decimals=null, noValue='no data', thresholds=[], mappings=[], overrides=[],
-    colour=null, horizontal=true
+    key,
+    title,
+    what,
+    good,
+    act,
+    targets,
+    unit,
+    links=[],
+    wish=8,
+    height=8,
+    min=0,
+    max=null,
+    decimals=null,
+    noValue='no data',
+    thresholds=[],
+    mappings=[],
+    overrides=[],
+    colour=null
   )::
     base('bargauge', key, title, what, good, act, targets, unit, links, wish, height)
-    + settings(key, min, max, decimals, noValue, thresholds, mappings)
-    + field({ color: if colour == null then { mode: 'thresholds' } else { mode: 'fixed', fixedColor: colour } })
+    + $.settings(key, min, max, decimals, noValue, thresholds, mappings)
+    + $.field({ color: if colour == null then { mode: 'thresholds' } else { mode: 'fixed', fixedColor: colour } })
     + {
       fieldConfig+: { overrides: overrides },
       options: {
         reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
-        orientation: if horizontal then 'horizontal' else 'vertical',
+        orientation: 'horizontal',
         displayMode: 'basic',
         valueMode: 'text',
-        namePlacement: if horizontal then 'left' else 'auto',
+        namePlacement: 'left',
         showUnfilled: true,
         sizing: 'manual',
         minVizWidth: 8,
@@ -200,18 +194,28 @@ local override(matcher, pattern, properties) = {
 
   // What state each thing was in, over time, in words.
   timeline(
-    key, title, what, good, act, targets, links=[], wish=12, height=8,
-    noValue='no data', mappings=[], overrides=[], show='auto'
+    key,
+    title,
+    what,
+    good,
+    act,
+    targets,
+    links=[],
+    wish=12,
+    height=8,
+    noValue='no data',
+    mappings=[],
+    overrides=[]
   )::
     base('state-timeline', key, title, what, good, act, targets, 'none', links, wish, height)
-    + settings(key, null, null, null, noValue, [], mappings)
+    + $.settings(key, null, null, null, noValue, [], mappings)
     // Not by thresholds: Grafana would merge states by threshold and print its bounds instead of the words.
-    + field({ color: $.fixed(colours.unknown), custom: { fillOpacity: 85, lineWidth: 0, spanNulls: false } })
+    + $.field({ color: $.fixed(colours.unknown), custom: { fillOpacity: 85, lineWidth: 0, spanNulls: false } })
     + {
       fieldConfig+: { overrides: overrides },
       options: {
         mergeValues: true,
-        showValue: oneOf(show, ['auto', 'always', 'never'], key),
+        showValue: 'auto',
         alignValue: 'left',
         rowHeight: 0.8,
         perPage: 20,
@@ -222,13 +226,28 @@ local override(matcher, pattern, properties) = {
 
   // Rows of an instant query. `columns`: label or "Value" → heading, in order; other columns are dropped.
   table(
-    key, title, what, good, act, targets, unit, columns, links=[], wish=12, height=8,
-    decimals=null, noValue='no data', thresholds=[], mappings=[], overrides=[], sort=null
+    key,
+    title,
+    what,
+    good,
+    act,
+    targets,
+    unit,
+    columns,
+    links=[],
+    wish=12,
+    height=8,
+    decimals=null,
+    noValue='no data',
+    thresholds=[],
+    mappings=[],
+    overrides=[],
+    sort=null
   )::
     local names = [c[0] for c in columns];
     base('table', key, title, what, good, act, targets, unit, links, wish, height)
-    + settings(key, null, null, decimals, noValue, thresholds, mappings)
-    + field({ custom: { align: 'left', cellOptions: { type: 'auto' }, filterable: false } })
+    + $.settings(key, null, null, decimals, noValue, thresholds, mappings)
+    + $.field({ custom: { align: 'left', cellOptions: { type: 'auto' }, filterable: false } })
     + {
       fieldConfig+: { overrides: overrides },
       options: {

@@ -1,8 +1,8 @@
 // The platform's own measures of success, each against its target.
 local colours = import '../lib/colours.libsonnet';
 local panels = import '../lib/panels.libsonnet';
-local t = import '../lib/targets.libsonnet';
 local states = import '../lib/states.libsonnet';
+local t = import '../lib/targets.libsonnet';
 
 local key(kpi) = std.asciiLower(std.strReplace(kpi.title, ' ', '-'));
 
@@ -52,7 +52,7 @@ local act = 'Find the day it turned, and what was released or failed on it; the 
     softMax=kpi.target,
     max=if kpi.unit == 'percentunit' then 1 else null,
     colour=colours.neutral,
-    legend='hidden',
+    legend=false,
     thresholds=steps(kpi),
   ),
 }

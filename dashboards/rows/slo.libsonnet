@@ -54,7 +54,7 @@ local remaining(ctx, slo, title, wish=7, height=8) = panels.timeseries(
   links=[ctx.links.executive, ctx.links.runbook('ErrorBudgetBurnFast')],
   wish=wish,
   height=height,
-  legend='hidden',
+  legend=false,
   min=null,
   max=1,
   softMin=0,

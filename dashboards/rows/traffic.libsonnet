@@ -36,7 +36,7 @@ local served(ctx, service) = panels.timeseries(
   softMin=0.95,
   max=1,
   colour=colours.good,
-  legend='hidden',
+  legend=false,
   noValue='no traffic',
 );
 

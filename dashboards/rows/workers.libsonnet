@@ -28,9 +28,9 @@ local row(ctx) =
       panels.timeseries(
         'workers/status',
         'Invocations by outcome',
-        what='Invocations per minute that did not end well, by Cloudflare\'s word for how they ended; success is left out.',
+        what="Invocations per minute that did not end well, by Cloudflare's word for how they ended; success is left out.",
         good='Nothing, or single client disconnects.',
-        act='exceededResources: CPU or memory limit; scriptThrewException: read the Worker\'s logs (wrangler tail).',
+        act="exceededResources: CPU or memory limit; scriptThrewException: read the Worker's logs (wrangler tail).",
         targets=[t.range(
           '60 * sum by (status) (rate(cloudflare_workers_requests_total{status!="success", '
           + only + '}[$__rate_interval]))', '{{status}}'
@@ -47,7 +47,7 @@ local row(ctx) =
         'workers/cpu',
         'CPU time of an invocation (p99)',
         what='CPU time that the most expensive hundredth of the invocations needed.',
-        good='Under %g ms, far from the plan\'s limit.' % (limits.worker_cpu_seconds.warn * 1000),
+        good="Under %g ms, far from the plan's limit." % (limits.worker_cpu_seconds.warn * 1000),
         act='Rising with a deployment: new code is expensive. Rising with time: inputs grow; measure and cache.',
         targets=[t.range(quantile('cpu_time_seconds', '0.99'), '{{script_name}}')],
         unit='s',

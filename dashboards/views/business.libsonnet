@@ -39,7 +39,7 @@ function(ctx)
     ctx,
     'business',
     'Business',
-    'What customers do and pay, from the platform\'s own database, compared with earlier.',
+    "What customers do and pay, from the platform's own database, compared with earlier.",
     [
       layout.section('', layout.spread(
         [queries.headline(x.query, x.metric, links) for x in all if queries.summable(x.query, x.metric)], 6

@@ -106,7 +106,7 @@ local glance(ctx) = [
   panels.stat(
     'glance/sources',
     'Sources',
-    what='How many of the exporter\'s sources failed when last collected.',
+    what="How many of the exporter's sources failed when last collected.",
     good='All up.',
     act='What this page shows of a failing source is missing; see the row on monitoring.',
     targets=[t.instant('count(platform_exporter_source_up == 0) or (0 * max(platform_exporter_source_up))', 'sources')],
