@@ -39,7 +39,17 @@ def demo(state: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], 
     """Run `demo up` with ports of its own; whatever the test does, nothing of it is left running."""
     ports = Ports(_free_base())
     log = state.with_name("up.log")
-    command = [COMMAND, "demo", "up", "--state", state, "--port-base", str(ports.base), *options]
+    log.unlink(missing_ok=True)
+    command: list[str | Path] = [
+        COMMAND,
+        "demo",
+        "up",
+        "--state",
+        state,
+        "--port-base",
+        str(ports.base),
+        *options,
+    ]
     with running(command, log, grace=30) as process:
         yield process, ports, log
 

@@ -49,42 +49,41 @@ async def run_demo(request: Request, console: Console) -> bool:
 
     Raises DemoError when a part cannot start or ends by itself.
     """
+    signals = _Signals()
     programs = find_programs()
     state = request.state
     if not state.is_ours():
         raise DemoError(
             f"{state.root} is not a folder of this demo and will not be touched: give another --state"
         )
-    _check_ports(request.ports, programs)
     _offer_docker(console)
     state.root.mkdir(parents=True, exist_ok=True)
     with state.lock():
-        return await _run_locked(request, programs, console)
+        guard = Guard(state, programs.postgres, keep=request.keep)
+        supervisor = Supervisor(state)
+        try:
+            _make_folders(state, programs)
+            _check_ports(request.ports, programs)
+            return await _run(request, programs, supervisor, signals, console)
+        except _Stopped:
+            console.print("Stopping …")
+            return request.seconds is None  # a verification that was cut short did not hold
+        finally:
+            await asyncio.to_thread(sweep, state, programs.postgres, keep=request.keep)
+            supervisor.reap()
+            guard.dismiss()
+            kept = f"Its files are kept in {state.root}." if request.keep else "Its files are removed."
+            console.print(f"Everything is stopped. {kept}", soft_wrap=True, highlight=False)
 
 
-async def _run_locked(request: Request, programs: Programs, console: Console) -> bool:
-    state = request.state
-    signals = _Signals()
-    guard = Guard(state, programs.postgres, keep=request.keep)
-    supervisor = Supervisor(state)
-    try:
-        _make_folders(state, programs)
-        started = time.monotonic()
-        await _first(signals.wait(), _start_all(request, programs, supervisor, console))
-        console.print(f"Everything runs after {time.monotonic() - started:.1f} s.", highlight=False)
-        show_addresses(console, request.ports, grafana=programs.grafana is not None)
-        return await _first(signals.wait(), supervisor.watch(), _stay(request, console))
-    except _Stopped:
-        console.print("Stopping …")
-        return True
-    finally:
-        await asyncio.to_thread(sweep, state, programs.postgres, keep=request.keep)
-        supervisor.reap()
-        guard.dismiss()
-        if request.keep:
-            console.print(f"Everything was stopped. Its files are kept in {state.root}.", soft_wrap=True)
-        else:
-            console.print("Everything was stopped and removed.")
+async def _run(
+    request: Request, programs: Programs, supervisor: Supervisor, signals: "_Signals", console: Console
+) -> bool:
+    started = time.monotonic()
+    await _first(signals.wait(), _start_all(request, programs, supervisor, console))
+    console.print(f"Everything runs after {time.monotonic() - started:.1f} s.", highlight=False)
+    show_addresses(console, request.ports, grafana=programs.grafana is not None)
+    return await _first(signals.wait(), supervisor.watch(), _stay(request, console))
 
 
 async def _start_all(request: Request, programs: Programs, supervisor: Supervisor, console: Console) -> None:
