@@ -142,7 +142,7 @@ async def test_data_that_are_too_old_are_withdrawn_and_their_state_stays() -> No
 async def eventually(true: Callable[[], bool]) -> None:
     """Wait until it is so; a busy machine takes longer."""
     async with asyncio.timeout(10):
-        while not true():
+        while not true():  # noqa: ASYNC110  # conditions of other tasks, no event of ours
             await asyncio.sleep(0.01)
 
 
