@@ -38,10 +38,12 @@ async def check(path: Path, platform: Platform, console: Console) -> bool:
     Raises:
         PlatformError: a secret of a source cannot be read.
     """
-    if problems := list(_unreadable_secrets(path, platform)):
+    if problems := list(unreadable_secrets(path, platform)):
         raise PlatformError(problems)
     findings = await asyncio.gather(*(_ask(source) for source in build_sources(platform)))
-    table = Table(title=f"{platform.title or platform.platform} ({platform.environment})", title_justify="left")
+    table = Table(
+        title=f"{platform.title or platform.platform} ({platform.environment})", title_justify="left"
+    )
     table.add_column("Source", no_wrap=True)
     table.add_column("Reached", overflow="fold")
     table.add_column("Series", justify="right")
@@ -88,7 +90,8 @@ async def _ask(source: Source) -> Finding:
     return finding
 
 
-def _unreadable_secrets(path: Path, platform: Platform) -> Iterator[Problem]:
+def unreadable_secrets(path: Path, platform: Platform) -> Iterator[Problem]:
+    """Yield a problem for each secret of a source that cannot be read."""
     for location, secret in _secrets(platform.sources, ("sources",)):
         try:
             secret.reveal()

@@ -12,6 +12,8 @@ from rich.console import Console
 
 from exporter import __version__, logs
 from exporter.check import check as run_check
+from exporter.explain import UnknownSource
+from exporter.explain import explain as run_explain
 from exporter.platform import PlatformError, load
 from exporter.platform.schema import schema as platform_schema
 from exporter.server.run import ListenError, serve
@@ -86,6 +88,23 @@ def check(
     except PlatformError as error:
         _fail(str(error))
     if not healthy:
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Kind and key, such as postgres.main.")],
+    platform: PlatformFile,
+    secrets_dir: SecretsDir = None,
+) -> None:
+    """Ask one source once and tell every step: what was asked, how long it took, which series came of it."""
+    _secrets(secrets_dir)
+    logs.silence()
+    try:
+        succeeded = asyncio.run(run_explain(platform, load(platform), source, Console(soft_wrap=True)))
+    except (PlatformError, UnknownSource) as error:
+        _fail(str(error))
+    if not succeeded:
         raise typer.Exit(1)
 
 

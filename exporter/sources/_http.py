@@ -7,9 +7,14 @@ from collections.abc import Iterator
 import httpx
 
 from exporter.engine.source import Reason, SourceError
+from exporter.engine.trace import note, step
 
 MAX_BODY = 1 << 20
 """Most bytes read of one answer, decompressed."""
+
+
+_SHOWN = 4000
+"""Most bytes of an answer that `explain` shows."""
 
 
 async def send(
@@ -21,7 +26,8 @@ async def send(
         SourceError: no answer (dns, connect, tls, timeout), or one that is too large (parse).
     """
     try:
-        response = await client.send(request, stream=True)
+        with step(f"{request.method} {request.url}", request.content.decode(errors="replace")):
+            response = await client.send(request, stream=True)
         try:
             body = bytearray()
             async for chunk in response.aiter_bytes():
@@ -32,6 +38,7 @@ async def send(
             await response.aclose()
     except httpx.HTTPError as error:
         raise _failure(request, error) from error
+    note(f"HTTP {response.status_code}, {len(body)} bytes", bytes(body[:_SHOWN]).decode(errors="replace"))
     response._content = bytes(body)  # what Response.read would have done, had it a bound
     return response
 

@@ -93,7 +93,9 @@ def test_reload_applies_what_changed(how: str, subject: Exporter) -> None:
     subject.wait_value(7.0, "platform_exporter_source_interval_seconds", source="health.gone")
     after = subject.value("platform_exporter_source_failures_total", **kept) or 0
     assert after >= before > 0, "a source that did not change keeps its state"
-    began = subject.value("platform_exporter_source_failures_total", source="health.gone", reason="connect") or 0
+    began = (
+        subject.value("platform_exporter_source_failures_total", source="health.gone", reason="connect") or 0
+    )
     assert began <= 1, "one that changed begins anew"
 
 
@@ -172,3 +174,28 @@ def test_check_is_content_with_what_is_complete(database: str, tmp_path: Path) -
     assert told.returncode == 0, told.stdout + told.stderr
     assert "✓ postgres.main" in told.stdout
     assert "PostgreSQL 15." in told.stdout
+
+
+def test_explain_tells_each_step_and_no_secret(database: str, tmp_path: Path) -> None:
+    file = tmp_path / "platform.yml"
+    file.write_text('platform: test\nsources: {postgres: {main: {dsn: "${env:EXPLAIN_DSN}"}}}\n')
+    told = run("explain", "postgres.main", "-p", file, EXPLAIN_DSN=database)
+    assert told.returncode == 0, told.stdout + told.stderr
+    for text in (
+        "1. connect with ${env:EXPLAIN_DSN}",
+        "collector stat_database",
+        "from pg_stat_activity",
+        "pg_up{target",
+    ):
+        assert text in told.stdout
+    password = database.partition("postgres:")[2].partition("@")[0]
+    assert password not in told.stdout + told.stderr
+    refused = run(
+        "explain", "postgres.main", "-p", file, EXPLAIN_DSN=database.replace(password, "canary-password")
+    )
+    assert refused.returncode == 1
+    assert "Failed after" in refused.stdout
+    assert "auth" in refused.stdout
+    assert "canary-password" not in refused.stdout + refused.stderr
+    unknown = run("explain", "postgres.mian", "-p", file, EXPLAIN_DSN=database)
+    assert "Did you mean `postgres.main`?" in unknown.stderr

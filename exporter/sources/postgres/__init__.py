@@ -14,6 +14,7 @@ import psycopg
 
 from exporter.engine.families import Collected, Family
 from exporter.engine.source import Gap, Source, SourceError
+from exporter.engine.trace import note, step
 from exporter.platform.base import Part
 from exporter.platform.values import Duration, Secret
 from exporter.sources.kind import SourceKind
@@ -135,7 +136,8 @@ class PostgresSource(Source):
 
     async def _connect(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
-            self._connection = await connect(self._config.dsn, self.timeout)
+            with step(f"connect with {self._config.dsn}"):
+                self._connection = await connect(self._config.dsn, self.timeout)
         return self._connection
 
     def _drop(self) -> None:
@@ -172,17 +174,22 @@ class PostgresSource(Source):
         limit = max(1, int(1000 * min(run.collector.timeout, deadline - started)))
         try:
             await connection.execute(f"savepoint collector; set local statement_timeout = {limit}")
-            cursor = await connection.execute(run.collector.sql.encode())
+            with step(f"collector {run.collector.name}, at most {limit} ms", run.collector.sql):
+                cursor = await connection.execute(run.collector.sql.encode())
+                rows = await cursor.fetchall()
             names = [column.name for column in cursor.description or ()]
-            run.data = run.collector.samples(self._key, names, await cursor.fetchall())
+            note(f"{len(rows)} rows of {', '.join(names)}")
+            run.data = run.collector.samples(self._key, names, rows)
             await connection.execute("release collector")
         except SourceError as error:
             run.error = error
+            note(f"failed: {error.reason}", str(error))
             await connection.execute("rollback to collector")
         except psycopg.Error as error:
             if connection.broken:
                 raise
             run.error = failure(error, connection.info.user)
+            note(f"failed: {run.error.reason}", str(run.error))
             await connection.execute("rollback to collector")
         else:
             run.error, run.succeeded = None, started

@@ -1,0 +1,67 @@
+"""`platform-exporter explain SOURCE`: one collection, told step by step, with every secret taken out."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from exporter.check import unreadable_secrets
+from exporter.engine.engine import build_sources
+from exporter.engine.exposition import Part, Renderer
+from exporter.engine.scheduler import Runner
+from exporter.engine.source import Source
+from exporter.engine.trace import Trace, tracing
+from exporter.platform.model import Platform
+from exporter.platform.problems import PlatformError, suggestion
+from exporter.platform.values import redact
+
+
+class UnknownSource(Exception):
+    """No source of that name in the platform file."""
+
+
+async def explain(path: Path, platform: Platform, name: str, console: Console) -> bool:
+    """Collect once from the source `name` and print what happened; return whether it succeeded.
+
+    Raises:
+        UnknownSource: with the nearest right name.
+        PlatformError: a secret of a source cannot be read.
+    """
+    sources = {source.name: source for source in build_sources(platform)}
+    if name not in sources:
+        raise UnknownSource(f"{path} has no source {name}. {suggestion(name, sources)}")
+    if problems := [problem for problem in unreadable_secrets(path, platform) if name in problem.key]:
+        raise PlatformError(problems)
+    source = sources[name]
+    runner = Runner(source, max_series_per_family=10**9, on_change=lambda: None, on_drop=lambda *_: None)
+    try:
+        with tracing() as trace:
+            await runner.collect()
+    finally:
+        for each in sources.values():
+            await each.close()
+    _print(source, runner, trace, console)
+    return runner.error is None
+
+
+def _print(source: Source, runner: Runner, trace: Trace, console: Console) -> None:
+    console.print(f"[bold]{escape(source.name)}[/] every {source.every:g} s, time-out {source.timeout:g} s\n")
+    for number, note in enumerate(trace.notes, 1):
+        took = "" if note.seconds is None else f" [dim]{note.seconds * 1000:.1f} ms[/]"
+        console.print(f"[bold]{number}. {escape(note.what)}[/]{took}")
+        if note.detail:
+            console.print(escape(redact(note.detail)), style="cyan", highlight=False)
+    if runner.error is not None:
+        console.print(f"\n[red]Failed after {runner.last_duration * 1000:.1f} ms: {runner.error.reason}[/]")
+        console.print(escape(redact(str(runner.error))), highlight=False)
+        if runner.error.remedy:
+            console.print(escape(runner.error.remedy), style="italic", highlight=False)
+        return
+    families = [(family, [Part(samples)]) for family, samples in runner.data]
+    text = "".join(
+        line + "\n"
+        for line in Renderer().render(families).text.decode().splitlines()
+        if not line.startswith("# HELP")
+    )
+    console.print(f"\n[green]{len(runner.data)} series after {runner.last_duration * 1000:.1f} ms[/]")
+    console.print(escape(redact(text).rstrip()), highlight=False)
