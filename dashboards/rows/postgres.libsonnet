@@ -14,6 +14,12 @@ local rate(metric, source) =
 local hitRatio(source) =
   '%(hit)s / (%(hit)s + %(read)s > 0)' % { hit: rate('blks_hit', source), read: rate('blks_read', source) };
 
+// Without a connection or an open transaction Postgres has no row to count, so there is no series: that is a 0, as
+// long as the server answers.
+local orNone(expr, source) = expr + ' or 0 * max(pg_up%s == 1)' % on(source);
+local orNoneIn(state, expr, source) =
+  expr + ' or label_replace(0 * max(pg_up%s == 1), "state", "%s", "", "")' % [on(source), state];
+
 local vitals(ctx, source) = [
   panels.stat(
     'postgres/%s/up' % source.target,
@@ -36,7 +42,8 @@ local vitals(ctx, source) = [
     good='Under %d %%.' % (limits.connections.warn * 100),
     act='Find who holds them (states below); put a pooler in front or raise max_connections.',
     targets=[t.range(
-      'sum(pg_stat_activity_count%s) / max(pg_settings_max_connections%s)' % [on(source), on(source)], 'used'
+      '(%s) / max(pg_settings_max_connections%s)'
+      % [orNone('sum(pg_stat_activity_count%s)' % on(source), source), on(source)], 'used'
     )],
     unit='percentunit',
     links=[ctx.links.runbook('DatabaseDown')],
@@ -52,7 +59,7 @@ local vitals(ctx, source) = [
     good='Seconds; up to %g s during reports.' % limits.transaction_seconds.warn,
     act='Idle in transaction: a client forgot to commit, end it. Active: a query without an index.',
     targets=[t.range(
-      'max(pg_stat_activity_max_tx_duration%s) or 0 * max(pg_up%s)' % [on(source), on(source)], 'age'
+      orNone('max(pg_stat_activity_max_tx_duration%s)' % on(source), source), 'age'
     )],
     unit='s',
     links=[ctx.links.runbook('DatabaseDown')],
@@ -84,7 +91,7 @@ local vitals(ctx, source) = [
     'Size',
     what='Size of all databases of the server.',
     good='Grows no faster than the number of customers.',
-    act='A jump is an import, a table that is never cleaned, or bloat; see the sizes below.',
+    act='A jump is an import, a table that is never cleaned, or bloat: look at the largest tables.',
     targets=[t.range('sum(pg_database_size_bytes%s)' % databases(source), 'size')],
     unit='bytes',
     links=[ctx.links.business],
@@ -114,7 +121,9 @@ local load(ctx, source) = [
     good='Mostly idle, a few active, hardly any idle in transaction; far below the dashed line.',
     act='Near the line new clients are refused: find the client that leaks connections, or put a pooler in front.',
     targets=[
-      t.range('sum by (state) (pg_stat_activity_count%s)' % on(source, ', state!~"disabled|fastpath.*"'), '{{state}}'),
+      t.range(orNoneIn(
+        'idle', 'sum by (state) (pg_stat_activity_count%s)' % on(source, ', state!~"disabled|fastpath.*"'), source
+      ), '{{state}}'),
       t.range('max(pg_settings_max_connections%s)' % on(source), 'max'),
     ],
     unit='short',
@@ -145,9 +154,9 @@ local load(ctx, source) = [
     good='Sawtooth under %g s.' % limits.transaction_seconds.warn,
     act='A straight rising line is one stuck transaction: it holds locks and keeps vacuum from cleaning up.',
     targets=[t.range(
-      // No open transaction is no series: then nothing is old.
-      'max by (state) (pg_stat_activity_max_tx_duration%s) or label_replace(0 * max(pg_up%s), "state", "active", "", "")'
-      % [on(source, ', state!="idle"'), on(source)], '{{state}}'
+      orNoneIn(
+        'active', 'max by (state) (pg_stat_activity_max_tx_duration%s)' % on(source, ', state!="idle"'), source
+      ), '{{state}}'
     )],
     unit='s',
     links=[ctx.links.runbook('DatabaseDown')],
