@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,13 +26,11 @@ SECONDS_TO_PAGE = 90
 
 
 @pytest.fixture
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder that PostgreSQL's user can enter too, as pytest's own cannot be by others."""
-    folder = tmp_path_factory.mktemp("demo")
-    for parent in (folder, *folder.parents):
-        if parent.owner() == folder.owner() and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o011)
-    return folder / "state"
+def state() -> Iterator[Path]:
+    """Return a folder to be; PostgreSQL's user can enter it, as nobody but the owner can pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder) / "state"
 
 
 @contextmanager
