@@ -12,8 +12,11 @@ local places(words) = [
 
   // 'a %(word)s b' with every place filled; a place without a word is an error that shows the text.
   fill(template, places)::
-    local text = std.foldl(function(text, place) std.strReplace(text, place[0], place[1]), places, template);
-    if std.strReplace(text, '%(', '') == text then text else error 'no word for a place in: ' + text,
+    local has_places(text) = std.strReplace(text, '%(', '') != text;
+    if !has_places(template) then template
+    else
+      local text = std.foldl(function(text, place) std.strReplace(text, place[0], place[1]), places, template);
+      if has_places(text) then error 'no word for a place in: ' + text else text,
 
   // A text block as one paragraph.
   paragraph(block)::
