@@ -33,8 +33,9 @@ demo: .venv/.runtime packages ## start the whole chain on this machine; FOR=90s 
 test: .venv/.dev packages ## run every test; ARGS="-k name" passes on to pytest
 	@$(BIN)/pytest $(ARGS)
 
-bench: .venv/.dev packages ## run the measurements
-	@$(BIN)/pytest tests/bench -s $(ARGS)
+bench: .venv/.dev packages ## run the measurements; ARGS="scrape age" picks some
+	@tools/debian-packages nginx-light
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 lint: .venv/.dev ## check style and types
 	@$(BIN)/ruff check --quiet

@@ -69,12 +69,19 @@ class Renderer:
                 openmetrics.append(richer)
                 series += len(part.samples)
         self._blocks = blocks
-        openmetrics.append(b"# EOF\n")
-        return Exposition(b"".join(text), b"".join(openmetrics), series)
+        openmetrics.append(b"\n# EOF")
+        return Exposition(_body(text), _body(openmetrics), series)
+
+
+def _body(chunks: list[bytes]) -> bytes:
+    """Join chunks, each of which begins with the end of the line before it."""
+    if not chunks:
+        return b""
+    return b"".join([chunks[0][1:], *chunks[1:], b"\n"])
 
 
 class _Block:
-    """The lines of one part, kept between renderings."""
+    """The lines of one part, kept between renderings. Each line begins with the end of the one before it."""
 
     __slots__ = ("_family", "_keys", "_part", "_prefixes", "_rendered")
 
@@ -104,20 +111,20 @@ class _Block:
         for key, prefix in zip(self._keys, self._prefixes, strict=True):
             exemplar = part.exemplars.get(key)
             tail = _exemplar(exemplar) if exemplar is not None else ""
-            lines.append(f"{prefix.decode()}{value_text(part.samples[key])}{tail}\n")
+            lines.append(f"{prefix.decode()}{value_text(part.samples[key])}{tail}")
             if (created := part.created.get(key)) is not None:
-                lines.append(f"{_created_prefix(self._family, key)}{value_text(created)}\n")
+                lines.append(f"\n{_created_prefix(self._family, key)}{value_text(created)}")
         return "".join(lines).encode()
 
 
 def _join(prefixes: list[bytes], values: list[float]) -> bytes:
-    """Put a value behind each prefix, a line each."""
+    """Put a value behind each prefix."""
     numbers = orjson.dumps(values)
     lossy = b"null" in numbers  # JSON has no NaN and no infinity
     texts = [value_text(value).encode() for value in values] if lossy else numbers[1:-1].split(b",")
-    pieces = [b"\n"] * (3 * len(values))
-    pieces[0::3] = prefixes
-    pieces[1::3] = texts
+    pieces = prefixes * 2
+    pieces[0::2] = prefixes
+    pieces[1::2] = texts
     return b"".join(pieces)
 
 
@@ -129,7 +136,7 @@ def _prefix(family: Family, key: Key) -> bytes:
         names = (*names, "le") if suffix == "_bucket" else names
     else:
         values = list(key)
-    return f"{name}{_labels(names, values)} ".encode()
+    return f"\n{name}{_labels(names, values)} ".encode()
 
 
 def _created_prefix(family: Family, key: Key) -> str:
@@ -153,7 +160,7 @@ def _exemplar(exemplar: Exemplar) -> str:
 def _text_header(family: Family) -> bytes:
     help_text = family.help.translate(_HELP_ESCAPES)
     kind = _TEXT_TYPES.get(family.type, family.type)
-    return f"# HELP {family.name} {help_text}\n# TYPE {family.name} {kind}\n".encode()
+    return f"\n# HELP {family.name} {help_text}\n# TYPE {family.name} {kind}".encode()
 
 
 @lru_cache(maxsize=4096)
@@ -167,4 +174,4 @@ def _openmetrics_header(family: Family) -> bytes:
         kind = "unknown"
     elif kind == "info":
         name = name.removesuffix("_info")
-    return f"# HELP {name} {family.help.translate(_LABEL_ESCAPES)}\n# TYPE {name} {kind}\n".encode()
+    return f"\n# HELP {name} {family.help.translate(_LABEL_ESCAPES)}\n# TYPE {name} {kind}".encode()

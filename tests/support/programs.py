@@ -13,6 +13,7 @@ PROGRAMS = {
     "initdb": ("postgresql", "/usr/lib/postgresql/*/bin/initdb"),
     "postgres": ("postgresql", "/usr/lib/postgresql/*/bin/postgres"),
     "chromium": ("chromium", "chromium"),
+    "nginx": ("nginx-light", "nginx"),
 }
 
 

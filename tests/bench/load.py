@@ -1,0 +1,97 @@
+"""A scraper that costs little itself: one keep-alive socket, latencies in seconds, CPU time of the server's process."""
+
+import os
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a run of scrapes gave: sorted latencies in seconds, CPU seconds of the server per scrape, body bytes."""
+
+    latencies: list[float]
+    cpu_per_scrape: float
+    body_bytes: int
+
+    def quantile(self, share: float) -> float:
+        """Return the latency that `share` of the scrapes stayed within."""
+        return self.latencies[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
+
+
+class Scraper:
+    """One keep-alive connection to 127.0.0.1:`port`, asking as Prometheus does."""
+
+    def __init__(self, port: int, path: str = "/metrics", *, gzip: bool = False) -> None:
+        encoding = "gzip" if gzip else "identity"
+        self._request = (
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: Prometheus/2.42.0\r\n"
+            f"Accept: text/plain;version=0.0.4\r\nAccept-Encoding: {encoding}\r\n\r\n"
+        ).encode()
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def scrape(self) -> bytes:
+        """Ask once and return the body. Raises RuntimeError for an answer that is not 200."""
+        self._socket.sendall(self._request)
+        data = self._socket.recv(1 << 20)
+        while b"\r\n\r\n" not in data:
+            data += self._socket.recv(1 << 20)
+        head, _, rest = data.partition(b"\r\n\r\n")
+        if b" 200 " not in head.partition(b"\r\n")[0]:
+            raise RuntimeError(head.decode())
+        length = next(
+            int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
+        )
+        chunks, got = [rest], len(rest)
+        while got < length:
+            chunk = self._socket.recv(1 << 20)
+            if not chunk:
+                raise RuntimeError("the server closed in the middle of an answer")
+            chunks.append(chunk)
+            got += len(chunk)
+        return b"".join(chunks)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+
+def load(port: int, pid: int, scrapes: int, path: str = "/metrics", *, gzip: bool = False) -> Load:
+    """Scrape so many times, one after another."""
+    scraper = Scraper(port, path, gzip=gzip)
+    body = b""
+    for _ in range(min(20, scrapes)):
+        body = scraper.scrape()
+    latencies = []
+    before = cpu_seconds(pid)
+    for _ in range(scrapes):
+        started = time.perf_counter()
+        scraper.scrape()
+        latencies.append(time.perf_counter() - started)
+    spent = cpu_seconds(pid) - before
+    scraper.close()
+    return Load(sorted(latencies), spent / scrapes, len(body))
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return user and system time of a process and of its living children."""
+    total = 0.0
+    pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    for each in pids:
+        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        total += (int(fields[11]) + int(fields[12])) / _TICK
+    return total
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the resident memory of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def open_files(pid: int) -> int:
+    """Return how many descriptors a process holds."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
