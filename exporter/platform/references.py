@@ -15,6 +15,7 @@ def broken_references(platform: Platform) -> Iterator[Broken]:
     yield from _dependencies(platform)
     yield from _signals(platform)
     yield from _queries(platform)
+    yield from _channels(platform)
 
 
 def _dependencies(platform: Platform) -> Iterator[Broken]:
@@ -80,3 +81,10 @@ def _queries(platform: Platform) -> Iterator[Broken]:
                 yield (*where, "labels"), "`target` is set by the exporter", "Name the column otherwise."
             if declared.type == "counter" and not metric.endswith("_total"):
                 yield where, "a counter's name ends in _total", f"Call it {metric}_total, or make it a gauge."
+
+
+def _channels(platform: Platform) -> Iterator[Broken]:
+    for name in platform.alerting.channels:
+        if name in ("default", "heartbeat"):
+            where = ("alerting", "channels", name)
+            yield where, "is the name of a receiver that is generated", "Choose another name."
