@@ -1,6 +1,7 @@
 """The whole chain with real PostgreSQL, Prometheus and Alertmanager, as `platform-exporter demo` runs it."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -54,12 +55,11 @@ def demo(state: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], 
 
 
 def _free_base() -> int:
-    while True:
-        base = free_port()
-        if base + max(OFFSETS.values()) < 65536 and all(
-            _is_free(base + offset) for offset in OFFSETS.values()
-        ):
+    """Return a base below the ports that the kernel lends to clients, which come and go."""
+    for base in random.sample(range(20_000, 32_000, 100), 120):
+        if all(_is_free(base + offset) for offset in OFFSETS.values()):
             return base
+    raise AssertionError("no range of free ports between 20000 and 32000")
 
 
 def _is_free(port: int) -> bool:
@@ -67,8 +67,13 @@ def _is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def said(log: Path, text: str) -> Callable[[], bool]:
-    return lambda: text in log.read_text(errors="replace")
+def until_all_runs(process: subprocess.Popen[bytes], log: Path) -> None:
+    def ready() -> bool:
+        text = log.read_text(errors="replace")
+        assert process.poll() is None, text
+        return "Everything runs" in text
+
+    wait_until(ready, SECONDS_TO_START, "the demo to run", log=log)
 
 
 def call(state: Path, *words: str) -> str:
@@ -122,7 +127,7 @@ def pid_of(state: Path, part: str) -> int:
 
 def test_a_stopped_database_pages_and_a_started_one_resolves(state: Path) -> None:
     with demo(state) as (process, ports, log):
-        wait_until(said(log, "Everything runs"), SECONDS_TO_START, "the demo to run", log=log)
+        until_all_runs(process, log)
         wait_until(lambda: metric(ports, "pg_up") == 1, 30, "the database to be seen", log=log)
         exporter, started = (
             pid_of(state, "platform-exporter run"),
@@ -174,7 +179,7 @@ def test_nothing_is_left_when_it_ends_at_any_moment(
 
 def test_a_part_that_ends_ends_the_demo_and_says_so(state: Path) -> None:
     with demo(state) as (process, _, log):
-        wait_until(said(log, "Everything runs"), SECONDS_TO_START, "the demo to run", log=log)
+        until_all_runs(process, log)
         os.kill(pid_of(state, "alertmanager"), signal.SIGKILL)
         assert process.wait(30) == 1
         assert "alertmanager ended with code -9" in log.read_text()
@@ -183,7 +188,7 @@ def test_a_part_that_ends_ends_the_demo_and_says_so(state: Path) -> None:
 
 def test_a_second_demo_in_the_same_folder_is_refused_and_a_kept_one_can_be_replaced(state: Path) -> None:
     with demo(state, "--keep") as (process, ports, log):
-        wait_until(said(log, "Everything runs"), SECONDS_TO_START, "the demo to run", log=log)
+        until_all_runs(process, log)
         other = subprocess.run(
             [COMMAND, "demo", "up", "--state", state, "--port-base", str(_free_base())],
             capture_output=True,
@@ -208,7 +213,7 @@ def test_a_second_demo_in_the_same_folder_is_refused_and_a_kept_one_can_be_repla
     assert processes_of(state) == {}
     assert {"logs", "generated", "postgres", "prometheus"} <= {path.name for path in state.iterdir()}
     with demo(state) as (process, _, log):
-        wait_until(said(log, "Everything runs"), SECONDS_TO_START, "the demo to run", log=log)
+        until_all_runs(process, log)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
         assert_nothing_left(state)
