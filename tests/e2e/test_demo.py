@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from exporter.demo.names import OFFSETS, Ports
-from tests.support.process import free_port, running, wait_until
+from tests.support.process import running, wait_until
 
 pytestmark = pytest.mark.e2e
 
