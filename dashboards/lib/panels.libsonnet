@@ -15,6 +15,11 @@ local sentence(text, part, who) =
   if last == '.' || last == '?' then text
   else error '%s: "%s" must be a sentence with its full stop, not "%s"' % [who, part, text];
 
+// A panel without a value takes the colour of the lowest step. Nothing known is neither good nor bad: grey goes below.
+local grounded(thresholds) =
+  if thresholds == [] then [[null, colours.unknown]]
+  else [[null, colours.unknown], [-1e12, thresholds[0][1]]] + thresholds[1:];
+
 local base(type, key, title, what, good, act, targets, unit, links, wish, height) =
   assert targets != [] : key + ': a panel without queries';
   {
@@ -135,7 +140,7 @@ fields {
     text='auto'
   )::
     base('stat', key, title, what, good, act, targets, unit, links, wish, height)
-    + $.settings(key, min, max, decimals, noValue, thresholds, mappings)
+    + $.settings(key, min, max, decimals, noValue, grounded(thresholds), mappings)
     + $.field({ color: if colour == null then { mode: 'thresholds' } else { mode: 'fixed', fixedColor: colour } })
     + {
       fieldConfig+: { overrides: overrides },
@@ -174,7 +179,7 @@ fields {
     colour=null
   )::
     base('bargauge', key, title, what, good, act, targets, unit, links, wish, height)
-    + $.settings(key, min, max, decimals, noValue, thresholds, mappings)
+    + $.settings(key, min, max, decimals, noValue, grounded(thresholds), mappings)
     + $.field({ color: if colour == null then { mode: 'thresholds' } else { mode: 'fixed', fixedColor: colour } })
     + {
       fieldConfig+: { overrides: overrides },

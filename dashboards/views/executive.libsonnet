@@ -216,7 +216,7 @@ local reading(ctx) = panels.text(
     '- Click a number for the details behind it; the **i** beside each title says what good looks like.',
   ]),
   wish=12,
-  height=6,
+  height=std.min(12, 5 + std.length(ctx.slos)),
 );
 
 // What the team marked for this page; otherwise the first few levels that its database knows.

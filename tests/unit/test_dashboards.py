@@ -349,6 +349,15 @@ def test_thresholds_are_those_of_the_objective(demo: Json) -> None:
     assert 0.98 in steps(executive, "API availability, last 30 days")
 
 
+def test_nothing_known_is_never_green(dashboards: list[Json]) -> None:
+    """Grafana paints a panel without a value in the colour of its lowest step."""
+    for dashboard in dashboards:
+        for panel in _shown(dashboard):
+            if panel["type"] in {"stat", "bargauge"}:
+                lowest = panel["fieldConfig"]["defaults"]["thresholds"]["steps"][0]
+                assert lowest == {"value": None, "color": "#8E9297"}, panel["title"]
+
+
 def test_own_sql_is_shown_by_type_unit_and_label(demo: Json) -> None:
     """No metric is known by name: a made-up query gets panels that fit it."""
     demo = copy.deepcopy(demo)
