@@ -1,0 +1,53 @@
+"""Filling in dashboards' variables, as the demo's self-verification does."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from exporter.demo.native.panels import BUILT_IN, fill, panel_queries
+from exporter.demo.native.prometheus import PrometheusClient
+
+
+@pytest.mark.parametrize(
+    ("expression", "filled"),
+    [
+        ("rate(a[$__rate_interval])", "rate(a[1m])"),
+        ('a{b="$service"}', 'a{b="api"}'),
+        ('a{b=~"${service:regex}"} offset ${__range}', 'a{b=~"api"} offset 900s'),
+        ('a{b="[[service]]"}', 'a{b="api"}'),
+        ("a{b=$unknown}", "a{b=$unknown}"),
+    ],
+)
+def test_variables_are_replaced_in_every_spelling(expression: str, filled: str) -> None:
+    assert fill(expression, {**BUILT_IN, "service": "api"}) == filled
+
+
+async def test_queries_are_found_in_nested_rows_with_current_and_all_values(tmp_path: Path) -> None:
+    dashboard = {
+        "templating": {
+            "list": [
+                {"name": "one", "type": "custom", "current": {"value": "1h"}},
+                {"name": "many", "type": "query", "includeAll": True, "current": {"value": ["$__all"]}},
+                {"name": "list", "type": "custom", "query": "7d,30d"},
+            ]
+        },
+        "panels": [
+            {
+                "type": "row",
+                "panels": [{"title": "inner", "targets": [{"expr": 'a{m=~"$many"}[$one]', "instant": True}]}],
+            },
+            {"title": "outer", "targets": [{"expr": "b offset $list"}, {"refId": "no expression"}]},
+            {"title": "text"},
+        ],
+    }
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "view.json").write_bytes(orjson.dumps(dashboard))
+    (tmp_path / "other.json").write_text("{}")
+    client = PrometheusClient("http://127.0.0.1:9")
+    found = await panel_queries(tmp_path, client)
+    await client.close()
+    assert [(query.panel, query.expression, query.instant) for query in found] == [
+        ("inner", 'a{m=~".*"}[1h]', True),
+        ("outer", "b offset 7d", False),
+    ]
