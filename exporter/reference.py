@@ -98,7 +98,15 @@ def _part(title: str, part: dict[str, Any], definitions: dict[str, Any]) -> list
         default = "**required**" if key in required else _default(value)
         rows.append(f"| `{key}` | {_kind(value)} | {default} | {_sentence(value, definitions)} |")
     about = [part["description"].partition("\n")[0], ""] if title in definitions else []
-    return [f"## {title}", "", *about, "| Key | Value | Default | Meaning |", "| --- | --- | --- | --- |", *rows, ""]
+    return [
+        f"## {title}",
+        "",
+        *about,
+        "| Key | Value | Default | Meaning |",
+        "| --- | --- | --- | --- |",
+        *rows,
+        "",
+    ]
 
 
 def _kind(value: dict[str, Any]) -> str:
@@ -114,16 +122,24 @@ def _kind(value: dict[str, Any]) -> str:
     if value.get("type") == "array":
         return f"list of {_kind(value['items'])}"
     if value.get("type") == "object":
-        inside: Any = value.get("additionalProperties") or next(iter(value.get("patternProperties", {}).values()), {})
+        inside: Any = value.get("additionalProperties") or next(
+            iter(value.get("patternProperties", {}).values()), {}
+        )
         return f"mapping of names to {_kind(inside) if isinstance(inside, dict) and inside else 'values'}"
     if examples := value.get("examples"):
         return f"like `{examples[0]}`"
-    return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(value.get("type", ""), "text")
+    return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(
+        value.get("type", ""), "text"
+    )
 
 
 def _default(value: dict[str, Any]) -> str:
     default = value.get("default")
-    return "" if default in (None, {}, []) or isinstance(default, dict) else f"`{json.dumps(default).strip(chr(34))}`"
+    return (
+        ""
+        if default in (None, {}, []) or isinstance(default, dict)
+        else f"`{json.dumps(default).strip(chr(34))}`"
+    )
 
 
 def _sentence(value: dict[str, Any], definitions: dict[str, Any]) -> str:

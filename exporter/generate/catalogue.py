@@ -78,7 +78,7 @@ def _monitoring(platform: Platform) -> dict[str, Any]:
         "scrape_interval": str(monitoring.scrape_interval),
         "evaluation_interval": str(monitoring.evaluation_interval),
         "retention": f"{RETENTION_DAYS}d",
-        "node_exporters": list(monitoring.node_exporters),
+        "node_exporters": [address for address in monitoring.node_exporters if address],
     }
 
 

@@ -26,7 +26,7 @@ class Monitoring(Part):
     runbooks: Url | None = None
     """Folder of the runbooks, when it is not this project's own."""
     node_exporters: list[Address] = []
-    """host:port of each node_exporter."""
+    """host:port of each node_exporter. One that the environment leaves empty is left out."""
     scrape_interval: Duration = Duration(15)
     """How often Prometheus scrapes."""
     evaluation_interval: Duration = Duration(15)

@@ -220,9 +220,13 @@ class Secret(_Written):
 
     @property
     def path(self) -> Path | None:
-        """Where a file secret lies, absolute; None for one from the environment."""
-        if self.kind != "file":
-            return None
+        """Where the secret lies as a file, absolute; None for one that is in the environment itself.
+
+        `${env:NAME}` is read from the file that NAME_FILE names when that is set, as container images do it.
+        """
+        if self.kind == "env":
+            file = os.environ.get(f"{self.name}_FILE")
+            return Path(file) if file else None
         return Path(os.environ.get("PLATFORM_SECRETS_DIR", "/run/secrets")) / self.name
 
     def reveal(self) -> str:

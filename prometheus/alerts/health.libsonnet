@@ -23,7 +23,7 @@ local each(catalogue, part) = [
 
 // " Failing: database, telnyx." or nothing.
 local checks(status) =
-  '{{ with query `health_check_status{target="%(target)s", status="' + status + '"} == 1` }} Checks: '
+  '{{ with query `health_check_status{target="%(target)s", status="' + status + '"} == 1` | sortByLabel "check" }} Checks: '
   + '{{ range $i, $check := . }}{{ if $i }}, {{ end }}{{ $check | label "check" }}{{ end }}.{{ end }}';
 
 function(catalogue) {

@@ -12,6 +12,10 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from exporter.platform import load
+from exporter.sources.cloudflare import Cloudflare
+from exporter.sources.postgres import Postgres
+
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
 DEFAULT = re.compile(r"\$\{(\w+):-([^}]*)\}")
@@ -156,9 +160,27 @@ def test_secrets_stay_out_of_the_repository_and_of_the_image() -> None:
 
 
 def test_the_demo_platform_speaks_of_services_by_their_names() -> None:
-    for value in re.findall(r"\$\{env:\w+:-([^}]*)\}", (ROOT / "platforms/demo.yml").read_text()):
+    for value in re.findall(r"\$\{env:\w+:-([^}]+)\}", (ROOT / "platforms/demo.yml").read_text()):
         host = urlsplit(value if "//" in value else f"//{value}").hostname
         assert host in {*SERVICES, "localhost"}, f"platforms/demo.yml: {value}"
+
+
+def test_the_exporter_finds_every_secret_that_the_demo_platform_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = SERVICES["exporter"]
+    for name, value in service["environment"].items():
+        mounted = Path(value)
+        assert mounted.parent == Path("/run/secrets")
+        assert mounted.name in service["secrets"]
+        (tmp_path / mounted.name).write_text(f"{name}\n")
+        monkeypatch.setenv(name, str(tmp_path / mounted.name))
+    platform = load(ROOT / "platforms/demo.yml")
+    postgres, cloudflare = platform.section("postgres")["main"], platform.section("cloudflare")["cloudflare"]
+    assert isinstance(postgres, Postgres)
+    assert isinstance(cloudflare, Cloudflare)
+    assert postgres.dsn.reveal() == "DATABASE_URL_FILE"
+    assert cloudflare.token.reveal() == "CLOUDFLARE_API_TOKEN_FILE"
 
 
 def test_prometheus_keeps_45_days_and_scrapes_services_of_this_file(generated: Path) -> None:
@@ -170,7 +192,7 @@ def test_prometheus_keeps_45_days_and_scrapes_services_of_this_file(generated: P
         for group in job["static_configs"]
         for target in group["targets"]
     }
-    assert {"exporter", "prometheus", "alertmanager"} <= targets <= set(SERVICES)
+    assert {"exporter", "prometheus", "alertmanager", "node_exporter"} <= targets <= set(SERVICES)
 
 
 def test_alertmanager_has_every_secret_file_that_its_configuration_names(generated: Path) -> None:

@@ -37,7 +37,14 @@ def test_openmetrics(accept: str, openmetrics: bool) -> None:
 
 @pytest.mark.parametrize(
     ("accept", "gzip"),
-    [("gzip", True), ("gzip, deflate, br", True), ("*", True), ("", False), ("gzip;q=0", False), ("identity", False)],
+    [
+        ("gzip", True),
+        ("gzip, deflate, br", True),
+        ("*", True),
+        ("", False),
+        ("gzip;q=0", False),
+        ("identity", False),
+    ],
 )
 def test_gzip(accept: str, gzip: bool) -> None:
     assert wants_gzip(accept) is gzip

@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("path", references())
 def test_up_to_date(path: str) -> None:
-    assert (ROOT / path).read_text(encoding="utf-8") == references()[path], "run: python -m exporter.reference"
+    assert (ROOT / path).read_text(encoding="utf-8") == references()[path], (
+        "run: python -m exporter.reference"
+    )
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "platforms").glob("*.yml")), ids=lambda file: file.name)
