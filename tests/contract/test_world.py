@@ -74,7 +74,8 @@ def running_world(ports: Ports, postgres: PostgresCluster, folder: Path) -> Iter
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder, ports = tmp_path_factory.mktemp("world"), Ports(BASE)
-    redis: list[str | Path] = [binary("redis-server"), "--bind", "127.0.0.1", "--port", str(ports["redis"]), "--save", ""]
+    port = str(ports["redis"])
+    redis: list[str | Path] = [binary("redis-server"), "--bind", "127.0.0.1", "--port", port, "--save", ""]
     with (
         postgres_cluster() as postgres,
         running(redis, folder / "redis.log", cwd=folder),

@@ -1,6 +1,7 @@
 """The command line of each part, all on 127.0.0.1, and the environment that the platform file reads."""
 
 import secrets
+import shutil
 from pathlib import Path
 
 from exporter.demo.names import CLOUDFLARE_PATH, CLOUDFLARE_TOKEN, SLACK_PATH, Ports
@@ -10,6 +11,7 @@ from exporter.demo.native.supervisor import Part
 
 HOST = "127.0.0.1"
 DATABASE = "postgres"
+DASHBOARDS_IN_CONTAINER = "/etc/grafana/dashboards"
 
 
 class Accounts:
@@ -125,12 +127,11 @@ def alertmanager(programs: Programs, state: State, ports: Ports) -> Part:
 
 
 def grafana(program: Path, state: State, ports: Ports) -> Part:
-    """Grafana with the generated data source and dashboards, readable without a login."""
+    """Grafana with the generated data sources and dashboards, readable without a login."""
     folder = state.root / "grafana"
-    home = next(
-        (path for path in (Path("/usr/share/grafana"), program.resolve().parent.parent) if path.is_dir()),
-        Path("/"),
-    )
+    provisioning = _provisioning(state, folder)
+    packaged = Path("/usr/share/grafana")
+    home = packaged if packaged.is_dir() else program.resolve().parent.parent
     command: list[str | Path] = [
         program,
         *(["server"] if program.name == "grafana" else []),
@@ -142,10 +143,23 @@ def grafana(program: Path, state: State, ports: Ports) -> Part:
         "GF_PATHS_DATA": str(folder),
         "GF_PATHS_LOGS": str(folder / "logs"),
         "GF_PATHS_PLUGINS": str(folder / "plugins"),
-        "GF_PATHS_PROVISIONING": str(state.generated / "grafana" / "provisioning"),
+        "GF_PATHS_PROVISIONING": str(provisioning),
         "GF_AUTH_ANONYMOUS_ENABLED": "true",
         "GF_ANALYTICS_REPORTING_ENABLED": "false",
         "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
-        "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": str(state.generated / "dashboards" / "executive.json"),
     }
+    for path in (state.generated / "dashboards").rglob("*-executive.json"):
+        env["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] = str(path)
     return Part("grafana", command, ports.url("grafana", "/api/health"), env)
+
+
+def _provisioning(state: State, folder: Path) -> Path:
+    """Copy the generated provisioning; it names the folder of dashboards as the container has it."""
+    copy = folder / "provisioning"
+    shutil.copytree(state.generated / "grafana" / "provisioning", copy)
+    for path in (copy / "dashboards").glob("*.yml"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(
+            text.replace(DASHBOARDS_IN_CONTAINER, str(state.generated / "dashboards")), encoding="utf-8"
+        )
+    return copy

@@ -165,7 +165,8 @@ async def _panels(state: State, prometheus: PrometheusClient) -> _Seen:
     if failed:
         text += f"; first failure: {failed[0]}"
     elif empty:
-        text += f": {', '.join(sorted(set(empty)))}"
+        names = sorted(set(empty))
+        text += f": {', '.join(names[:3])}{' …' if len(names) > 3 else ''}"
     return _Seen(bool(queries) and not failed, text)
 
 
