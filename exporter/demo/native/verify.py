@@ -151,22 +151,22 @@ async def _arrived(sinks: httpx.AsyncClient, channel: str, since: float, status:
 
 
 async def _panels(state: State, prometheus: PrometheusClient) -> _Seen:
+    """Ask every query. One without series is no failure: a comparison with yesterday has none on the first day."""
     queries = await panel_queries(state.generated, prometheus)
-    failed, empty = [], []
+    failed: list[str] = []
+    series: dict[str, int] = {}
     for query in queries:
+        panel = f"{query.dashboard} / {query.panel}"
         try:
-            series = await _ask(prometheus, query)
+            series[panel] = series.get(panel, 0) + await _ask(prometheus, query)
         except QueryError as error:
-            failed.append(f"{query.dashboard} / {query.panel}: {error}")
-            continue
-        if series == 0:
-            empty.append(f"{query.dashboard} / {query.panel}")
-    text = f"{len(queries) - len(failed)} of {len(queries)} answered, {len(empty)} without data"
+            failed.append(f"{panel}: {error}")
+    empty = [panel for panel, count in series.items() if count == 0]
+    text = f"{len(queries) - len(failed)} of {len(queries)} answered, {len(series) - len(empty)} panels with data"
     if failed:
         text += f"; first failure: {failed[0]}"
     elif empty:
-        names = sorted(set(empty))
-        text += f": {', '.join(names[:3])}{' …' if len(names) > 3 else ''}"
+        text += f", none in {', '.join(empty)}"
     return _Seen(bool(queries) and not failed, text)
 
 
