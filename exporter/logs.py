@@ -6,11 +6,13 @@ Fields: timestamp (RFC 3339, UTC), level, service, action, and what belongs to t
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
 from exporter.platform.values import redact
+
+Level = Literal["debug", "info", "warning", "error"]
 
 
 def silence() -> None:
@@ -18,7 +20,7 @@ def silence() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
-def configure() -> None:
+def configure(level: Level = "info") -> None:
     """Set up structured logs for the process. Secrets that were revealed are taken out of every line."""
     structlog.configure(
         processors=[
@@ -29,7 +31,7 @@ def configure() -> None:
             structlog.processors.JSONRenderer(),
             _redacted,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )

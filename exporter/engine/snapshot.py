@@ -75,6 +75,11 @@ class SnapshotPublisher:
         """Count samples of `family` that are not exported."""
         self._dropped[family.name] = self._dropped.get(family.name, 0.0) + count
 
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Samples that were not exported so far, by name of their family."""
+        return {name: int(count) for name, count in self._dropped.items()}
+
     async def run(self) -> None:
         """Render until cancelled."""
         while True:
