@@ -73,6 +73,8 @@ def _monitoring(platform: Platform) -> dict[str, Any]:
         "exporter": monitoring.exporter,
         "prometheus": monitoring.prometheus.rstrip("/"),
         "alertmanager": monitoring.alertmanager.rstrip("/"),
+        "prometheus_external": (monitoring.prometheus_external or monitoring.prometheus).rstrip("/"),
+        "alertmanager_external": (monitoring.alertmanager_external or monitoring.alertmanager).rstrip("/"),
         "grafana": monitoring.grafana.rstrip("/"),
         "runbooks": (monitoring.runbooks or RUNBOOKS).rstrip("/"),
         "scrape_interval": str(monitoring.scrape_interval),

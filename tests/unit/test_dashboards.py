@@ -260,7 +260,7 @@ def test_data_source_is_always_the_variable(dashboards: list[Json]) -> None:
 def test_nine_panels_of_ten_lead_on_and_no_link_is_dead(variant: Json, dashboards: list[Json]) -> None:
     uids = {dashboard["uid"] for dashboard in dashboards}
     monitoring = variant["monitoring"]
-    outside = (monitoring["prometheus"], monitoring["alertmanager"])
+    outside = (monitoring["prometheus_external"], monitoring["alertmanager_external"])
     for dashboard in dashboards:
         panels = list(_shown(dashboard))
         assert sum(1 for panel in panels if panel["links"]) >= 0.9 * len(panels)
