@@ -1,37 +1,32 @@
 """The exporter's own listener. Prometheus and people ask here; nothing that the public sends is taken in."""
 
 from collections.abc import Awaitable, Callable
-from html import escape
-from importlib.resources import files
-from string import Template
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from exporter import __version__
 from exporter.engine.engine import Engine
-from exporter.engine.exposition import OPENMETRICS, TEXT
 from exporter.platform.problems import PlatformError
-from exporter.server.landing import rows
-from exporter.server.negotiate import wants_gzip, wants_openmetrics
+from exporter.server import landing
+from exporter.server.front import Front
+from exporter.server.metrics import Metrics
+from exporter.server.openapi import Answer, Operation, document
+from exporter.server.status import Sources, sources
+from exporter.server.webfile import WebFile
 
-_PAGE = Template((files("exporter.server") / "landing.html").read_text(encoding="utf-8"))
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+_NOT_KEPT = {"Cache-Control": "no-store"}
+
+Reload = Callable[[], Awaitable[None]]
 
 
-def application(engine: Engine) -> Starlette:
-    """Return the ASGI application that serves `engine`."""
-
-    async def metrics(request: Request) -> Response:
-        return metrics_response(
-            engine, request.headers.get("accept", ""), request.headers.get("accept-encoding", "")
-        )
+def application(engine: Engine, web: WebFile, reload: Reload, *, debug: bool = False) -> Front:
+    """Return the ASGI application that serves `engine`; `reload` reads files again and may raise PlatformError."""
 
     async def healthy(request: Request) -> Response:
         return PlainTextResponse("platform-exporter is healthy.\n")
@@ -42,49 +37,73 @@ def application(engine: Engine) -> Starlette:
         waiting = sorted(name for name, runner in engine.scheduler.runners.items() if not runner.runs)
         return PlainTextResponse(f"Not yet asked: {', '.join(waiting)}.\n", status_code=503)
 
-    async def reload(request: Request) -> Response:
+    async def read_again(request: Request) -> Response:
         try:
-            await engine.reload()
+            await reload()
         except PlatformError as error:
             return PlainTextResponse(f"{error}\n", status_code=500)
         return PlainTextResponse("Reloaded.\n")
 
-    async def landing(request: Request) -> Response:
-        platform, snapshot = engine.platform, engine.snapshot
-        page = _PAGE.substitute(
-            title=escape(platform.title or platform.platform),
-            platform=escape(platform.platform),
-            environment=escape(platform.environment),
-            version=escape(__version__),
-            series=f"{snapshot.series:,}",
-            rows=rows(engine.scheduler.runners.values()),
-        )
-        return HTMLResponse(page, headers=_PAGE_HEADERS)
+    async def front_page(request: Request) -> Response:
+        return HTMLResponse(landing.page(engine), headers=_PAGE_HEADERS)
+
+    async def state(request: Request) -> Response:
+        return Response(sources(engine).model_dump_json(), media_type="application/json", headers=_NOT_KEPT)
+
+    async def described(request: Request) -> Response:
+        return JSONResponse(description)
 
     async def unknown(request: Request, error: Exception) -> Response:
         return PlainTextResponse("Not here. Try /metrics or /.\n", status_code=404)
 
-    handlers: dict[int, Callable[[Request, Exception], Awaitable[Response]]] = {404: unknown}
-    return Starlette(
-        routes=[
-            Route("/", landing),
-            Route("/metrics", metrics),
-            Route("/-/healthy", healthy),
-            Route("/-/ready", ready),
-            Route("/-/reload", reload, methods=["POST", "PUT"]),
-        ],
-        exception_handlers=handlers,
+    operations = [
+        Operation("/", "landing", "A page for people.", front_page, {200: Answer("The page.", "text/html")}),
+        Operation(
+            "/-/healthy",
+            "healthy",
+            "Whether the process serves requests.",
+            healthy,
+            {200: Answer("It does.")},
+        ),
+        Operation(
+            "/-/ready",
+            "ready",
+            "Whether each source was asked once, whatever came of it.",
+            ready,
+            {200: Answer("Each was."), 503: Answer("Some were not yet; the text names them.")},
+        ),
+        Operation(
+            "/-/reload",
+            "reload",
+            "Read platform file, web configuration and certificates again.",
+            read_again,
+            {
+                200: Answer("Done."),
+                500: Answer("The platform file is not usable, and everything goes on as before."),
+                408: Answer("The body, which is not needed, did not arrive in time."),
+                413: Answer("The body, which is not needed, is too large."),
+            },
+            method="POST",
+            also=("PUT",),
+        ),
+        Operation(
+            "/api/v1/sources",
+            "sources",
+            "How each source is.",
+            state,
+            {200: Answer("Every source.", model=Sources)},
+        ),
+    ]
+    description = document(operations)
+    described_by = Operation(
+        "/openapi.json",
+        "openapi",
+        "This document.",
+        described,
+        {200: Answer("OpenAPI 3.1.", "application/json")},
     )
-
-
-def metrics_response(engine: Engine, accept: str, accept_encoding: str) -> Response:
-    """Return the current snapshot in the format and encoding that the client prefers."""
-    snapshot, openmetrics, gzip = engine.snapshot, wants_openmetrics(accept), wants_gzip(accept_encoding)
-    if openmetrics:
-        body = snapshot.openmetrics_gzip if gzip else snapshot.openmetrics
-    else:
-        body = snapshot.text_gzip if gzip else snapshot.text
-    headers = {"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept, Accept-Encoding"}
-    if gzip:
-        headers["Content-Encoding"] = "gzip"
-    return Response(body, headers=headers)
+    pages = Starlette(
+        routes=[operation.route for operation in (*operations, described_by)],
+        exception_handlers={404: unknown},
+    )
+    return Front(Metrics(engine), pages, web, debug=debug)

@@ -1,48 +1,72 @@
-"""The rows of the landing page: every source with its state, its age and its last error."""
+"""The landing page: every source with its state, its age and its last error."""
 
-import time
-from collections.abc import Iterable
 from html import escape
+from importlib.resources import files
+from string import Template
 
-from exporter.engine.scheduler import Runner
-from exporter.platform.values import Duration, redact
+from exporter import __version__
+from exporter.engine.engine import Engine
+from exporter.platform.values import Duration
+from exporter.server.status import SourceStatus, sources
+
+_PAGE = Template((files("exporter.server") / "landing.html").read_text(encoding="utf-8"))
+_MOST_DROPPED = 10
 
 
-def rows(runners: Iterable[Runner]) -> str:
-    """Return one table row a source, failing ones first."""
-    ordered = sorted(runners, key=lambda runner: (runner.error is None, runner.source.name))
-    return "\n".join(_row(runner) for runner in ordered)
+def page(engine: Engine) -> str:
+    """Return the page as HTML."""
+    now = sources(engine)
+    return _PAGE.substitute(
+        title=escape(engine.platform.title or now.platform),
+        platform=escape(now.platform),
+        environment=escape(now.environment),
+        version=escape(__version__),
+        series=f"{now.series:,}",
+        dropped=_dropped(now.dropped),
+        rows="\n".join(_row(source) for source in now.sources),
+    )
 
 
-def _row(runner: Runner) -> str:
-    kind, word = _state(runner)
-    age = "never" if runner.last_success is None else f"{_ago(time.time() - runner.last_success)} ago"
+def _dropped(dropped: dict[str, int]) -> str:
+    """Return a line about samples that are not exported, or nothing."""
+    if not dropped:
+        return ""
+    most = sorted(dropped.items(), key=lambda item: (-item[1], item[0]))
+    named = ", ".join(f"<code>{escape(name)}</code> {count:,}" for name, count in most[:_MOST_DROPPED])
+    rest = f" and {len(most) - _MOST_DROPPED} more" if len(most) > _MOST_DROPPED else ""
+    return (
+        f'<p class="dropped"><span class="warn">! {sum(dropped.values()):,} samples dropped</span> so far: '
+        f"{named}{rest}. Raise <code>limits:</code> in the platform file, or ask for fewer label values.</p>"
+    )
+
+
+def _row(source: SourceStatus) -> str:
+    kind, word = _word(source)
+    age = "never" if source.age_seconds is None else f"{_ago(source.age_seconds)} ago"
     error = ""
-    if runner.error is not None:
-        remedy = f"<br><em>{escape(runner.error.remedy)}</em>" if runner.error.remedy else ""
-        error = f"<code>{escape(redact(str(runner.error))[:500])}</code>{remedy}"
+    if source.error is not None:
+        remedy = f"<br><em>{escape(source.error.remedy)}</em>" if source.error.remedy else ""
+        error = f"<code>{escape(source.error.message)}</code>{remedy}"
     cells = (
         f'<span class="{kind}">{escape(word)}</span>',
         age,
-        str(Duration(runner.source.every)),
-        f"{runner.last_duration * 1000:,.0f} ms",
-        f"{len(runner.data) if runner.fresh else 0:,}",
-        f"{sum(runner.failures.values()):,}",
+        str(Duration(source.interval_seconds)),
+        f"{source.duration_seconds * 1000:,.0f} ms",
+        f"{source.series:,}",
+        f"{sum(source.failures.values()):,}",
         error,
     )
-    return f'<tr><th scope="row">{escape(runner.source.name)}</th><td>{"</td><td>".join(cells)}</td></tr>'
+    return f'<tr><th scope="row">{escape(source.name)}</th><td>{"</td><td>".join(cells)}</td></tr>'
 
 
-def _state(runner: Runner) -> tuple[str, str]:
-    if not runner.runs:
+def _word(source: SourceStatus) -> tuple[str, str]:
+    if source.state == "waiting":
         return "waiting", "… waiting"
-    if runner.error is None:
+    if source.error is None:
         return "good", "✓ up"
-    return (
-        ("bad", f"✗ {runner.error.reason}, stale")
-        if not runner.fresh
-        else ("warn", f"! {runner.error.reason}")
-    )
+    if source.state == "stale":
+        return "bad", f"✗ {source.error.reason}, stale"
+    return "warn", f"! {source.error.reason}"
 
 
 def _ago(seconds: float) -> str:

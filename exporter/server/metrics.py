@@ -1,0 +1,107 @@
+"""The answer to /metrics, as ASGI messages. Headers and bodies of a snapshot are prepared once and sent many times."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+
+from isal import igzip
+from starlette.types import Message, Scope
+
+from exporter.engine.engine import Engine
+from exporter.engine.exposition import OPENMETRICS, TEXT
+from exporter.engine.snapshot import Snapshot
+from exporter.server.negotiate import wants_gzip, wants_openmetrics
+from exporter.server.selection import BadSelectionError, Index, names
+
+Headers = list[tuple[bytes, bytes]]
+Send = Callable[[Message], Awaitable[None]]
+
+_IN_A_THREAD = 256 * 1024
+"""A selection of more bytes is compressed off the event loop."""
+
+
+@lru_cache(maxsize=64)
+def _variant(accept: bytes, accept_encoding: bytes) -> tuple[bool, bool]:
+    return wants_openmetrics(accept.decode("latin-1")), wants_gzip(accept_encoding.decode("latin-1"))
+
+
+def _headers(length: int, *, openmetrics: bool, gzip: bool) -> Headers:
+    headers = [
+        (b"content-type", (OPENMETRICS if openmetrics else TEXT).encode()),
+        (b"content-length", str(length).encode()),
+        (b"vary", b"Accept, Accept-Encoding"),
+        (b"cache-control", b"no-store"),
+    ]
+    if gzip:
+        headers.append((b"content-encoding", b"gzip"))
+    return headers
+
+
+class Metrics:
+    """Answers for /metrics of one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._snapshot: Snapshot | None = None
+        self._answers: dict[tuple[bool, bool], tuple[Headers, bytes]] = {}
+        self._indexes: dict[bool, Index] = {}
+
+    async def answer(
+        self, scope: Scope, accept: bytes, accept_encoding: bytes, more: Headers, send: Send
+    ) -> int:
+        """Answer a request with the headers in `more` added; return the status."""
+        method = scope["method"]
+        if method not in ("GET", "HEAD"):
+            return await plain(send, 405, b"Use GET.\n", [*more, (b"allow", b"GET, HEAD")])
+        if (snapshot := self._engine.snapshot) is not self._snapshot:
+            self._prepare(snapshot)
+        variant = _variant(accept, accept_encoding)
+        if scope["query_string"]:
+            try:
+                wanted = names(scope["query_string"])
+            except BadSelectionError as error:
+                return await plain(send, 400, f"{error}\n".encode(), more)
+        else:
+            wanted = []
+        headers, body = await self._selection(wanted, variant) if wanted else self._answers[variant]
+        if method == "GET":
+            self._engine.scheduler.scraped(scope["client"])
+        await send({"type": "http.response.start", "status": 200, "headers": headers + more})
+        await send({"type": "http.response.body", "body": body})
+        return 200
+
+    def _prepare(self, snapshot: Snapshot) -> None:
+        bodies = {
+            (False, False): snapshot.text,
+            (False, True): snapshot.text_gzip,
+            (True, False): snapshot.openmetrics,
+            (True, True): snapshot.openmetrics_gzip,
+        }
+        self._answers = {
+            (openmetrics, gzip): (_headers(len(body), openmetrics=openmetrics, gzip=gzip), body)
+            for (openmetrics, gzip), body in bodies.items()
+        }
+        self._snapshot, self._indexes = snapshot, {}
+
+    async def _selection(self, wanted: list[bytes], variant: tuple[bool, bool]) -> tuple[Headers, bytes]:
+        openmetrics, gzip = variant
+        if (index := self._indexes.get(openmetrics)) is None:
+            index = Index(self._answers[openmetrics, False][1], openmetrics=openmetrics)
+            self._indexes[openmetrics] = index
+        body = index.select(wanted)
+        if gzip:
+            large = len(body) > _IN_A_THREAD
+            body = await asyncio.to_thread(igzip.compress, body, 1) if large else igzip.compress(body, 1)
+        return _headers(len(body), openmetrics=openmetrics, gzip=gzip), body
+
+
+async def plain(send: Send, status: int, body: bytes, more: Headers) -> int:
+    """Send a short answer in plain text; return its status."""
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        *more,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+    return status

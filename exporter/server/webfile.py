@@ -1,0 +1,83 @@
+"""The web configuration in use: read at the start, read again when it or a certificate changes."""
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from exporter.platform.problems import PlatformError, Problem
+from exporter.server.policy import Policy
+from exporter.server.webconfig import Tls, WebConfig, load
+
+log = structlog.get_logger()
+
+_LOOK_EVERY = 1.0
+
+Stamp = tuple[tuple[str, int, int, int], ...]
+"""Name, inode, time and size of each file that was read; zeros for one that is not there."""
+
+
+class WebFile:
+    """What --web.config.file says now. Without a file everything is open, over plain HTTP.
+
+    Users, headers, rate limit and certificates follow the file. Going from HTTP to HTTPS or back needs a restart.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Read the file. Raises PlatformError."""
+        self._path = path
+        self.policy = Policy(WebConfig())
+        self.tls: Tls | None = None
+        self._stamp: Stamp = ()
+        if path is not None:
+            self._stamp = _stamp((path,))
+            config, self.tls = load(path)
+            self._stamp = _stamp(self._files())
+            self.policy = Policy(config)
+
+    async def watch(self) -> None:
+        """Follow the files until cancelled; a bad one is logged, and what was in use stays."""
+        if self._path is None:
+            return
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            stamp = await asyncio.to_thread(_stamp, self._files())
+            if stamp != self._stamp:
+                self._stamp = stamp
+                await self.read()
+
+    async def read(self) -> None:
+        """Read the files again now."""
+        if self._path is None:
+            return
+        try:
+            config, tls = await asyncio.to_thread(load, self._path)
+        except PlatformError as error:
+            _refused(error.problems)
+            return
+        if (tls is None) != (self.tls is None):
+            remedy = "Restart to go from HTTP to HTTPS or back."
+            _refused([Problem(str(self._path), 1, "tls_server_config", "was added or removed", remedy)])
+            return
+        self.policy, self.tls = Policy(config, self.policy), tls
+        log.info("web_config.read", users=len(config.basic_auth_users), tls=tls is not None)
+
+    def _files(self) -> tuple[Path, ...]:
+        named = self.tls.files if self.tls is not None else ()
+        return (self._path, *named) if self._path is not None else ()
+
+
+def _refused(problems: list[Problem]) -> None:
+    log.warning("web_config.refused", problems=[str(problem) for problem in problems])
+
+
+def _stamp(files: tuple[Path, ...]) -> Stamp:
+    found = []
+    for file in files:
+        try:
+            status = file.stat()
+        except OSError:
+            found.append((str(file), 0, 0, 0))
+        else:
+            found.append((str(file), status.st_ino, status.st_mtime_ns, status.st_size))
+    return tuple(found)
