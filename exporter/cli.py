@@ -55,15 +55,21 @@ def run(
     platform: PlatformFile,
     listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Address of /metrics.")] = "127.0.0.1:9780",
     secrets_dir: SecretsDir = None,
+    web_config: Annotated[
+        Path | None,
+        typer.Option("--web.config.file", metavar="FILE", help="Prometheus' web configuration: TLS, users."),
+    ] = None,
+    log_level: Annotated[logs.Level, typer.Option("--log.level", help="Least level of the log.")] = "info",
 ) -> None:
     """Collect from every source and serve /metrics. SIGHUP or POST /-/reload reads the file again."""
     _secrets(secrets_dir)
-    logs.configure()
+    logs.configure(log_level)
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
         _fail(f"--listen: {listen!r} is not HOST:PORT, such as 127.0.0.1:9780")
     try:
-        uvloop.run(serve(platform, host.strip("[]"), int(port)))
+        debug = log_level == "debug"
+        uvloop.run(serve(platform, host.strip("[]"), int(port), web_config=web_config, debug=debug))
     except (PlatformError, ListenError) as error:
         _fail(str(error))
 
