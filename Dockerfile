@@ -22,9 +22,11 @@ LABEL org.opencontainers.image.title="platform-exporter" \
 # A volume that is mounted over one of these folders for the first time takes its owner from it.
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin exporter \
  && install --directory --owner=exporter --group=exporter \
-      /generated/prometheus /generated/alertmanager /generated/dashboards /generated/grafana
+      /generated/prometheus /generated/alertmanager /generated/dashboards /generated/grafana \
+ && install --directory --owner=exporter --group=exporter --mode=0700 /var/lib/platform-exporter
 COPY --from=build /opt/venv /opt/venv
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    PLATFORM_STATE_DIR=/var/lib/platform-exporter
 USER 10001:10001
 EXPOSE 9780
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \

@@ -15,6 +15,8 @@ from rich.table import Table
 from exporter.engine.engine import build_sources
 from exporter.engine.scheduler import Runner
 from exporter.engine.source import Gap, Source
+from exporter.engine.state import Conflict, StateError, StateStore
+from exporter.engine.state.place import store
 from exporter.platform.document import Location
 from exporter.platform.load import locate
 from exporter.platform.model import Platform
@@ -41,6 +43,8 @@ async def check(path: Path, platform: Platform, console: Console) -> bool:
     if problems := list(unreadable_secrets(path, platform)):
         raise PlatformError(problems)
     findings = await asyncio.gather(*(_ask(source) for source in build_sources(platform)))
+    if platform.state.postgres is not None:
+        findings.append(await _try_state(store(platform)))
     table = Table(
         title=f"{platform.title or platform.platform} ({platform.environment})", title_justify="left"
     )
@@ -90,9 +94,25 @@ async def _ask(source: Source) -> Finding:
     return finding
 
 
+async def _try_state(shared: StateStore) -> Finding:
+    """Write a value of no meaning, which needs all the rights that the exporter will need."""
+    finding = Finding("state", reached="Postgres, shared by the exporters of this platform")
+    try:
+        entry = await shared.read("check")
+        await shared.write("check", b"", entry.version if entry else 0)
+    except Conflict:
+        pass  # another `check` at the same moment may write too
+    except StateError as error:
+        finding.reached, finding.gaps = "", [Gap(f"{error.reason}: {error}", error.remedy)]
+    finally:
+        await shared.close()
+    return finding
+
+
 def unreadable_secrets(path: Path, platform: Platform) -> Iterator[Problem]:
-    """Yield a problem for each secret of a source that cannot be read."""
-    for location, secret in _secrets(platform.sources, ("sources",)):
+    """Yield a problem for each secret of a source or of the state that cannot be read."""
+    places = (*_secrets(platform.sources, ("sources",)), *_secrets(platform.state, ("state",)))
+    for location, secret in places:
         try:
             secret.reveal()
         except PydanticCustomError as error:

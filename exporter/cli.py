@@ -12,6 +12,7 @@ from rich.console import Console
 
 from exporter import __version__, logs
 from exporter.check import check as run_check
+from exporter.engine.state import StateError
 from exporter.explain import UnknownSource
 from exporter.explain import explain as run_explain
 from exporter.platform import PlatformError, load
@@ -26,6 +27,14 @@ SecretsDir = Annotated[
     Path | None,
     typer.Option(
         "--secrets-dir", help="Folder of ${file:…} secrets. [default: $PLATFORM_SECRETS_DIR or /run/secrets]"
+    ),
+]
+StateDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--state-dir",
+        help="Folder of what must survive a restart. "
+        "[default: $PLATFORM_STATE_DIR, $STATE_DIRECTORY, or platform-exporter in $XDG_STATE_HOME or ~/.local/state]",
     ),
 ]
 
@@ -55,6 +64,7 @@ def run(
     platform: PlatformFile,
     listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Address of /metrics.")] = "127.0.0.1:9780",
     secrets_dir: SecretsDir = None,
+    state_dir: StateDir = None,
     web_config: Annotated[
         Path | None,
         typer.Option("--web.config.file", metavar="FILE", help="Prometheus' web configuration: TLS, users."),
@@ -63,6 +73,8 @@ def run(
 ) -> None:
     """Collect from every source and serve /metrics. SIGHUP or POST /-/reload reads the file again."""
     _secrets(secrets_dir)
+    if state_dir is not None:
+        os.environ["PLATFORM_STATE_DIR"] = str(state_dir.resolve())
     logs.configure(log_level)
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
@@ -72,6 +84,8 @@ def run(
         uvloop.run(serve(platform, host.strip("[]"), int(port), web_config=web_config, debug=debug))
     except (PlatformError, ListenError) as error:
         _fail(str(error))
+    except StateError as error:
+        _fail(f"{error}. {error.remedy}")
 
 
 @app.command()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from exporter.engine import process, scheduler, snapshot
+from exporter.engine import leader, process, scheduler, snapshot
 from exporter.engine.families import Family
 from exporter.engine.source import REASONS
 from exporter.platform.schema import schema
@@ -37,7 +37,10 @@ def _metrics() -> str:
         "Data are collected on each source's own schedule and served at once. A source that has not succeeded for",
         "three intervals and its time-out loses its series, so that Prometheus marks them stale.",
         "",
-        *_table("The exporter itself", [*process.FAMILIES, *scheduler.FAMILIES, *snapshot.FAMILIES]),
+        *_table(
+            "The exporter itself",
+            [*process.FAMILIES, *leader.FAMILIES, *scheduler.FAMILIES, *snapshot.FAMILIES],
+        ),
         f"`reason` is one of: {', '.join(f'`{reason}`' for reason in REASONS)}.",
         "",
     ]

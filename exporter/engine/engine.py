@@ -7,11 +7,13 @@ from pathlib import Path
 import structlog
 
 from exporter.engine.families import Collected
+from exporter.engine.leader import Leadership
 from exporter.engine.process import OwnMetrics
 from exporter.engine.scheduler import Scheduler
 from exporter.engine.snapshot import Snapshot, SnapshotPublisher
 from exporter.engine.source import Source
-from exporter.platform.load import fingerprint, load
+from exporter.engine.state.place import store
+from exporter.platform.load import fingerprint, load, locate
 from exporter.platform.model import Platform
 from exporter.platform.problems import PlatformError
 from exporter.sources import KINDS
@@ -35,10 +37,12 @@ class Engine:
         self.platform = platform
         self.own = OwnMetrics(fingerprint(path), time.time())
         self.publisher = SnapshotPublisher(self._gather, max_series=platform.limits.series)
+        self.leadership = Leadership(store(platform), self.publisher.changed)
         self.scheduler = Scheduler(
             max_series_per_family=platform.limits.series_per_family,
             on_change=self.publisher.changed,
             on_drop=self.publisher.drop,
+            leadership=self.leadership,
         )
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -48,10 +52,17 @@ class Engine:
         return self.publisher.current
 
     async def start(self) -> None:
-        """Start all sources; return when a first snapshot is there to be served."""
+        """Start all sources; return when a first snapshot is there to be served.
+
+        Raises:
+            StateError: the state cannot be kept where it should be.
+        """
+        await self.leadership.store.open()
+        await self.leadership.renew()
         self.scheduler.start(build_sources(self.platform))
         await self.publisher.publish()
-        self._tasks = [asyncio.create_task(self.publisher.run()), asyncio.create_task(self._beat())]
+        work = (self.publisher.run(), self.leadership.run(), self._beat())
+        self._tasks = [asyncio.create_task(each) for each in work]
 
     async def stop(self) -> None:
         """Stop all sources and give back what they hold."""
@@ -59,6 +70,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.scheduler.stop(self.scheduler.runners)
+        await self.leadership.store.close()
 
     async def reload(self) -> None:
         """Read the platform file again and apply what changed; sources that did not change keep series and state.
@@ -68,6 +80,7 @@ class Engine:
         """
         try:
             platform = load(self.path)
+            self._keeps_state(platform)
         except PlatformError as error:
             self.own.reload_successful = False
             self.publisher.changed()
@@ -87,7 +100,16 @@ class Engine:
         log.info("reload.done", kept=sorted(same), stopped=sorted(running.keys() - wanted.keys()))
 
     def _gather(self) -> list[Collected]:
-        return [self.own.collected(), *self.scheduler.gather()]
+        return [self.own.collected(), self.leadership.collected(), *self.scheduler.gather()]
+
+    def _keeps_state(self, platform: Platform) -> None:
+        """Raise PlatformError when the state would have to move, which needs a restart."""
+        for key in ("platform", "environment", "state"):
+            if getattr(platform, key) != getattr(self.platform, key):
+                message = "decides where the state is kept, and cannot change while the exporter runs"
+                raise PlatformError(
+                    [locate(self.path, (key,), message, "Restart the exporter, or undo the change.")]
+                )
 
     async def _beat(self) -> None:
         while True:

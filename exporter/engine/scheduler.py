@@ -8,16 +8,20 @@ snapshot when it is too old to be true.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 
 from exporter.engine.budget import Budget
 from exporter.engine.cadence import Cadence
+from exporter.engine.deadline import within
 from exporter.engine.families import Collected, Family
+from exporter.engine.leader import Leadership, SharedResult
+from exporter.engine.result import Result
 from exporter.engine.source import REASONS, Reason, Source, SourceError
+from exporter.engine.state import StateError
 from exporter.platform.values import redact
 
 UP = Family(
@@ -76,9 +80,6 @@ _LONGEST_LOCKED_INTERVAL = 60.0
 _LEAD = 0.15
 """Seconds that a collection should end before the scrape, for rendering and for scrapes that come early."""
 
-_CANCEL_EVERY = 0.25
-_GIVE_UP_AFTER = 2.0
-
 log = structlog.get_logger()
 
 
@@ -109,6 +110,7 @@ class Runner:
     failures_in_a_row: int = 0
     failures: dict[Reason, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
     task: asyncio.Task[None] | None = None
+    shared: SharedResult | None = None
     budget: Budget = field(init=False)
 
     def __post_init__(self) -> None:
@@ -143,10 +145,15 @@ class Runner:
             self.served_age = time.time() - self.last_success
 
     async def collect(self) -> None:
-        """Collect once, within the source's time-out, and note how it went."""
+        """Collect once, within the source's time-out, and note how it went; or take what the leader collected."""
+        if self.shared is not None and await self._follow(self.shared):
+            return
         started = time.perf_counter()
         try:
-            self.data = self.budget.apply(await _within(self.source.timeout, self.source.collect()))
+            data = self.budget.apply(await within(self.source.timeout, self.source.collect()))
+            result = Result(data, time.time(), time.perf_counter() - started, self.failures)
+            if self.shared is not None:
+                result = await self.shared.publish(result)
         except SourceError as error:
             self._failed(error)
         except Exception as error:  # whatever a source does wrong must end here
@@ -156,13 +163,15 @@ class Runner:
                 SourceError("internal", f"{type(error).__name__}: {error}", remedy="Please report this.")
             )
         else:
-            self.last_success = time.time()
             if self.error is not None:
                 log.info("source.recovered", source=self.source.name, failures=self.failures_in_a_row)
-            self.error, self.failures_in_a_row = None, 0
+            self._adopt(result)
         self.runs += 1
         self.last_duration = time.perf_counter() - started
         self.on_change()
+        if self.shared is not None and self.error is not None and self.error.reason != "state":
+            with suppress(StateError):  # it is a metric of its own
+                await self.shared.publish(self._result())
 
     def snapshot(self) -> list[Collected]:
         """Return what is to be shown of this source now: its data while they are fresh, and its state always."""
@@ -170,7 +179,7 @@ class Runner:
         state.set(INTERVAL, self.source.every, name)
         for reason, count in self.failures.items():
             state.set(FAILURES, count, name, reason)
-        if self.runs:
+        if self.last_success is not None or self.error is not None:
             state.set(UP, 0 if self.error else 1, name)
             state.set(DURATION, self.last_duration, name)
         state.set(LAST_SUCCESS, self.last_success, name)
@@ -182,6 +191,28 @@ class Runner:
             state.set(FAILING, 1, name, self.error.reason)
             shown.update(self.source.down())
         return [state, shown]
+
+    async def _follow(self, shared: SharedResult) -> bool:
+        """Take over what the leader knows, at the start also as leader; say whether that is all to be done."""
+        following = shared.following
+        try:
+            if (theirs := await (shared.read() if following else shared.join())) is not None:
+                self._adopt(theirs)
+        except StateError:  # what is known stays until it is too old
+            self.failures["state"] += 1
+        if following:
+            self.runs += 1
+            self.on_change()
+        return following
+
+    def _result(self) -> Result:
+        return Result(self.data, self.last_success, self.last_duration, self.failures, self.error)
+
+    def _adopt(self, result: Result) -> None:
+        self.data, self.last_success, self.last_duration = result.data, result.succeeded, result.duration
+        for reason, count in result.failures.items():
+            self.failures[reason] = max(self.failures[reason], count)
+        self.error, self.failures_in_a_row = result.error, 0 if result.error is None else 1
 
     def _failed(self, error: SourceError) -> None:
         self.failures[error.reason] += 1
@@ -195,6 +226,8 @@ class Runner:
     def _wait(self) -> float:
         """Return the seconds from the start of one collection to the start of the next."""
         every = self.source.every
+        if self.shared is not None and self.shared.following:
+            return every
         if self.error is not None and self.error.retry_after is not None:
             return max(every, self.error.retry_after)
         doublings = max(0, self.failures_in_a_row - _PATIENT_FAILURES)
@@ -225,32 +258,6 @@ class Runner:
         await asyncio.sleep(max(0.0, until - loop.time()))
 
 
-async def _within(seconds: float, work: Coroutine[Any, Any, Collected]) -> Collected:
-    """Await `work`; interrupt it after `seconds`, again and again if it clings to life, then leave it behind."""
-    task = asyncio.create_task(work)
-    try:
-        done, _ = await asyncio.wait({task}, timeout=seconds)
-    except asyncio.CancelledError:
-        await _interrupt(task)
-        raise
-    if done:
-        return task.result()
-    await _interrupt(task)
-    remedy = "Check that it answers, or raise its `timeout:`."
-    raise SourceError("timeout", f"no answer within {seconds:g} s", remedy=remedy)
-
-
-async def _interrupt(task: asyncio.Task[Collected]) -> None:
-    for _ in range(int(_GIVE_UP_AFTER / _CANCEL_EVERY)):
-        task.cancel()
-        done, _ = await asyncio.wait({task}, timeout=_CANCEL_EVERY)
-        if done:
-            if not task.cancelled():
-                task.exception()  # seen, so that asyncio does not complain; the time-out is what counts
-            return
-    log.error("source.stuck", task=repr(task))
-
-
 class Scheduler:
     """The runners of all sources."""
 
@@ -260,17 +267,23 @@ class Scheduler:
         max_series_per_family: int,
         on_change: Callable[[], None],
         on_drop: Callable[[Family, int], None],
+        leadership: Leadership | None = None,
     ) -> None:
         self.runners: dict[str, Runner] = {}
         self.cadence = Cadence()
         self._max_series_per_family = max_series_per_family
         self._on_change = on_change
         self._on_drop = on_drop
+        self._leadership = leadership
 
     def start(self, sources: Iterable[Source]) -> None:
         """Start a runner for each source."""
         for source in sources:
             runner = Runner(source, self._max_series_per_family, self._on_change, self._on_drop, self.cadence)
+            if self._leadership is not None:
+                source.keep_in(self._leadership.store)
+                if source.exclusive and self._leadership.store.shared:
+                    runner.shared = SharedResult(source.name, self._leadership)
             runner.task = asyncio.create_task(runner.run(), name=source.name)
             self.runners[source.name] = runner
         self._on_change()

@@ -2,9 +2,12 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from exporter.engine.families import Collected
+
+if TYPE_CHECKING:
+    from exporter.engine.state import StateStore
 
 Reason = Literal[
     "dns",  # the host name does not resolve
@@ -20,6 +23,7 @@ Reason = Literal[
     "http_status",  # an HTTP status that is no answer
     "rejected",  # the vendor refuses the request as it is
     "parse",  # the answer is not what it should be
+    "state",  # the state store fails, and the source needs it
     "internal",  # a defect of this program
 ]
 """Why a collection failed. Closed: a label value in `…_failures_total{reason}`."""
@@ -56,21 +60,33 @@ class Source(ABC):
         timeout: seconds that one collection may take; then it is interrupted.
         spec: all it was built from; a reload leaves a source alone whose spec stays equal.
         phase_lock: whether its collections may be moved to end just before Prometheus scrapes.
+        exclusive: whether one of several exporters is to ask it for all: APIs and probes, not a server's statistics.
     """
 
     def __init__(
-        self, name: str, *, every: float, timeout: float, spec: object = None, phase_lock: bool = False
+        self,
+        name: str,
+        *,
+        every: float,
+        timeout: float,
+        spec: object = None,
+        phase_lock: bool = False,
+        exclusive: bool = False,
     ) -> None:
         self.name = name
         self.every = every
         self.timeout = timeout
         self.spec = spec
         self.phase_lock = phase_lock
+        self.exclusive = exclusive
 
     @property
     def facts(self) -> dict[str, list[str]]:
         """Names that dashboards lay out by, such as the scripts that a Workers source asks for."""
         return {}
+
+    def keep_in(self, store: "StateStore") -> None:  # noqa: B027  # most sources keep nothing
+        """Take the store for what must survive a restart. Called before the first collection, by `run` alone."""
 
     @abstractmethod
     async def collect(self) -> Collected:

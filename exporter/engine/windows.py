@@ -1,14 +1,26 @@
-"""Turns an API that answers with sums over a window of time into counters that only ever grow.
+"""Turns an API that answers with sums over a window of time into counters that only ever grow, restarts included.
 
-Windows are half-open, `[start, end)`, contiguous, and end `lag` seconds before now, when late data have arrived. Each
-is added exactly once: the cursor moves only after its sums were added, so a window that failed is asked again.
+Windows are half-open, `[start, end)`, contiguous, and end `lag` seconds before now, when late data have arrived. Cursor
+and counters are one value in the state store, written by compare-and-set before they are shown. So each window is added
+exactly once: one that failed, or whose sums were not written when the process was killed, is asked again; one that
+another exporter has added meanwhile is not added again, its counters are taken instead.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from exporter.engine.families import Collected, Family
+import orjson
+import structlog
+
+from exporter.engine.budget import OTHER
+from exporter.engine.families import Collected, Family, Samples
+from exporter.engine.state import Conflict, MemoryStore, StateError, StateStore
+
+MOST_SERIES = 10_000
+"""Series of one family that are kept; what comes beyond is added to one whose label values are all `other`."""
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +50,41 @@ class WindowedCounters:
     """Counters fed by windows. All times are Unix seconds.
 
     Args:
+        key: what the state is kept under. Other data (another account) need another key.
+        families: the counters; what the state holds of others is forgotten.
         lag: how long the API takes to have all data of a moment.
         step: length of the first window, and what window ends are aligned to.
         longest: the most that one request may span; a longer gap is caught up in pieces.
         keeps: how far back the API answers; what is older is lost and skipped.
+        most: series of one family.
     """
 
-    def __init__(self, *, lag: int, step: int, longest: int = 3600, keeps: int = 86400) -> None:
-        self._lag, self._step, self._longest, self._keeps = lag, step, longest, keeps
+    def __init__(
+        self,
+        key: str,
+        families: Iterable[Family],
+        *,
+        lag: int,
+        step: int,
+        longest: int = 3600,
+        keeps: int = 86400,
+        most: int = MOST_SERIES,
+    ) -> None:
+        self.store: StateStore = MemoryStore()
+        self._key = key
+        self._families = {family.name: family for family in families}
+        self._lag, self._step, self._longest, self._keeps, self._most = lag, step, longest, keeps, most
+        self._known: dict[Family, Samples] = {}
+        self._version: int | None = None  # None: what the store holds is to be read
+        self.begun: int | None = None
+        """Where the first window began."""
         self.cursor: int | None = None
-        self.values: dict[Family, dict[tuple[str, ...], float]] = {}
+        """Where the next window begins."""
+        self.values: dict[Family, Samples] = {}
 
-    def next(self, now: float) -> Window | None:
-        """Return the window to ask for at `now`, or None when no new one is complete."""
+    async def next(self, now: float) -> Window | None:
+        """Return the window to ask for at `now`, or None when no new one is complete. Raises StateError."""
+        await self._restore()
         end = (int(now) - self._lag) // self._step * self._step
         start = end - self._step if self.cursor is None else self.cursor
         start = max(start, end - self._keeps)
@@ -58,23 +92,92 @@ class WindowedCounters:
             return None
         return Window(start, min(end, start + self._longest))
 
-    def add(self, window: Window, sums: Mapping[Family, Mapping[tuple[str, ...], float]]) -> None:
-        """Add the sums of `window` and move on to its end. Raises ValueError for a window that was added before."""
+    async def add(
+        self,
+        window: Window,
+        sums: Mapping[Family, Mapping[tuple[str, ...], float]],
+        *,
+        as_of: float | None = None,
+    ) -> bool:
+        """Add the sums of `window`, move on to its end, and make that durable; say whether they were added.
+
+        They are not when the window was not complete `as_of` the moment when the API answered, by the API's own
+        clock: ours is ahead. Nor when another exporter has added the window. Counters then are as the store has them.
+
+        Raises:
+            ValueError: the window begins before the cursor.
+            StateError: whether it was written is not known; the next call of `next` finds out.
+        """
         if self.cursor is not None and window.start < self.cursor:
             raise ValueError(f"{window} begins before the cursor {self.cursor}")
+        if as_of is not None and window.end > as_of - self._lag:
+            return False
+        version, self._version = self._version, None  # should anything go wrong from here, read again
+        values = {family: dict(samples) for family, samples in self.values.items()}
         for family, samples in sums.items():
-            values = self.values.setdefault(family, {})
-            for labels, value in samples.items():
-                values[labels] = values.get(labels, 0.0) + value
-        self.cursor = window.end
+            self._grow(family, values.setdefault(family, {}), samples)
+        begun = window.start if self.begun is None else self.begun
+        try:
+            self._version = await self.store.write(self._key, _dump(begun, window.end, values), version or 0)
+        except Conflict:
+            log.info("window.counted_elsewhere", key=self._key, window=window.start_text)
+            await self._restore()
+            return False
+        self.begun, self.cursor, self.values = begun, window.end, values
+        return True
 
     def known(self, family: Family, *labels: str) -> None:
         """Start a series at 0, so that `increase()` sees its first event."""
-        self.values.setdefault(family, {}).setdefault(labels, 0.0)
+        self._known.setdefault(family, {})[labels] = 0.0
 
     def collected(self) -> Collected:
         """Return all counters as they stand."""
         result = Collected()
-        for family, samples in self.values.items():
-            result.families[family] = dict(samples)
+        for family in {**self._known, **self.values}:
+            result.families[family] = {**self._known.get(family, {}), **self.values.get(family, {})}
         return result
+
+    def _grow(self, family: Family, values: Samples, samples: Mapping[tuple[str, ...], float]) -> None:
+        other = (OTHER,) * len(family.labels)
+        for labels, value in samples.items():
+            key = labels
+            if labels not in values and len(values) >= self._most - 1 and other not in (labels, ()):
+                key = other
+                if other not in values:
+                    log.warning("counters.too_many_series", family=family.name, most=self._most)
+            values[key] = values.get(key, 0.0) + value
+
+    async def _restore(self) -> None:
+        """Take over what the store holds, unless that is known to be ours."""
+        if self._version is not None:
+            return
+        entry = await self.store.read(self._key)
+        if entry is None:
+            self.begun, self.cursor, self.values = None, None, {}
+        else:
+            try:
+                self.begun, self.cursor, self.values = _load(entry.value, self._families)
+            except (ValueError, KeyError, TypeError) as error:
+                raise StateError(
+                    f"the state of {self._key} cannot be read: {error!r}",
+                    "Update the exporter if a newer one wrote it; else remove it, and its counters begin anew.",
+                ) from error
+        self._version = entry.version if entry else 0
+
+
+def _dump(begun: int, cursor: int, values: Mapping[Family, Samples]) -> bytes:
+    counters = {family.name: list(samples.items()) for family, samples in values.items()}
+    return orjson.dumps({"format": 1, "begun": begun, "cursor": cursor, "counters": counters})
+
+
+def _load(text: bytes, families: Mapping[str, Family]) -> tuple[int, int, dict[Family, Samples]]:
+    document = orjson.loads(text)
+    if document["format"] != 1:
+        raise ValueError(f"format {document['format']}")
+    values: dict[Family, Samples] = {}
+    for name, samples in document["counters"].items():
+        if (family := families.get(name)) is not None:
+            values[family] = {
+                tuple(labels): float(value) for labels, value in samples if len(labels) == len(family.labels)
+            }
+    return int(document["begun"]), int(document["cursor"]), values

@@ -6,6 +6,7 @@ from pydantic import Field, create_model, model_validator
 
 from exporter import sources as source_kinds
 from exporter.platform.base import LabelName, MetricName, Part, Slug
+from exporter.platform.state import State
 from exporter.platform.values import Address, Duration, Ratio, Secret, Url, fault
 
 Priority = Literal["p1", "p2", "p3", "p4"]
@@ -23,6 +24,10 @@ class Monitoring(Part):
     """Address of Alertmanager."""
     grafana: Url = Url("http://localhost:3000")
     """Address of Grafana as people reach it, for links in notifications."""
+    prometheus_external: Url | None = None
+    """Address of Prometheus as people reach it with a browser, when it is another."""
+    alertmanager_external: Url | None = None
+    """Address of Alertmanager as people reach it with a browser, when it is another."""
     runbooks: Url | None = None
     """Folder of the runbooks, when it is not this project's own."""
     node_exporters: list[Address] = []
@@ -226,6 +231,7 @@ class Platform(Part):
     """The platform's name as people say it."""
     monitoring: Monitoring = Monitoring()
     limits: Limits = Limits()
+    state: State = State()
     services: dict[Slug, Service] = {}
     sources: Sources = Sources()
     queries: dict[Slug, Query] = {}

@@ -223,6 +223,7 @@ class HealthSource(Source):
             timeout=config.timeout,
             spec=config,
             phase_lock=config.phase_lock,
+            exclusive=True,
         )
         self._key, self._config = key, config
         self._client = httpx.AsyncClient(

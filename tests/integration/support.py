@@ -50,6 +50,7 @@ def exporter(platform: str, folder: Path, **environment: str) -> Iterator[Export
     file.write_text(platform)
     port = free_port()
     command: list[str | Path] = [COMMAND, "run", "-p", file, "--listen", f"127.0.0.1:{port}"]
+    command += ["--state-dir", folder / "state"]
     with running(command, log, env=environment) as process:
         url = f"http://127.0.0.1:{port}"
         wait_http(f"{url}/-/ready", 30, log=log)

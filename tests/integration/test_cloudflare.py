@@ -14,6 +14,7 @@ from exporter.demo.world.invocations import Invocation, InvocationLog
 from exporter.engine.families import Collected, Family
 from exporter.engine.source import SourceError
 from exporter.platform.values import Duration, Secret
+from exporter.sources.cloudflare import client as client_module
 from exporter.sources.cloudflare import workers
 from exporter.sources.cloudflare.client import GraphqlClient
 from exporter.sources.cloudflare.workers import Workers, WorkersSource
@@ -22,7 +23,7 @@ START = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 
 
 class Clock:
-    """Stands for the time module of the source."""
+    """Stands for the time module of the client; the stand-in's answers have no Date here."""
 
     def __init__(self) -> None:
         self.now = datetime.now(UTC).replace(microsecond=0)
@@ -35,7 +36,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setenv("CF_TOKEN", CLOUDFLARE_TOKEN)
     clock = Clock()
-    monkeypatch.setattr(workers, "time", clock)
+    monkeypatch.setattr(client_module, "time", clock)
     return clock
 
 

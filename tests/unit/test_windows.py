@@ -1,88 +1,295 @@
-"""Whatever succeeds, fails, is delayed or set back: every event is counted exactly once, and no counter decreases."""
+"""Whatever fails, is delayed, restarted or set back: every event is counted once, and no counter decreases."""
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from exporter.engine.families import Family
+from exporter.engine.families import Family, Samples
+from exporter.engine.state import Conflict, Entry, MemoryStore, StateError
 from exporter.engine.windows import Window, WindowedCounters
 
 EVENTS = Family("events_total", "counter", "Events.")
-
-STEPS = st.lists(
-    st.tuples(st.integers(-90, 600), st.booleans()),  # how far the clock moves, whether the API answers
-    min_size=1,
-    max_size=60,
-)
+BY_NAME = Family("named_total", "counter", "Events by name.", ("name",))
 
 
-def answer(events: list[int], window: Window) -> dict[Family, dict[tuple[str, ...], float]]:
-    return {EVENTS: {(): float(sum(window.start <= event < window.end for event in events))}}
+def counters(
+    store: MemoryStore | None = None,
+    *families: Family,
+    lag: int = 0,
+    step: int = 60,
+    longest: int = 3600,
+    keeps: int = 86400,
+    most: int = 10_000,
+) -> WindowedCounters:
+    subject = WindowedCounters(
+        "k", families or (EVENTS,), lag=lag, step=step, longest=longest, keeps=keeps, most=most
+    )
+    subject.store = store or MemoryStore()
+    return subject
 
 
-@given(STEPS, st.lists(st.integers(0, 20_000), max_size=80), st.sampled_from([1, 5, 60]), st.integers(0, 300))
-def test_every_event_is_counted_exactly_once(
-    steps: list[tuple[int, bool]], events: list[int], step: int, lag: int
-) -> None:
-    counters = WindowedCounters(lag=lag, step=step, longest=900, keeps=10**9)
-    now, first, total = 1000, None, 0.0
-    for move, answers in [*steps, *[(900, True)] * 30]:
-        now = max(1000, now + move)
-        window = counters.next(now)
-        if window is None or not answers:
-            continue
-        first = window.start if first is None else first
-        assert window.end <= now - lag
-        counters.add(window, answer(events, window))
-        grown = counters.values[EVENTS][()]
-        assert grown >= total
-        total = grown
-    assert first is not None
-    assert counters.cursor is not None
-    assert total == sum(first <= event < counters.cursor for event in events)
+T = TypeVar("T")
 
 
-def test_a_window_is_not_added_twice() -> None:
-    counters = WindowedCounters(lag=0, step=60)
-    window = counters.next(600)
+def done(work: Coroutine[Any, Any, T]) -> T:
+    """Run what never waits, without an event loop."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]  # StopIteration does not say of what type its value is
+    raise AssertionError("it waits")
+
+
+class FaultyStore(MemoryStore):
+    """Fails as it is told: before anything happens, or after it has happened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fault = ""
+
+    async def read(self, key: str) -> Entry | None:
+        if self.fault == "before":
+            raise StateError("out of reach")
+        return await super().read(key)
+
+    async def write(self, key: str, value: bytes, version: int) -> int:
+        if self.fault == "before":
+            raise StateError("out of reach")
+        written = await super().write(key, value, version)
+        if self.fault == "after":
+            raise StateError("the answer was lost")
+        return written
+
+
+class Exporters(RuleBasedStateMachine):
+    """Two exporters with clocks of their own ask one API and share one store. Events arrive up to LAG late."""
+
+    LAG, STEP, KEEPS = 30, 10, 10**6
+
+    @initialize(skews=st.tuples(st.integers(-400, 400), st.integers(-400, 400)))
+    def begin(self, skews: tuple[int, int]) -> None:
+        self.now = 10**6  # by the API's clock, which is the truth
+        self.skews = list(skews)
+        self.store = FaultyStore()
+        self.events: list[tuple[int, int]] = []  # when it was, when the API has it
+        self.asked: set[tuple[int, int]] = set()
+        self.exporters = [self._new(), self._new()]
+        self.knows_time = [False, False]  # by the Date of an answer
+        self.shown = [0.0, 0.0]
+
+    def _new(self) -> WindowedCounters:
+        return counters(self.store, lag=self.LAG, step=self.STEP, longest=100, keeps=self.KEEPS)
+
+    @rule(ages=st.lists(st.integers(0, 60), max_size=5), late=st.integers(0, LAG))
+    def happen(self, ages: list[int], late: int) -> None:
+        self.now += max(ages, default=0)
+        self.events += [
+            (self.now - age, self.now - age + late) for age in ages if age + late <= self.LAG and age <= late
+        ]
+
+    @rule(seconds=st.integers(0, 300))
+    def wait(self, seconds: int) -> None:
+        self.now += seconds
+
+    @rule(which=st.integers(0, 1), seconds=st.integers(-2000, 2000))
+    def step_the_clock(self, which: int, seconds: int) -> None:
+        self.skews[which] += seconds
+
+    @rule(which=st.integers(0, 1))
+    def kill(self, which: int) -> None:
+        self.exporters[which], self.knows_time[which] = self._new(), False
+
+    @rule(
+        which=st.integers(0, 1), fault=st.sampled_from(["", "", "", "no answer", "before", "after", "killed"])
+    )
+    def collect(self, which: int, fault: str) -> None:
+        done(self._collect(which, fault, interleaved=False))
+
+    @rule(first=st.integers(0, 1))
+    def both_believe_that_they_lead(self, first: int) -> None:
+        done(self._collect(first, "", interleaved=True))
+
+    async def _collect(self, which: int, fault: str, *, interleaved: bool) -> None:
+        subject = self.exporters[which]
+        clock = self.now + (0 if self.knows_time[which] else self.skews[which])
+        self.store.fault = "before" if fault == "before" else ""
+        try:
+            window = await subject.next(clock)
+            if window is None or fault == "no answer":
+                return
+            seen = [at for at, arrived in self.events if arrived <= self.now]
+            sums: dict[Family, Samples] = {
+                EVENTS: {(): float(sum(window.start <= at < window.end for at in seen))}
+            }
+            self.knows_time[which] = True
+            if fault == "killed":
+                self.kill(which)
+                return
+            if interleaved:
+                await self._collect(1 - which, "", interleaved=False)
+            self.store.fault = fault
+            await subject.add(window, sums, as_of=self.now)
+        except StateError:
+            assert fault in ("before", "after")
+            return
+        finally:
+            self.store.fault = ""
+        self._scrape(which)
+
+    def _scrape(self, which: int) -> None:
+        value = self.exporters[which].values.get(EVENTS, {}).get((), 0.0)
+        assert value >= self.shown[which], "a counter decreased"
+        self.shown[which] = value
+
+    @precondition(lambda self: hasattr(self, "store"))
+    @invariant()
+    def what_is_stored_is_the_truth(self) -> None:
+        stored = self._new()
+        done(stored.next(self.now))
+        if stored.cursor is None:
+            return
+        assert stored.begun is not None
+        assert stored.cursor <= self.now - self.LAG
+        truth = sum(stored.begun <= at < stored.cursor for at, _ in self.events)
+        assert stored.values.get(EVENTS, {}).get((), 0.0) == truth
+
+    def teardown(self) -> None:
+        """However it went, the cursor gets to the present."""
+        if not hasattr(self, "store"):
+            return
+        self.now += 100
+        self.skews[0] = 0
+        for _ in range(2000):
+            done(self._collect(0, "", interleaved=False))
+            cursor = self.exporters[0].cursor
+            if cursor is not None and cursor > self.now - self.LAG - self.STEP:
+                break
+        else:
+            raise AssertionError(f"the cursor stays at {cursor}")
+        self.what_is_stored_is_the_truth()
+
+
+Exporters.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestExporters: Any = Exporters.TestCase
+
+
+async def test_a_window_is_not_added_twice() -> None:
+    subject = counters()
+    window = await subject.next(600)
     assert window == Window(540, 600)
-    counters.add(window, {})
+    assert await subject.add(window, {})
     with pytest.raises(ValueError, match="before the cursor"):
-        counters.add(window, {})
+        await subject.add(window, {})
 
 
-def test_a_long_outage_is_caught_up_in_pieces() -> None:
-    counters = WindowedCounters(lag=300, step=60, longest=3600)
-    counters.add(Window(0, 60), {})
-    window = counters.next(60 + 300 + 9000)
+async def test_a_restart_goes_on_where_the_last_process_ended() -> None:
+    store = MemoryStore()
+    first = counters(store, EVENTS, BY_NAME)
+    await first.next(600)
+    await first.add(Window(540, 600), {EVENTS: {(): 0.1}, BY_NAME: {('ü,"\n',): 2.0}})
+    second = counters(store, EVENTS, BY_NAME)
+    assert await second.next(700) == Window(600, 660)
+    await second.add(Window(600, 660), {EVENTS: {(): 0.2}})
+    third = counters(store, EVENTS, BY_NAME)
+    assert await third.next(700) is None
+    assert third.collected().families == {EVENTS: {(): 0.1 + 0.2}, BY_NAME: {('ü,"\n',): 2.0}}
+    assert (third.begun, third.cursor) == (540, 660)
+
+
+async def test_what_another_exporter_has_counted_is_taken_from_it() -> None:
+    store = MemoryStore()
+    one, other = counters(store), counters(store)
+    window = await one.next(600)
+    assert window == await other.next(600)
+    assert window is not None
+    assert await one.add(window, {EVENTS: {(): 3.0}})
+    assert not await other.add(window, {EVENTS: {(): 3.0}})
+    assert other.values == one.values
+    assert await other.next(660) == Window(600, 660)
+
+
+async def test_a_clock_that_is_ahead_of_the_apis_counts_nothing_too_early() -> None:
+    subject = counters(lag=30)
+    window = await subject.next(1000 + 500)
+    assert window is not None
+    assert not await subject.add(window, {EVENTS: {(): 1.0}}, as_of=1000)
+    assert subject.cursor is None
+    assert subject.values == {}
+
+
+async def test_a_long_outage_is_caught_up_in_pieces() -> None:
+    subject = counters(lag=300)
+    await subject.next(0)
+    await subject.add(Window(0, 60), {})
+    window = await subject.next(60 + 300 + 9000)
     assert window == Window(60, 3660)
-    counters.add(window, {})
-    assert counters.next(60 + 300 + 9000) == Window(3660, 7260)
+    await subject.add(window, {})
+    assert await subject.next(60 + 300 + 9000) == Window(3660, 7260)
 
 
-def test_what_the_api_has_forgotten_is_skipped() -> None:
-    counters = WindowedCounters(lag=0, step=60, keeps=86400)
-    counters.add(Window(0, 60), {})
-    window = counters.next(10 * 86400)
+async def test_what_the_api_has_forgotten_is_skipped() -> None:
+    subject = counters(keeps=86400)
+    await subject.next(0)
+    await subject.add(Window(0, 60), {})
+    window = await subject.next(10 * 86400)
     assert window is not None
     assert window.start == 9 * 86400
 
 
-def test_a_clock_that_is_set_back_waits() -> None:
-    counters = WindowedCounters(lag=0, step=60)
-    counters.add(Window(540, 600), {})
-    assert counters.next(300) is None
-    assert counters.next(600) is None
-    assert counters.next(660) == Window(600, 660)
+async def test_a_clock_that_is_set_back_waits() -> None:
+    subject = counters()
+    await subject.next(600)
+    await subject.add(Window(540, 600), {})
+    assert await subject.next(300) is None
+    assert await subject.next(600) is None
+    assert await subject.next(660) == Window(600, 660)
 
 
-def test_known_series_start_at_zero_and_keep_what_they_have() -> None:
-    counters = WindowedCounters(lag=0, step=60)
-    counters.known(EVENTS)
-    assert counters.collected().families == {EVENTS: {(): 0.0}}
-    counters.add(Window(540, 600), {EVENTS: {(): 3.0}})
-    counters.known(EVENTS)
-    assert counters.collected().families == {EVENTS: {(): 3.0}}
+async def test_known_series_start_at_zero_and_keep_what_they_have() -> None:
+    subject = counters()
+    subject.known(EVENTS)
+    assert subject.collected().families == {EVENTS: {(): 0.0}}
+    await subject.next(600)
+    await subject.add(Window(540, 600), {EVENTS: {(): 3.0}})
+    assert subject.collected().families == {EVENTS: {(): 3.0}}
+
+
+async def test_series_stay_and_their_number_is_bounded() -> None:
+    store, total, shown = MemoryStore(), 0.0, dict[str, float]()
+    for minute in range(8):  # a restart each minute
+        subject = counters(store, BY_NAME, most=5)
+        window = await subject.next(600 + 60 * minute)
+        assert window is not None
+        names: Samples = {(f"name-{minute}-{number}",): 1.0 for number in range(2)}
+        await subject.add(window, {BY_NAME: names})
+        total += 2
+        values = {labels[0]: value for labels, value in subject.collected().families[BY_NAME].items()}
+        assert sum(values.values()) == total, "sums over the family stay right"
+        assert len(values) <= 5
+        assert all(values[name] >= value for name, value in shown.items())
+        shown = values
+    assert shown["other"] == total - 4
+
+
+async def test_a_state_that_cannot_be_read_is_told_and_not_overwritten() -> None:
+    store = MemoryStore()
+    await store.write("k", b'{"format": 2}', 0)
+    with pytest.raises(StateError, match="cannot be read") as told:
+        await counters(store).next(600)
+    assert "remove it" in told.value.remedy
+    assert (await store.read("k")) == Entry(b'{"format": 2}', 1)
+
+
+async def test_memory_refuses_what_somebody_else_has_written() -> None:
+    store = MemoryStore()
+    assert await store.write("k", b"1", 0) == 1
+    for version in (0, 2):
+        with pytest.raises(Conflict):
+            await store.write("k", b"2", version)
 
 
 def test_windows_in_the_words_of_the_api() -> None:

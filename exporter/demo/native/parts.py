@@ -96,6 +96,8 @@ def exporter(platform: Path, state: State, ports: Ports, env: dict[str, str]) ->
         f"{HOST}:{ports['exporter']}",
         "--secrets-dir",
         state.secrets,
+        "--state-dir",
+        state.root / "exporter",
     ]
     return Part("exporter", [*own_command(), "run", *options], ports.url("exporter", "/-/ready"), env)
 

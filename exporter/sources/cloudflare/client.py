@@ -4,6 +4,9 @@ An answer of HTTP 200 may still be a failure, and the HTTP status need not equal
 Source: https://developers.cloudflare.com/analytics/graphql-api/errors/
 """
 
+import time
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -51,6 +54,9 @@ class GraphqlClient:
     def __init__(self, url: str, token: Secret, *, timeout: float) -> None:
         self.url = url
         self.token = token
+        self.answered: float | None = None
+        """When the last answer was given, Unix time by Cloudflare's clock; None when it did not say."""
+        self._ahead: float | None = None
         self._client = httpx.AsyncClient(timeout=timeout, headers={"User-Agent": "platform-exporter"})
 
     async def query(self, text: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -66,6 +72,7 @@ class GraphqlClient:
             headers={"Authorization": f"Bearer {self.token.reveal()}"},
         )
         response = await send(self._client, request, max_body=MAX_BODY)
+        self._learn_time(response)
         try:
             answer = orjson.loads(response.content)
         except orjson.JSONDecodeError as error:
@@ -85,6 +92,20 @@ class GraphqlClient:
                 remedy="Check the account id and the token's account.",
             )
         return dict(accounts[0])
+
+    def now(self) -> float:
+        """Return Unix time by Cloudflare's clock, never ahead of it; by ours until the first answer.
+
+        It is carried on by the monotonic clock, so that setting this machine's clock changes nothing.
+        """
+        return time.time() if self._ahead is None else time.monotonic() + self._ahead
+
+    def _learn_time(self, response: httpx.Response) -> None:
+        """Read the answer's Date: whole seconds, cut off, and older by the way here."""
+        self.answered = None
+        with suppress(ValueError, TypeError):
+            self.answered = parsedate_to_datetime(response.headers.get("date")).timestamp()
+            self._ahead = self.answered - time.monotonic()
 
     async def close(self) -> None:
         """Close the connections."""

@@ -5,11 +5,11 @@ are microseconds in the API. `sum.duration` is GB·s, not a time, and is left al
 Sources: https://developers.cloudflare.com/analytics/graphql-api/ and the published GraphQL schema.
 """
 
-import time
 from typing import Any
 
 from exporter.engine.families import Collected, Family
 from exporter.engine.source import Gap, Source, SourceError
+from exporter.engine.state import StateStore
 from exporter.engine.windows import Window, WindowedCounters
 from exporter.platform.base import Part
 from exporter.platform.values import Duration
@@ -147,10 +147,18 @@ class WorkersSource(Source):
 
     def __init__(self, account: str, client: GraphqlClient, config: Workers) -> None:
         spec = account, client.url, client.token, config
-        super().__init__("cloudflare.workers", every=config.every, timeout=config.timeout, spec=spec)
+        name = "cloudflare.workers"
+        super().__init__(name, every=config.every, timeout=config.timeout, spec=spec, exclusive=True)
         self._account, self._client, self._config = account, client, config
         step = max(1, min(60, int(config.every)))
-        self._counters = WindowedCounters(lag=int(config.lag), step=step, longest=LONGEST_WINDOW, keeps=KEEPS)
+        self._counters = WindowedCounters(
+            f"windows/{name}/{account}",
+            (family for _, family, _ in _SUMS),
+            lag=int(config.lag),
+            step=step,
+            longest=LONGEST_WINDOW,
+            keeps=KEEPS,
+        )
         self._quantiles = Collected()
         self._query = query_text(scripts=bool(config.scripts))
         for script in config.scripts:
@@ -163,13 +171,17 @@ class WorkersSource(Source):
         """The scripts asked for; none when it is all of the account."""
         return {"scripts": list(self._config.scripts)}
 
+    def keep_in(self, store: StateStore) -> None:
+        """Keep cursor and counters in `store`."""
+        self._counters.store = store
+
     async def collect(self) -> Collected:
         """Ask for the next window, or none when none is complete."""
-        if (window := self._counters.next(time.time())) is not None:
+        if (window := await self._counters.next(self._client.now())) is not None:
             rows = await self._ask(window)
             sums, quantiles = _sums(rows), _quantiles(rows)
-            self._counters.add(window, sums)
-            self._quantiles = quantiles
+            if await self._counters.add(window, sums, as_of=self._client.answered):
+                self._quantiles = quantiles
         out = self._counters.collected()
         out.update(self._quantiles)
         out.set(WINDOW_END, self._counters.cursor, "workers")

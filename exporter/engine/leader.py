@@ -1,0 +1,147 @@
+"""Which of several exporters asks, and how the others come to show the same.
+
+Sources that are exclusive are asked by the leader alone; it writes each result to the store, where the others read it.
+An exporter that cannot reach the store does not know who leads. It asks for itself then, so that probes go on; counters
+over windows need the store and wait. Should two believe that they lead, compare-and-set lets one of them count.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Literal
+
+import structlog
+
+from exporter.engine import result
+from exporter.engine.families import Collected, Family
+from exporter.engine.result import Result
+from exporter.engine.state import Conflict, StateError, StateStore
+
+LEADER = Family(
+    "platform_exporter_leader",
+    "gauge",
+    "Whether this exporter asks the exclusive sources (APIs and probes) for all exporters that share its state.",
+)
+STATE_UP = Family(
+    "platform_exporter_state_up",
+    "gauge",
+    "Whether the last use of the state store succeeded. Without it, counters over windows wait.",
+)
+FAMILIES = (LEADER, STATE_UP)
+
+Role = Literal["leader", "follower", "alone"]
+
+_RENEWALS = 3
+"""The lease is renewed so many times before it runs out."""
+
+log = structlog.get_logger()
+
+
+class Leadership:
+    """This exporter's part among those that share `store`. `on_change` is called when its metrics change."""
+
+    def __init__(self, store: StateStore, on_change: Callable[[], None]) -> None:
+        self.store = store
+        self._on_change = on_change
+        self._leads_until = self._heard_until = float("-inf")
+        self._shown: tuple[Role, bool | None] | None = None
+
+    @property
+    def role(self) -> Role:
+        """Leader while the lease holds; alone when the store has been silent for as long as a lease."""
+        if not self.store.shared:
+            return "leader"
+        now = asyncio.get_running_loop().time()
+        if now < self._leads_until:
+            return "leader"
+        return "follower" if now < self._heard_until else "alone"
+
+    async def run(self) -> None:
+        """Renew until cancelled."""
+        while self.store.shared:
+            await asyncio.sleep(self.store.lease / _RENEWALS)
+            await self.renew()
+
+    async def renew(self) -> None:
+        """Take or prolong the lease."""
+        asked = (
+            asyncio.get_running_loop().time()
+        )  # before, for the lease may begin as soon as it is asked for
+        try:
+            leads = await self.store.lead()
+        except StateError as error:
+            if self.store.up is False and (self._shown is None or self._shown[1] is not False):
+                log.warning("state.failed", error=str(error), remedy=error.remedy)
+        else:
+            self._heard_until = asked + self.store.lease
+            self._leads_until = self._heard_until if leads else float("-inf")
+        now = self.role, self.store.up
+        if now != self._shown:
+            if self.store.shared:
+                log.info("leadership", role=now[0], state_up=now[1])
+            self._shown = now
+            self._on_change()
+
+    def collected(self) -> Collected:
+        """Return the metrics."""
+        out = Collected()
+        out.set(LEADER, self.role == "leader")
+        out.set(STATE_UP, self.store.up)
+        return out
+
+
+class SharedResult:
+    """The last result of one exclusive source, in the store."""
+
+    def __init__(self, source: str, leadership: Leadership) -> None:
+        self._key = f"result/{source}"
+        self._leadership = leadership
+        self._version: int | None = None  # the newest that was read or written; None: not known
+
+    @property
+    def following(self) -> bool:
+        """Whether another exporter asks the source."""
+        return self._leadership.role == "follower"
+
+    async def read(self) -> Result | None:
+        """Return the result if it is newer than the one read or written last. Raises StateError."""
+        entry = await self._leadership.store.read(self._key)
+        newest = entry.version if entry else 0
+        if newest == self._version:
+            return None
+        self._version = newest
+        try:
+            return result.load(entry.value) if entry else None
+        except (ValueError, KeyError, TypeError) as error:
+            raise StateError(
+                f"{self._key} in the state cannot be read: {error!r}", "Run the same version everywhere."
+            ) from error
+
+    async def join(self) -> Result | None:
+        """Learn before the first collection what the others show. A store that fails is left for later."""
+        if self._version is not None:
+            return None
+        try:
+            return await self.read()
+        except StateError:
+            return None
+
+    async def publish(self, mine: Result) -> Result:
+        """Write a result for the others, and return the one to show: mine, or theirs if they were faster.
+
+        Results with counters are not shown before they are written: an exporter that is started next could show less.
+
+        Raises:
+            StateError: counters could not be written.
+        """
+        if self._leadership.role == "alone" and not mine.counts:
+            return mine
+        try:
+            self._version = await self._leadership.store.write(
+                self._key, result.dump(mine), self._version or 0
+            )
+        except Conflict:
+            return await self.read() or mine
+        except StateError:
+            if mine.counts:
+                raise
+        return mine

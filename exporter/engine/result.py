@@ -1,0 +1,70 @@
+"""The last result of a source as one exporter hands it to another: compact JSON."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from exporter.engine.families import Collected, Family, Samples, value_text
+from exporter.engine.source import REASONS, Reason, SourceError
+
+
+@dataclass(slots=True)
+class Result:
+    """What is known of a source. Times are Unix seconds; `data` are those of the last success."""
+
+    data: Collected = field(default_factory=Collected)
+    succeeded: float | None = None
+    duration: float = 0.0
+    failures: dict[Reason, int] = field(default_factory=dict)
+    error: SourceError | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether there are counters among the data, which must never be seen to fall."""
+        return any(family.type == "counter" for family in self.data.families)
+
+
+def dump(result: Result) -> bytes:
+    """Write a result. Exemplars are left out: they are of one exporter's own events."""
+    error = result.error
+    return orjson.dumps(
+        {
+            "succeeded": result.succeeded,
+            "duration": result.duration,
+            "failures": {reason: count for reason, count in result.failures.items() if count},
+            "error": None if error is None else [error.reason, str(error), error.remedy],
+            "families": [
+                [family.name, family.type, family.help, family.labels, _plain(samples)]
+                for family, samples in result.data
+            ],
+            "created": {family.name: _plain(times) for family, times in result.data.created.items()},
+        }
+    )
+
+
+def load(text: bytes) -> Result:
+    """Read a result. Raises ValueError, KeyError or TypeError for what `dump` did not write."""
+    document = orjson.loads(text)
+    data = Collected()
+    for name, kind, about, labels, rows in document["families"]:
+        family = Family(name, kind, about, tuple(labels))
+        data.families[family] = _samples(rows)
+        if name in document["created"]:
+            data.created[family] = _samples(document["created"][name])
+    known = {reason: count for reason, count in document["failures"].items() if reason in REASONS}
+    error = document["error"]
+    if error is not None:
+        reason, message, remedy = error
+        error = SourceError(reason if reason in REASONS else "internal", message, remedy=remedy)
+    return Result(data, document["succeeded"], document["duration"], known, error)
+
+
+def _plain(samples: Samples) -> list[Any]:
+    """JSON has no infinity and no NaN; they go as the words of the exposition formats, which `float` understands."""
+    return [(key, value if math.isfinite(value) else value_text(value)) for key, value in samples.items()]
+
+
+def _samples(rows: list[Any]) -> Samples:
+    return {tuple(key): float(value) for key, value in rows}

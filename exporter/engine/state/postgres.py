@@ -1,0 +1,179 @@
+"""The state in Postgres: for several exporters of one platform.
+
+Leadership is a lease in a row, by the server's clock. A session's advisory lock would be lost behind a pooler that
+shares sessions (as managed Postgres has them), and would be kept by a leader that is frozen or cut off until TCP gives
+up; a lease runs out in either case.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import errors
+from pydantic_core import PydanticCustomError
+
+from exporter.engine.source import SourceError
+from exporter.engine.state import Conflict, Entry, StateError, StateStore
+from exporter.platform.values import Secret
+from exporter.sources.postgres.connection import connect, failure
+
+SCHEMA: LiteralString = """
+CREATE SCHEMA IF NOT EXISTS platform_exporter;
+CREATE TABLE IF NOT EXISTS platform_exporter.state (
+    platform text        NOT NULL,
+    key      text        NOT NULL,
+    version  bigint      NOT NULL,
+    value    bytea       NOT NULL,
+    written  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (platform, key)
+);
+CREATE TABLE IF NOT EXISTS platform_exporter.leader (
+    platform text        PRIMARY KEY,
+    holder   text        NOT NULL,
+    expires  timestamptz NOT NULL
+);
+"""
+"""What an administrator creates when the exporter's role may not; `platform` holds platform and environment."""
+
+GRANTS = """
+GRANT USAGE ON SCHEMA platform_exporter TO {role};
+GRANT SELECT, INSERT, UPDATE ON platform_exporter.state, platform_exporter.leader TO {role};
+"""
+
+_LEAD: LiteralString = """
+INSERT INTO platform_exporter.leader AS leader (platform, holder, expires)
+VALUES (%(platform)s, %(holder)s, clock_timestamp() + make_interval(secs => %(lease)s))
+ON CONFLICT (platform) DO UPDATE SET holder = excluded.holder, expires = excluded.expires
+WHERE leader.holder = excluded.holder OR leader.expires <= clock_timestamp()
+RETURNING 1
+"""
+_RESIGN: LiteralString = """
+UPDATE platform_exporter.leader SET expires = '-infinity' WHERE platform = %(platform)s AND holder = %(holder)s
+"""
+_READ: LiteralString = """
+SELECT value, version FROM platform_exporter.state WHERE platform = %(platform)s AND key = %(key)s
+"""
+_INSERT: LiteralString = """
+INSERT INTO platform_exporter.state (platform, key, version, value)
+VALUES (%(platform)s, %(key)s, 1, %(value)s) ON CONFLICT DO NOTHING RETURNING version
+"""
+_UPDATE: LiteralString = """
+UPDATE platform_exporter.state SET value = %(value)s, version = version + 1, written = now()
+WHERE platform = %(platform)s AND key = %(key)s AND version = %(version)s RETURNING version
+"""
+# Two exporters that start together must not both create; the number is arbitrary.
+_CREATE: LiteralString = "BEGIN; SELECT pg_advisory_xact_lock(7308325218); " + SCHEMA + "COMMIT;"
+
+_LIMIT = 5.0
+"""Seconds that one use of the store may take, connecting included."""
+
+
+class PostgresStore(StateStore):
+    """The rows of `platform` in the schema platform_exporter, which is made when it is missing.
+
+    One connection, opened when it is needed and given up at the first error.
+    """
+
+    shared = True
+
+    def __init__(self, dsn: Secret, platform: str, *, lease: float) -> None:
+        self.lease = lease
+        self._dsn = dsn
+        self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._names = {"platform": platform, "holder": self._holder, "lease": lease}
+        self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
+        self._turn = asyncio.Lock()
+
+    async def open(self) -> None:
+        """See that the secret is there. The server may come later. Raises StateError."""
+        try:
+            self._dsn.reveal()
+        except PydanticCustomError as error:
+            context = error.context or {}
+            raise StateError(f"state.postgres.dsn: {context['message']}", str(context["remedy"])) from error
+
+    async def read(self, key: str) -> Entry | None:
+        """Return the value of `key`."""
+        row = await self._ask(_READ, key=key)
+        return Entry(bytes(row[0]), row[1]) if row else None
+
+    async def write(self, key: str, value: bytes, version: int) -> int:
+        """Put `value` in place of the one with `version`."""
+        row = await self._ask(_UPDATE if version else _INSERT, key=key, value=value, version=version)
+        if row is None:
+            raise Conflict(key)
+        return int(row[0])
+
+    async def lead(self) -> bool:
+        """Take the lease when it is free or ours."""
+        return await self._ask(_LEAD) is not None
+
+    async def close(self) -> None:
+        """Hand the lease back, so that another exporter need not wait for its end, and close the connection."""
+        try:
+            if self._connection is not None:
+                async with asyncio.timeout(1):
+                    await self._connection.execute(_RESIGN, self._names)
+        except (psycopg.Error, TimeoutError):
+            pass  # it runs out by itself
+        finally:
+            self._drop()
+
+    async def _ask(self, statement: LiteralString, **values: Any) -> tuple[Any, ...] | None:
+        """Run one statement in a transaction of its own; return its first row. Raises StateError."""
+        async with self._turn:
+            try:
+                async with asyncio.timeout(_LIMIT):
+                    row = await self._on_live_connection(statement, {**self._names, **values})
+            except asyncio.CancelledError:
+                self._drop()  # the answer that is under way must not meet the next statement
+                raise
+            except (psycopg.Error, SourceError, TimeoutError) as error:
+                self.up, user = False, self._user()
+                self._drop()
+                raise _failure(error, user) from error
+        self.up = True
+        return row
+
+    async def _on_live_connection(
+        self, statement: LiteralString, values: dict[str, Any]
+    ) -> tuple[Any, ...] | None:
+        """Run the statement; once more when an idle connection turns out to be dead, or when the schema is missing."""
+        try:
+            return await self._execute(statement, values)
+        except psycopg.OperationalError:
+            if self._connection is None or not self._connection.broken:
+                raise
+            self._drop()
+        except (errors.UndefinedTable, errors.InvalidSchemaName):
+            assert self._connection is not None
+            await self._connection.execute(_CREATE)
+        return await self._execute(statement, values)
+
+    async def _execute(self, statement: LiteralString, values: dict[str, Any]) -> tuple[Any, ...] | None:
+        if self._connection is None:
+            self._connection = await connect(self._dsn, _LIMIT)
+        cursor = await self._connection.execute(statement, values)
+        return await cursor.fetchone() if cursor.description else None
+
+    def _user(self) -> str:
+        return self._connection.info.user if self._connection and not self._connection.closed else "exporter"
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.pgconn.finish()
+
+
+def _failure(error: psycopg.Error | SourceError | TimeoutError, user: str) -> StateError:
+    where = "the state's Postgres"
+    if isinstance(error, TimeoutError):
+        return StateError(f"{where} did not answer within {_LIMIT:g} s")
+    if isinstance(error, errors.InsufficientPrivilege):
+        grants = GRANTS.format(role=f'"{user}"')
+        return StateError(f"{where}: {error}", f"Run in that database as its owner: {SCHEMA}{grants}")
+    told = failure(error) if isinstance(error, psycopg.Error) else error
+    return StateError(f"{where}: {told}", told.remedy)
