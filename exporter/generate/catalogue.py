@@ -201,7 +201,7 @@ def _kpi(kpi: Kpi) -> dict[str, Any]:
     number = kpi.target.removeprefix(operator).strip()
     share = number.endswith("%")
     value = Decimal(number.rstrip("% ")) / (100 if share else 1)
-    unit = kpi.unit or ("percentunit" if share else "")
+    unit = kpi.unit or ("percentunit" if share else "short")
     return {
         "title": kpi.title,
         "help": kpi.help,

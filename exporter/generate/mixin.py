@@ -7,6 +7,8 @@ from typing import Any
 
 import _jsonnet
 
+from exporter.platform.problems import PlatformError, Problem
+
 _HERE = Path(__file__).parent
 _PLACES = (_HERE.parent / "_mixin", _HERE.parents[1])
 _SETTINGS = "(import 'prometheus/alerts.libsonnet').settings({})"
@@ -31,15 +33,18 @@ def folder() -> Path:
 def tree(catalogue: dict[str, Any]) -> dict[str, Any]:
     """Return path → document (a text, or the data of a YAML or JSON file) for a catalogue.
 
-    Raises RuntimeError with Jsonnet's message when the catalogue asks for what no Jsonnet file knows.
+    Raises PlatformError with Jsonnet's message when the catalogue asks for what no Jsonnet file knows.
     """
-    document: dict[str, Any] = json.loads(
-        _jsonnet.evaluate_file(
+    try:
+        text = _jsonnet.evaluate_file(
             str(_HERE / "tree.jsonnet"),
             jpathdir=[str(folder())],
             tla_codes={"catalogue": json.dumps(catalogue)},
         )
-    )
+    except RuntimeError as error:
+        message = str(error).partition("\n")[0].removeprefix("RUNTIME ERROR: ")
+        raise PlatformError([Problem(catalogue["file"], 0, "", message)]) from error
+    document: dict[str, Any] = json.loads(text)
     return document
 
 
