@@ -9,6 +9,8 @@ import asyncio
 import os
 import secrets
 import socket
+from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, LiteralString
 
 import psycopg
@@ -56,12 +58,15 @@ UPDATE platform_exporter.leader SET expires = '-infinity' WHERE platform = %(pla
 _READ: LiteralString = """
 SELECT value, version FROM platform_exporter.state WHERE platform = %(platform)s AND key = %(key)s
 """
+# set_config: what was written must be on disk also where synchronous_commit is off; it ends with the statement.
 _INSERT: LiteralString = """
 INSERT INTO platform_exporter.state (platform, key, version, value)
-VALUES (%(platform)s, %(key)s, 1, %(value)s) ON CONFLICT DO NOTHING RETURNING version
+SELECT %(platform)s, %(key)s, 1, %(value)s FROM (SELECT set_config('synchronous_commit', 'on', true)) AS durably
+ON CONFLICT DO NOTHING RETURNING version
 """
 _UPDATE: LiteralString = """
 UPDATE platform_exporter.state SET value = %(value)s, version = version + 1, written = now()
+FROM (SELECT set_config('synchronous_commit', 'on', true)) AS durably
 WHERE platform = %(platform)s AND key = %(key)s AND version = %(version)s RETURNING version
 """
 # Two exporters that start together must not both create; the number is arbitrary.
@@ -69,6 +74,10 @@ _CREATE: LiteralString = "BEGIN; SELECT pg_advisory_xact_lock(7308325218); " + S
 
 _LIMIT = 5.0
 """Seconds that one use of the store may take, connecting included."""
+
+_HANG_UP_LIMIT = 0.5
+
+Row = tuple[Any, ...] | None
 
 
 class PostgresStore(StateStore):
@@ -122,15 +131,11 @@ class PostgresStore(StateStore):
         finally:
             self._drop()
 
-    async def _ask(self, statement: LiteralString, **values: Any) -> tuple[Any, ...] | None:
+    async def _ask(self, statement: LiteralString, **values: Any) -> Row:
         """Run one statement in a transaction of its own; return its first row. Raises StateError."""
         async with self._turn:
             try:
-                async with asyncio.timeout(_LIMIT):
-                    row = await self._on_live_connection(statement, {**self._names, **values})
-            except asyncio.CancelledError:
-                self._drop()  # the answer that is under way must not meet the next statement
-                raise
+                row = await self._within_limit(self._on_live_connection(statement, {**self._names, **values}))
             except (psycopg.Error, SourceError, TimeoutError) as error:
                 self.up, user = False, self._user()
                 self._drop()
@@ -138,9 +143,34 @@ class PostgresStore(StateStore):
         self.up = True
         return row
 
-    async def _on_live_connection(
-        self, statement: LiteralString, values: dict[str, Any]
-    ) -> tuple[Any, ...] | None:
+    async def _within_limit(self, work: Coroutine[Any, Any, Row]) -> Row:
+        """Await `work`; when it is too slow or unwanted, leave no answer on the connection for the next statement."""
+        task = asyncio.create_task(work)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=_LIMIT)
+        except asyncio.CancelledError:
+            await self._hang_up(task)
+            raise
+        if not done:
+            await self._hang_up(task)
+            raise TimeoutError
+        return task.result()
+
+    async def _hang_up(self, task: asyncio.Task[Row]) -> None:
+        """End the statement under way by ending its connection: a server that hangs would let a cancellation wait."""
+        connection, self._connection = self._connection, None
+        if connection is None or connection.closed:  # it is being made
+            task.cancel()
+        else:
+            with socket.socket(fileno=os.dup(connection.pgconn.socket)) as line, suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+        await asyncio.wait({task}, timeout=_HANG_UP_LIMIT)
+        if task.done() and not task.cancelled():
+            task.exception()  # seen
+        if connection is not None:
+            connection.pgconn.finish()
+
+    async def _on_live_connection(self, statement: LiteralString, values: dict[str, Any]) -> Row:
         """Run the statement; once more when an idle connection turns out to be dead, or when the schema is missing."""
         try:
             return await self._execute(statement, values)
@@ -153,7 +183,7 @@ class PostgresStore(StateStore):
             await self._connection.execute(_CREATE)
         return await self._execute(statement, values)
 
-    async def _execute(self, statement: LiteralString, values: dict[str, Any]) -> tuple[Any, ...] | None:
+    async def _execute(self, statement: LiteralString, values: dict[str, Any]) -> Row:
         if self._connection is None:
             self._connection = await connect(self._dsn, _LIMIT)
         cursor = await self._connection.execute(statement, values)

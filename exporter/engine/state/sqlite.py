@@ -17,7 +17,9 @@ from exporter.engine.state import Conflict, Entry, StateError, StateStore
 
 T = TypeVar("T")
 
-ELSEWHERE = "Name a writable folder with --state-dir or $PLATFORM_STATE_DIR, or a file with `state: {path: …}`."
+ELSEWHERE = (
+    "Name a writable folder with --state-dir or $PLATFORM_STATE_DIR, or a file with `state: {path: …}`."
+)
 _DAMAGED = "Put a backup in its place, or move the file away: counters then begin anew."
 
 _SCHEMA = """
