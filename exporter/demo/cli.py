@@ -18,8 +18,6 @@ from exporter.demo.native.faults import FAULTS
 from exporter.demo.native.report import show_status
 from exporter.demo.native.state import RunningDemo, State
 from exporter.demo.native.up import Request, run_demo
-from exporter.demo.world.run import run_world
-from exporter.demo.world.settings import SettingError, read_settings
 from exporter.platform.values import Duration
 
 app = typer.Typer(
@@ -83,6 +81,9 @@ def up(
 @app.command()
 def world() -> None:
     """Run the product, its customers, the vendors' stand-ins and the sinks, but nothing that monitors them."""
+    from exporter.demo.world.run import run_world  # GraphQL and the servers: only this command needs them
+    from exporter.demo.world.settings import SettingError, read_settings
+
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for chatty in ("httpx", "mail.log"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -3,6 +3,7 @@
 import socket
 import ssl
 from collections.abc import Iterator
+from functools import cache
 
 import httpx
 
@@ -11,6 +12,19 @@ from exporter.engine.trace import note, step
 
 MAX_BODY = 1 << 20
 """Most bytes read of one answer, decompressed."""
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Read the certificates that are trusted, once for all clients: it takes tens of milliseconds and megabytes."""
+    return httpx.create_ssl_context()
+
+
+def client(timeout: float, **headers: str) -> httpx.AsyncClient:
+    """Return a client that says who asks."""
+    return httpx.AsyncClient(
+        timeout=timeout, verify=_tls(), headers={"User-Agent": "platform-exporter", **headers}
+    )
 
 
 _SHOWN = 4000

@@ -15,6 +15,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -23,7 +24,7 @@ from exporter.engine.families import Collected, Family
 from exporter.engine.source import Gap, Source, SourceError
 from exporter.platform.base import Part
 from exporter.platform.values import Duration, Url
-from exporter.sources._http import send
+from exporter.sources._http import client, send
 from exporter.sources.kind import SourceKind
 
 if TYPE_CHECKING:
@@ -226,10 +227,11 @@ class HealthSource(Source):
             exclusive=True,
         )
         self._key, self._config = key, config
-        self._client = httpx.AsyncClient(
-            timeout=config.timeout, headers={"User-Agent": "platform-exporter", "Accept": "application/json"}
-        )
         self._reached = ""
+
+    @cached_property
+    def _client(self) -> httpx.AsyncClient:
+        return client(self.timeout, Accept="application/json")
 
     async def collect(self) -> Collected:
         """Ask once. An endpoint out of reach is also a result: see `down`."""

@@ -5,9 +5,15 @@ Every figure is the median of the runs with the least and the largest in bracket
 
 import sys
 
-from tests.bench import age, memory, render, scrape
+from tests.bench import age, generate, memory, render, scrape
 
-BENCHES = {"render": render.main, "scrape": scrape.main, "age": age.main, "memory": memory.main}
+BENCHES = {
+    "render": render.main,
+    "scrape": scrape.main,
+    "age": age.main,
+    "memory": memory.main,
+    "generate": generate.main,
+}
 
 
 def main() -> None:

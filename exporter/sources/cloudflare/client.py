@@ -7,6 +7,7 @@ Source: https://developers.cloudflare.com/analytics/graphql-api/errors/
 import time
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ import orjson
 
 from exporter.engine.source import Reason, SourceError
 from exporter.platform.values import Secret
-from exporter.sources._http import send
+from exporter.sources._http import client, send
 
 MAX_BODY = 16 << 20
 """An answer holds at most 10,000 rows of under 1 KiB."""
@@ -57,7 +58,11 @@ class GraphqlClient:
         self.answered: float | None = None
         """When the last answer was given, Unix time by Cloudflare's clock; None when it did not say."""
         self._ahead: float | None = None
-        self._client = httpx.AsyncClient(timeout=timeout, headers={"User-Agent": "platform-exporter"})
+        self._timeout = timeout
+
+    @cached_property
+    def _client(self) -> httpx.AsyncClient:
+        return client(self._timeout)
 
     async def query(self, text: str, variables: dict[str, Any]) -> dict[str, Any]:
         """Return `data.viewer.accounts[0]` of the answer.
