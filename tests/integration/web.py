@@ -1,0 +1,74 @@
+"""The exporter behind a web configuration file, as a process."""
+
+import json
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import httpx
+
+from tests.integration.support import COMMAND
+from tests.support.process import free_port, running, wait_until
+
+PLATFORM = (
+    "platform: test\nsources: {{health: {{gone: {{url: 'http://127.0.0.1:{port}/', every: 500ms}}}}}}\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running exporter: where it listens, its process, its log, its web configuration file."""
+
+    port: int
+    pid: int
+    log: Path
+    web: Path
+
+    def client(self, *, trust: Path | None = None, **options: Any) -> httpx.Client:
+        """Return a client; with `trust`, one of HTTPS that trusts this authority."""
+        verify = ssl.create_default_context(cafile=trust) if trust is not None else False
+        if (certificate := options.pop("certificate", None)) is not None and isinstance(
+            verify, ssl.SSLContext
+        ):
+            verify.load_cert_chain(*certificate)
+        scheme = "http" if trust is None else "https"
+        return httpx.Client(
+            base_url=f"{scheme}://127.0.0.1:{self.port}",
+            verify=verify,
+            trust_env=False,
+            timeout=10,
+            **options,
+        )
+
+    def lines(self, action: str) -> list[dict[str, Any]]:
+        """Return the lines of the log with this action."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [line for line in lines if line["action"] == action]
+
+    def wait_line(self, action: str, count: int = 1) -> dict[str, Any]:
+        """Wait for so many lines with this action; return the last."""
+        wait_until(lambda: len(self.lines(action)) >= count, 5, f"a line {action}", log=self.log)
+        return self.lines(action)[-1]
+
+
+@contextmanager
+def served(folder: Path, web: str | None, *words: str) -> Iterator[Served]:
+    """Run the exporter with one source that never answers and this web configuration."""
+    platform, file, log, port = folder / "platform.yml", folder / "web.yml", folder / "log", free_port()
+    platform.write_text(PLATFORM.format(port=free_port()))
+    command: list[str | Path] = [COMMAND, "run", "-p", platform, "--listen", f"127.0.0.1:{port}", *words]
+    if web is not None:
+        file.write_text(web)
+        command += ["--web.config.file", file]
+    with running(command, log, env={"PLATFORM_STATE_DIR": str(folder / "state")}) as process:
+        wait_until(lambda: '"listening"' in log.read_text(), 20, "the exporter", log=log)
+        yield Served(port, process.pid, log, file)
+
+
+def hashed(password: str) -> str:
+    """Return a bcrypt hash that is quick to check."""
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
