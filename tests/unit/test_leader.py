@@ -1,0 +1,240 @@
+"""Two exporters with one state: one asks, both show the same; a state that fails stops only what needs it."""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from exporter.engine import scheduler as engine
+from exporter.engine.families import Collected, Family
+from exporter.engine.leader import LEADER, STATE_UP, Leadership
+from exporter.engine.result import Result, dump, load
+from exporter.engine.scheduler import Runner, Scheduler
+from exporter.engine.source import Source, SourceError
+from exporter.engine.state import Entry, MemoryStore, StateError
+
+GAUGE = Family("asked_by", "gauge", "Who asked.", ("source", "who"))
+COUNTER = Family("asked_total", "counter", "How often it was asked.", ("source",))
+LEASE = 0.3
+
+
+class Place:
+    """What the stores of several exporters have in common."""
+
+    def __init__(self) -> None:
+        self.memory = MemoryStore()
+        self.holder: object = None
+        self.until = 0.0
+
+
+class SharedStore(MemoryStore):
+    """The store of one exporter, which may be cut off."""
+
+    shared, lease = True, LEASE
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self.place = place
+        self.cut_off = False
+
+    def _check(self) -> None:
+        self.up = not self.cut_off
+        if self.cut_off:
+            raise StateError("cut off")
+
+    async def read(self, key: str) -> Entry | None:
+        self._check()
+        return await self.place.memory.read(key)
+
+    async def write(self, key: str, value: bytes, version: int) -> int:
+        self._check()
+        return await self.place.memory.write(key, value, version)
+
+    async def lead(self) -> bool:
+        self._check()
+        if self.place.holder is not self and time.monotonic() < self.place.until:
+            return False
+        self.place.holder, self.place.until = self, time.monotonic() + LEASE
+        return True
+
+
+class Asked(Source):
+    """Counts for all exporters how often it is asked, as an API would."""
+
+    def __init__(self, name: str, who: str, asked: list[str], *, counts: bool = False) -> None:
+        super().__init__(name, every=0.05, timeout=0.2, exclusive=True)
+        self.who, self.asked, self.counts, self.broken = who, asked, counts, False
+
+    async def collect(self) -> Collected:
+        if self.broken:
+            raise SourceError("connect", "nobody there", remedy="Start it.")
+        self.asked.append(self.who)
+        out = Collected()
+        out.set(GAUGE, 1, self.name, self.who)
+        if self.counts:
+            out.set(COUNTER, len(self.asked), self.name)
+        return out
+
+
+class Exporter:
+    """One of several exporters, with a probe and an API that counts."""
+
+    def __init__(self, who: str, place: Place, asked: dict[str, list[str]]) -> None:
+        self.store = SharedStore(place)
+        self.leadership = Leadership(self.store, lambda: None)
+        self.probe, self.api = (Asked(name, who, asked[name], counts=name == "api") for name in asked)
+        self.scheduler = Scheduler(
+            max_series_per_family=100,
+            on_change=lambda: None,
+            on_drop=lambda *_: None,
+            leadership=self.leadership,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Exporter"]:
+        await self.leadership.renew()
+        renewing = asyncio.create_task(self.leadership.run())
+        self.scheduler.start([self.probe, self.api])
+        try:
+            yield self
+        finally:
+            renewing.cancel()
+            await self.scheduler.stop(list(self.scheduler.runners))
+
+    def runner(self, name: str) -> Runner:
+        return self.scheduler.runners[name]
+
+    def shown(self, name: str, family: Family) -> dict[tuple[str, ...], float]:
+        found: dict[tuple[str, ...], float] = {}
+        for part in self.runner(name).snapshot():
+            found.update(part.families.get(family, {}))
+        return found
+
+    def who(self, name: str = "probe") -> set[str]:
+        return {labels[1] for labels in self.shown(name, GAUGE)}
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[tuple[Exporter, Exporter, dict[str, list[str]]]]:
+    place, asked = Place(), dict[str, list[str]](probe=[], api=[])
+    async with AsyncExitStack() as stack:
+        one = await stack.enter_async_context(Exporter("one", place, asked).running())
+        other = await stack.enter_async_context(Exporter("other", place, asked).running())
+        yield one, other, asked
+
+
+Pair = tuple[Exporter, Exporter, dict[str, list[str]]]
+
+
+async def eventually(true: Callable[[], object]) -> None:
+    """Wait until it is so; a busy machine takes longer."""
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110  # conditions of other tasks, no event of ours
+            await asyncio.sleep(0.005)
+
+
+async def test_one_asks_and_both_show_the_same(pair: Pair) -> None:
+    one, other, asked = pair
+    await eventually(lambda: len(asked["api"]) > 5 and other.who() and other.shown("api", COUNTER))
+    assert set(asked["probe"] + asked["api"]) == {"one"}
+    assert other.who() == {"one"}
+    assert other.shown("api", COUNTER).keys() == one.shown("api", COUNTER).keys()
+    assert other.shown("probe", engine.UP) == {("probe",): 1.0}
+    assert [dict(each.leadership.collected())[LEADER][()] for each in (one, other)] == [1.0, 0.0]
+
+
+async def test_failures_of_the_leader_are_those_of_all(pair: Pair) -> None:
+    one, other, _ = pair
+    await eventually(other.who)
+    one.probe.broken = True
+    await eventually(lambda: other.shown("probe", engine.FAILING))
+    assert other.shown("probe", engine.FAILING) == {("probe", "connect"): 1.0}
+    assert other.shown("probe", engine.FAILURES)["probe", "connect"] >= 1
+    error = other.runner("probe").error
+    assert error is not None
+    assert (str(error), error.remedy) == ("nobody there", "Start it.")
+    one.probe.broken = False
+    await eventually(lambda: not other.shown("probe", engine.FAILING))
+
+
+async def test_a_leader_that_is_cut_off_is_replaced_and_counters_never_fall(pair: Pair) -> None:
+    one, other, asked = pair
+    seen: dict[str, float] = {"one": 0.0, "other": 0.0}
+
+    def watch(until: Callable[[], object]) -> Callable[[], object]:
+        def check() -> object:
+            for name, exporter in (("one", one), ("other", other)):
+                value = exporter.shown("api", COUNTER).get(("api",), seen[name])
+                assert value >= seen[name], f"a counter of {name} fell"
+                seen[name] = value
+            return until()
+
+        return check
+
+    leading, following = one, other
+    for _ in range(3):
+        await eventually(watch(lambda: following.shown("api", COUNTER)))  # noqa: B023  # called before the loop goes on
+        leading.store.cut_off = True
+        await eventually(watch(lambda: following.leadership.role == "leader"))  # noqa: B023
+        assert leading.leadership.role == "alone", "it stopped leading before another began"
+        before = len(asked["probe"])
+        await eventually(watch(lambda: {"one", "other"} <= set(asked["probe"][before:])))  # noqa: B023
+        assert leading.who() == {leading.probe.who}, "probes go on without a state"
+        await eventually(watch(lambda: leading.shown("api", engine.FAILING)))  # noqa: B023
+        assert leading.shown("api", engine.FAILING) == {("api", "state"): 1.0}, "counters wait for it"
+        assert dict(leading.leadership.collected())[STATE_UP] == {(): 0.0}
+        leading.store.cut_off = False
+        await eventually(watch(lambda: leading.leadership.role == "follower"))  # noqa: B023
+        leading, following = following, leading
+
+
+async def test_counters_are_not_shown_before_they_are_written() -> None:
+    place, asked = Place(), dict[str, list[str]](probe=[], api=[])
+    async with Exporter("one", place, asked).running() as one:
+        await eventually(lambda: one.shown("api", COUNTER))
+        one.store.cut_off = True
+        shown = one.shown("api", COUNTER)["api",]
+        asked_before = len(asked["api"])
+        await eventually(lambda: len(asked["api"]) > asked_before + 1)
+        assert one.runner("api").data.families[COUNTER]["api",] == shown
+
+
+async def test_two_that_believe_that_they_lead_do_not_overwrite_each_other() -> None:
+    place, asked = Place(), dict[str, list[str]](probe=[], api=[])
+    async with (
+        Exporter("one", place, asked).running() as one,
+        Exporter("other", place, asked).running() as other,
+    ):
+        await eventually(lambda: other.shown("api", COUNTER))
+        last = 0.0
+        for _ in range(30):
+            other.leadership._leads_until = asyncio.get_running_loop().time() + 1  # believes it, wrongly
+            await asyncio.sleep(0.01)
+            stored = await place.memory.read("result/api")
+            assert stored is not None
+            value = load(stored.value).data.families[COUNTER]["api",]
+            assert value >= last
+            last = value
+        assert set(asked["api"]) == {"one", "other"}
+        assert one.runner("api").failures["state"] == other.runner("api").failures["state"] == 0
+
+
+async def test_a_result_is_read_as_it_was_written() -> None:
+    data = Collected()
+    for number, value in enumerate((0.1, 1e300, math.inf, -math.inf, 3)):
+        data.set(GAUGE, value, f'"\n{number}', "ü")
+    data.set(COUNTER, 2, "a", created=1.5)
+    error = SourceError("tls", "no", remedy="yes")
+    copy = load(dump(Result(data, 12.25, 0.5, {"tls": 2, "dns": 0}, error)))
+    assert copy.data.families == data.families
+    assert copy.data.created == data.created
+    assert (copy.succeeded, copy.duration, copy.failures) == (12.25, 0.5, {"tls": 2})
+    assert copy.error is not None
+    assert (copy.error.reason, str(copy.error), copy.error.remedy) == ("tls", "no", "yes")
+    empty = load(dump(Result()))
+    assert (empty.succeeded, empty.error, len(empty.data)) == (None, None, 0)
+    data.set(GAUGE, math.nan, "n", "n")
+    assert math.isnan(load(dump(Result(data))).data.families[GAUGE]["n", "n"])
