@@ -14,7 +14,7 @@ from psycopg import sql
 
 from exporter.engine.leader import Leadership
 from exporter.engine.state import Conflict, Entry, StateError, StateStore
-from exporter.engine.state.postgres import PostgresStore
+from exporter.engine.state.postgres import GRANTS, SCHEMA, PostgresStore
 from exporter.engine.state.sqlite import SqliteStore
 from exporter.platform.values import Secret
 from tests.support.postgres import PostgresCluster
@@ -222,6 +222,11 @@ async def test_missing_rights_are_told_as_the_statements_that_give_them(
         assert await store.lead()
         await store.close()
         owner.execute(sql.SQL("DROP OWNED BY keeper; DROP ROLE keeper"))
+
+
+def test_the_document_has_the_statements() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "state.md").read_text()
+    assert SCHEMA + GRANTS.format(role='"exporter"') in document
 
 
 async def test_a_server_that_ends_is_a_failure_until_it_is_back(

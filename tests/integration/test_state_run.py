@@ -1,0 +1,96 @@
+"""The command `run` and its state: where it is kept, what is said when it cannot be, what goes on without it."""
+
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.integration.support import COMMAND, exporter
+from tests.support.process import free_port
+
+PLATFORM = """
+platform: test
+{state}
+sources:
+  health:
+    gone: {{url: "http://127.0.0.1:{gone}/health", every: 500ms, timeout: 500ms}}
+"""
+
+
+def platform(state: str = "") -> str:
+    return PLATFORM.format(state=state, gone=free_port())
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=30)
+
+
+def test_it_has_a_file_of_its_own_and_a_second_exporter_is_told(tmp_path: Path) -> None:
+    with exporter(platform(), tmp_path) as subject:
+        assert subject.value("platform_exporter_leader") == 1
+        assert subject.value("platform_exporter_state_up") == 1
+        file = tmp_path / "state" / "test.production.sqlite"
+        assert file.exists()
+        listen = f"127.0.0.1:{free_port()}"
+        told = run("run", "-p", subject.platform, "--listen", listen, "--state-dir", tmp_path / "state")
+        assert told.returncode == 1
+        assert f"another exporter uses the state in {file}" in told.stderr
+        assert "--state-dir" in told.stderr
+        assert "Traceback" not in told.stderr
+
+
+def test_a_place_that_cannot_be_written_is_told_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "platform.yml").write_text(platform())
+    (tmp_path / "file").write_text("")
+    listen = f"127.0.0.1:{free_port()}"
+    told = run(
+        "run", "-p", tmp_path / "platform.yml", "--listen", listen, "--state-dir", tmp_path / "file" / "x"
+    )
+    assert told.returncode == 1
+    assert (
+        f"the state cannot be kept in {tmp_path}/file/x/test.production.sqlite: Not a directory"
+        in told.stderr
+    )
+    assert "Name a writable folder with --state-dir" in told.stderr
+
+
+def test_probes_go_on_while_the_state_is_out_of_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = 'state: {postgres: {dsn: "${env:STATE_DSN}"}}'
+    dsn = f"host=127.0.0.1 port={free_port()} user=u password=canary-password dbname=d"
+    with exporter(platform(state), tmp_path, STATE_DSN=dsn) as subject:
+        assert subject.value("platform_exporter_state_up") == 0
+        assert subject.value("platform_exporter_leader") == 0
+        subject.wait_value(1, "platform_exporter_source_failing", source="health.gone", reason="connect")
+        assert subject.value("probe_success", target="gone") == 0
+        assert "state.failed" in subject.log.read_text()
+        assert "canary" not in subject.log.read_text()
+    monkeypatch.setenv("STATE_DSN", dsn)
+    told = run("check", "-p", tmp_path / "platform.yml")
+    assert told.returncode == 1
+    assert "✗ state" in told.stdout
+    assert "canary" not in told.stdout + told.stderr
+
+
+def test_check_tries_the_state(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "platform.yml").write_text(platform('state: {postgres: {dsn: "${env:STATE_DSN}"}}'))
+    unset = run("check", "-p", tmp_path / "platform.yml")
+    assert "state.postgres.dsn: environment variable STATE_DSN is not set" in unset.stderr
+    monkeypatch.setenv("STATE_DSN", database)
+    for _ in range(2):
+        assert "✓ state" in run("check", "-p", tmp_path / "platform.yml").stdout
+
+
+def test_a_reload_does_not_move_the_state(tmp_path: Path) -> None:
+    with exporter(platform(), tmp_path) as subject:
+        text = subject.platform.read_text()
+        for change in ("state: {path: other.sqlite}", "environment: staging"):
+            subject.platform.write_text(f"{text}\n{change}\n")
+            answer = httpx.post(f"{subject.url}/-/reload", trust_env=False)
+            assert answer.status_code == 500
+            assert "cannot change while the exporter runs" in answer.text
+            assert "Restart the exporter" in answer.text
+        subject.platform.write_text(text)
+        assert httpx.post(f"{subject.url}/-/reload", trust_env=False).is_success
