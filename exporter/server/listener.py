@@ -1,6 +1,7 @@
 """The listening socket: who is let in, TLS before anything else, and how it all ends."""
 
 import asyncio
+import logging
 import socket
 from contextlib import suppress
 from email.utils import formatdate
@@ -48,6 +49,8 @@ class Listener:
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         )
         self._config.load()
+        # The application tells of its defects itself; what uvicorn would add are answers that the end cuts off.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         self._web = web
         self._seats = Seats() if seats is None else seats
         self._state = ServerState()
@@ -108,19 +111,19 @@ class Listener:
                 self._turn_away(client, address[0])
                 continue
             self._nobody.clear()
-            arrival = loop.create_task(self._welcome(client, seat))
+            arrival = loop.create_task(self._welcome(client, address[0], seat))
             seat.leave = arrival.cancel
             self._arrivals.add(arrival)
             arrival.add_done_callback(partial(self._arrived, client, seat))
 
-    async def _welcome(self, client: socket.socket, seat: Seat) -> None:
+    async def _welcome(self, client: socket.socket, host: str, seat: Seat) -> None:
         """Make a connection of an accepted socket; return when its handshake is done."""
         loop, tls = asyncio.get_running_loop(), self._web.tls
 
         def admits(transport: asyncio.Transport) -> bool:
             if tls is None or tls.admits(transport.get_extra_info("peercert")):
                 return True
-            log.info("tls.refused", client=seat.address, error="no name of the certificate is allowed")
+            log.info("tls.refused", client=host, error="no name of the certificate is allowed")
             return False
 
         def protocol() -> GuardedProtocol:
@@ -139,7 +142,7 @@ class Listener:
             )
         except OSError as error:  # ssl.SSLError and TimeoutError among them
             self._free(seat)
-            log.info("tls.refused", client=seat.address, error=str(error)[:200] or type(error).__name__)
+            log.info("tls.refused", client=host, error=str(error)[:200] or type(error).__name__)
 
     def _arrived(self, client: socket.socket, seat: Seat, arrival: "asyncio.Task[None]") -> None:
         self._arrivals.discard(arrival)

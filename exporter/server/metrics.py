@@ -30,7 +30,6 @@ def _headers(length: int, *, openmetrics: bool, gzip: bool) -> Headers:
         (b"content-type", (OPENMETRICS if openmetrics else TEXT).encode()),
         (b"content-length", str(length).encode()),
         (b"vary", b"Accept, Accept-Encoding"),
-        (b"cache-control", b"no-store"),
     ]
     if gzip:
         headers.append((b"content-encoding", b"gzip"))

@@ -57,8 +57,8 @@ async def serve(
     loop.add_signal_handler(signal.SIGTERM, ending.set)
     loop.add_signal_handler(signal.SIGINT, ending.set)
     loop.add_signal_handler(signal.SIGHUP, reload_soon)
+    await engine.start()
     try:
-        await engine.start()
         listener.start()
         watching = asyncio.create_task(web.watch())
         scheme = "http" if web.tls is None else "https"
