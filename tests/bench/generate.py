@@ -16,16 +16,8 @@ def main() -> None:
     for file in sorted((ROOT / "platforms").glob("*.yml")):
         runs = []
         with tempfile.TemporaryDirectory() as folder:
-            command = [
-                sys.executable,
-                "-c",
-                "from exporter.cli import app; app()",
-                "generate",
-                "-p",
-                file,
-                "-o",
-                folder,
-            ]
+            program = [sys.executable, "-c", "from exporter.cli import app; app()"]
+            command = [*program, "generate", "-p", file, "-o", folder]
             for _ in range(RUNS):
                 started = time.perf_counter()
                 subprocess.run(command, check=True, capture_output=True)

@@ -31,15 +31,24 @@ class Scraper:
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: Prometheus/2.42.0\r\n"
             f"Accept: text/plain;version=0.0.4\r\nAccept-Encoding: {encoding}\r\n\r\n"
         ).encode()
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._port = port
+        self._socket = self._connect()
 
     def scrape(self) -> bytes:
-        """Ask once and return the body. Raises RuntimeError for an answer that is not 200."""
-        self._socket.sendall(self._request)
-        data = self._socket.recv(1 << 20)
+        """Ask once and return the body; connect anew for a server that closes after each answer, as HTTP/1.0 does.
+
+        Raises RuntimeError for an answer that is not 200.
+        """
+        try:
+            self._socket.sendall(self._request)
+            data = self._socket.recv(1 << 20)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._socket = self._connect()
+            self._socket.sendall(self._request)
         while b"\r\n\r\n" not in data:
-            data += self._socket.recv(1 << 20)
+            data += self._receive()
         head, _, rest = data.partition(b"\r\n\r\n")
         if b" 200 " not in head.partition(b"\r\n")[0]:
             raise RuntimeError(head.decode())
@@ -48,12 +57,20 @@ class Scraper:
         )
         chunks, got = [rest], len(rest)
         while got < length:
-            chunk = self._socket.recv(1 << 20)
-            if not chunk:
-                raise RuntimeError("the server closed in the middle of an answer")
-            chunks.append(chunk)
-            got += len(chunk)
+            chunks.append(self._receive())
+            got += len(chunks[-1])
         return b"".join(chunks)
+
+    def _connect(self) -> socket.socket:
+        made = socket.create_connection(("127.0.0.1", self._port), timeout=60)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return made
+
+    def _receive(self) -> bytes:
+        chunk = self._socket.recv(1 << 20)
+        if not chunk:
+            raise RuntimeError("the server closed in the middle of an answer")
+        return chunk
 
     def close(self) -> None:
         """Close the connection."""
