@@ -17,7 +17,7 @@ def main() -> None:
         runs = []
         with tempfile.TemporaryDirectory() as folder:
             program = [sys.executable, "-c", "from exporter.cli import app; app()"]
-            command = [*program, "generate", "-p", file, "-o", folder]
+            command: list[str | Path] = [*program, "generate", "-p", file, "-o", folder]
             for _ in range(RUNS):
                 started = time.perf_counter()
                 subprocess.run(command, check=True, capture_output=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.load import Scraper
+from tests.bench.ours import SOURCES
 from tests.support.process import free_port, running, wait_until
 from tests.support.programs import binary
 
@@ -40,7 +41,8 @@ def ours(series: int, *, every: float = 1.0, hanging: int = 0, lock: bool = Fals
     with _python(
         "tests.bench.ours", str(series), str(every), str(hanging), *(["lock"] if lock else [])
     ) as server:
-        wait_until(lambda: _answers(server, f"bench_{9}_0_seconds"), 30, "our exporter")
+        names = [f"bench_{source}_0_seconds" for source in range(SOURCES)]
+        wait_until(lambda: _answers(server, *names), 30, "our exporter")
         yield server
 
 
@@ -63,7 +65,7 @@ def nginx(body: bytes) -> Iterator[Server]:
         command: list[str | Path] = [binary("nginx"), "-e", folder / "error.log", "-c", folder / "nginx.conf"]
         with running(command, folder / "log") as process:
             server = Server(port, process.pid)
-            wait_until(lambda: _answers(server, ""), 10, "nginx", log=folder / "log")
+            wait_until(lambda: _answers(server), 10, "nginx", log=folder / "log")
             yield server
 
 
@@ -76,9 +78,10 @@ def _python(module: str, *arguments: str) -> Iterator[Server]:
             yield Server(port, process.pid)
 
 
-def _answers(server: Server, text: str) -> bool:
+def _answers(server: Server, *texts: str) -> bool:
     scraper = Scraper(server.port, server.path)
     try:
-        return text.encode() in scraper.scrape()
+        body = scraper.scrape()
+        return all(text.encode() in body for text in texts)
     finally:
         scraper.close()

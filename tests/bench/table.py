@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 RUNS = 5
-console = Console()
+console = Console(width=150)
 
 
 def spread(values: Sequence[float], unit: str, scale: float = 1.0) -> str:
