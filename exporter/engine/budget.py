@@ -31,20 +31,21 @@ class Budget:
 
     def _cut(self, family: Family, samples: Samples) -> Samples:
         gathers = family.type == "counter" and bool(family.labels)
+        other = (OTHER,) * len(family.labels) if gathers else None
         room = self._most - 1 if gathers else self._most
         admitted = {key: None for key in self._admitted.get(family, {}) if key in samples}
         for key in samples:
             if len(admitted) >= room:
                 break
-            if key not in self._beyond.get(family, {}):
+            if key not in self._beyond.get(family, {}) and key != other:
                 admitted[key] = None
         self._admitted[family] = admitted
         shown = {key: samples[key] for key in admitted}
         beyond = {key: value for key, value in samples.items() if key not in admitted}
         if beyond:
             self._on_drop(family, len(beyond))
-        if gathers:
-            shown[(OTHER,) * len(family.labels)] = self._gather(family, beyond)
+        if other is not None:
+            shown[other] = self._gather(family, beyond)
         self._beyond[family] = beyond
         return shown
 

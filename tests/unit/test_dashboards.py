@@ -14,7 +14,7 @@ import pytest
 from exporter.catalog import metric_families
 from exporter.generate import catalogue
 from exporter.generate.mixin import alert_settings, tree
-from exporter.platform import load
+from exporter.platform import PlatformError, load
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "platforms/demo.yml"
@@ -389,7 +389,7 @@ def test_own_sql_is_shown_by_type_unit_and_label(demo: Json) -> None:
 def test_a_unit_that_grafana_does_not_know_is_an_error(demo: Json) -> None:
     demo = copy.deepcopy(demo)
     demo["queries"][0]["metrics"][0]["unit"] = "bananas"
-    with pytest.raises(RuntimeError, match='business_organizations: "bananas" is no unit of Grafana'):
+    with pytest.raises(PlatformError, match='business_organizations: "bananas" is no unit of Grafana'):
         tree(demo)
 
 
