@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from exporter.engine.engine import build_sources
+from exporter.engine.families import Family
 from exporter.engine.scheduler import Runner
 from exporter.engine.source import Gap, Source
 from exporter.engine.state import Conflict, StateError, StateStore
@@ -42,7 +43,8 @@ async def check(path: Path, platform: Platform, console: Console) -> bool:
     """
     if problems := list(unreadable_secrets(path, platform)):
         raise PlatformError(problems)
-    findings = await asyncio.gather(*(_ask(source) for source in build_sources(platform)))
+    most = platform.limits.series_per_family
+    findings = await asyncio.gather(*(_ask(source, most) for source in build_sources(platform)))
     if platform.state.postgres is not None:
         findings.append(await _try_state(store(platform)))
     table = Table(
@@ -77,14 +79,25 @@ def _plain(text: str) -> str:
     return escape(redact(text))
 
 
-async def _ask(source: Source) -> Finding:
+async def _ask(source: Source, most: int) -> Finding:
     finding = Finding(source.name)
-    runner = Runner(source, max_series_per_family=10**9, on_change=lambda: None, on_drop=lambda *_: None)
+    over: list[Gap] = []
+
+    def cut(family: Family, count: int) -> None:
+        over.append(
+            Gap(
+                f"{count:,} series of {family.name} are over the bound of {most:,}",
+                "Raise limits.series_per_family.",
+            )
+        )
+
+    runner = Runner(source, max_series_per_family=most, on_change=lambda: None, on_drop=cut)
     try:
         await runner.collect()
         if runner.error is None:
             finding.series = len(runner.data)
-            finding.reached, finding.gaps = await asyncio.wait_for(source.inspect(), source.timeout)
+            finding.reached, gaps = await asyncio.wait_for(source.inspect(), source.timeout)
+            finding.gaps = [*gaps, *over]
         else:
             finding.gaps = [Gap(f"{runner.error.reason}: {runner.error}", runner.error.remedy)]
     except TimeoutError:

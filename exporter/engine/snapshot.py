@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
+import structlog
 from isal import igzip
 
 from exporter.engine.exposition import Part, Renderer
@@ -31,6 +32,8 @@ DROPPED = Family(
     ("family",),
 )
 FAMILIES = (SERIES, MADE, RENDER, DROPPED)
+
+log = structlog.get_logger()
 
 _SPACING = 0.05
 """Least seconds between two renderings: a burst of finished sources costs one."""
@@ -72,7 +75,14 @@ class SnapshotPublisher:
         self._dirty.set()
 
     def drop(self, family: Family, count: int) -> None:
-        """Count samples of `family` that are not exported."""
+        """Count samples of `family` that are not exported; the first ones are told in the log."""
+        if family.name not in self._dropped:
+            log.warning(
+                "series.dropped",
+                family=family.name,
+                series=count,
+                remedy="Raise limits in the platform file.",
+            )
         self._dropped[family.name] = self._dropped.get(family.name, 0.0) + count
 
     @property

@@ -199,3 +199,15 @@ def test_explain_tells_each_step_and_no_secret(database: str, tmp_path: Path) ->
     assert "canary-password" not in refused.stdout + refused.stderr
     unknown = run("explain", "postgres.mian", "-p", file, EXPLAIN_DSN=database)
     assert "Did you mean `postgres.main`?" in unknown.stderr
+
+
+def test_check_tells_which_family_is_over_its_bound(database: str, tmp_path: Path) -> None:
+    file = tmp_path / "platform.yml"
+    file.write_text(
+        'platform: test\nlimits: {series_per_family: 10}\nsources: {postgres: {main: {dsn: "${env:CHECK_DSN}"}}}\n'
+        "queries: {many: {title: Many, database: main, sql: 'select g as n, g::text as k from generate_series(1, 25) g', "
+        "metrics: {many: {type: gauge, help: Many., value: n, labels: [k]}}}}\n"
+    )
+    told = run("check", "-p", file, CHECK_DSN=database)
+    assert told.returncode == 1
+    assert "15 series of many are over the bound of 10" in told.stdout
