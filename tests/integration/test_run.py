@@ -205,7 +205,8 @@ def test_check_tells_which_family_is_over_its_bound(database: str, tmp_path: Pat
     file = tmp_path / "platform.yml"
     file.write_text(
         'platform: test\nlimits: {series_per_family: 10}\nsources: {postgres: {main: {dsn: "${env:CHECK_DSN}"}}}\n'
-        "queries: {many: {title: Many, database: main, sql: 'select g as n, g::text as k from generate_series(1, 25) g', "
+        "queries: {many: {title: Many, database: main, "
+        "sql: 'select g as n, g::text as k from generate_series(1, 25) g', "
         "metrics: {many: {type: gauge, help: Many., value: n, labels: [k]}}}}\n"
     )
     told = run("check", "-p", file, CHECK_DSN=database)
