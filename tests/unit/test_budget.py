@@ -36,7 +36,11 @@ def test_counters_beyond_go_into_other_and_gauges_are_left_out() -> None:
     assert dropped == [("hits_total", 8), ("size_bytes", 7)]
 
 
-@given(st.lists(st.dictionaries(st.sampled_from([*"abcdefghi", "other"]), st.integers(0, 5), max_size=10), max_size=12))
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from([*"abcdefghi", "other"]), st.integers(0, 5), max_size=10), max_size=12
+    )
+)
 def test_other_never_decreases_and_the_sum_stays_right(growth: list[dict[str, int]]) -> None:
     budget = Budget(4, lambda *_: None)
     counters: dict[str, float] = {}
