@@ -107,6 +107,8 @@ class Listener:
                 log.warning("accept.failed", error=error.strerror)
                 await asyncio.sleep(_TRY_AGAIN_SECONDS)
                 continue
+            # Head and body are two writes; Nagle's algorithm would hold the second back for tens of milliseconds.
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if (seat := self._seats.take(address[0])) is None:
                 self._turn_away(client, address[0])
                 continue

@@ -4,10 +4,13 @@ Ten sources share the series; each makes new values at each collection. HANGING 
 """
 
 import asyncio
+import os
 import random
 import sys
 import tempfile
 from pathlib import Path
+
+import uvloop
 
 from exporter import logs
 from exporter.engine import engine
@@ -65,9 +68,10 @@ def main() -> None:
     engine.build_sources = lambda platform: sources
     logs.silence()
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["PLATFORM_STATE_DIR"] = folder
         path = Path(folder) / "platform.yml"
         path.write_text(f"platform: bench\nlimits: {{series: {series + 10_000}, series_per_family: 1000}}\n")
-        asyncio.run(serve(path, "127.0.0.1", port))
+        uvloop.run(serve(path, "127.0.0.1", port))
 
 
 if __name__ == "__main__":
