@@ -150,7 +150,12 @@ def generate(
             _fail("\n".join([*differences, f"Run: platform-exporter generate -p {platform} -o {output}"]))
         typer.echo(f"{output}: up to date, {len(files)} files.")
         return
-    changed = generator.write(files, output)
+    try:
+        changed = generator.write(files, output)
+    except OSError as error:
+        _fail(
+            f"{error.filename or output}: cannot be written: {error.strerror}; choose another folder with -o"
+        )
     typer.echo(f"{output}: {len(files)} files, {len(changed)} changed.")
 
 

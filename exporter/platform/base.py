@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from exporter.platform.values import fault
+from exporter.platform.values import Duration, fault
 
 
 class Part(BaseModel):
@@ -43,6 +43,32 @@ def _label_name(name: str) -> str:
         )
     return name
 
+
+def _text(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise fault(
+            "text", "is empty or holds a line break or another control character", "Write one line of text."
+        )
+    if "{{" in text or "}}" in text:
+        raise fault(
+            "text",
+            "holds {{ or }}, which Prometheus' templates would read",
+            "Write it without double braces.",
+        )
+    return text
+
+
+def _interval(duration: Duration) -> Duration:
+    if not 0.1 <= duration <= 7 * 86400:
+        raise fault("interval", f"{duration} is not between 100ms and 7d", "Choose a length between these.")
+    return duration
+
+
+Text = Annotated[str, AfterValidator(_text)]
+"""A line for people: titles, questions, helps. It ends up in annotations, which are templates."""
+
+Interval = Annotated[Duration, AfterValidator(_interval)]
+"""How often, or how long at most."""
 
 Slug = Annotated[str, AfterValidator(_slug)]
 """A name that goes into labels, file names and dashboard uids."""

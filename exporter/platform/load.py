@@ -69,19 +69,31 @@ def _problem(document: Document, details: ErrorDetails) -> Problem:
         case "string_pattern_mismatch":
             message = f"{details['input']!r} is not written as expected"
             remedy = f"It must match {context['pattern']}."
+        case kind if kind in _SHAPES and details["input"] is None:
+            message, remedy = "has no value", f"Write {_SHAPES[kind][0]}, or remove the key."
         case kind if kind in _SHAPES:
-            message, remedy = f"{_shown(details['input'])} is not {_SHAPES[kind][0]}", _SHAPES[kind][1]
+            message, remedy = f"{_described(details['input'])} is not {_SHAPES[kind][0]}", _SHAPES[kind][1]
         case _ if "remedy" in context:
             message, remedy = str(context["message"]), str(context["remedy"])
+        case "too_short":
+            message, remedy = "is empty", "Write at least one entry, or remove the key."
         case _:
-            message = f"{_shown(details['input'])}: {details['msg'][0].lower()}{details['msg'][1:]}"
+            message = f"{_described(details['input'])}: {details['msg'][0].lower()}{details['msg'][1:]}"
             remedy = "Look the key up in docs/platform-file.md, or let your editor use platform.schema.json."
     return Problem(document.file, document.line(location), dotted(location), message, remedy)
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _described(value: object) -> str:
+    """Say what a value is without repeating it: a secret in the wrong place must not be shown."""
+    names = {
+        str: "text",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        list: "a list",
+        dict: "a mapping",
+    }
+    return names.get(type(value), "a date" if hasattr(value, "isoformat") else "what stands here")
 
 
 def _keys(location: Location) -> list[str]:

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, create_model, model_validator
+from pydantic import AfterValidator, Field, create_model, model_validator
 
 from exporter import sources as source_kinds
-from exporter.platform.base import LabelName, MetricName, Part, Slug
+from exporter.platform.base import Interval, LabelName, MetricName, Part, Slug, Text
 from exporter.platform.state import State
-from exporter.platform.values import Address, Duration, Ratio, Secret, Url, fault
+from exporter.platform.values import Duration, HostPort, Ratio, Secret, Url, fault
 
 Priority = Literal["p1", "p2", "p3", "p4"]
 View = Literal["executive", "technical", "business", "operations"]
@@ -16,7 +16,7 @@ View = Literal["executive", "technical", "business", "operations"]
 class Monitoring(Part):
     """Where the parts of the monitoring stack find each other, and how often they look."""
 
-    exporter: Address = Address("localhost:9780")
+    exporter: HostPort = HostPort("localhost:9780")
     """host:port at which Prometheus scrapes this exporter."""
     prometheus: Url = Url("http://localhost:9090")
     """Address of Prometheus, for links and for Grafana's data source."""
@@ -30,11 +30,11 @@ class Monitoring(Part):
     """Address of Alertmanager as people reach it with a browser, when it is another."""
     runbooks: Url | None = None
     """Folder of the runbooks, when it is not this project's own."""
-    node_exporters: list[Address] = []
+    node_exporters: list[HostPort] = []
     """host:port of each node_exporter. One that the environment leaves empty is left out."""
-    scrape_interval: Duration = Duration(15)
+    scrape_interval: Interval = Duration(15)
     """How often Prometheus scrapes."""
-    evaluation_interval: Duration = Duration(15)
+    evaluation_interval: Interval = Duration(15)
     """How often Prometheus evaluates rules."""
 
 
@@ -64,10 +64,18 @@ class Signals(Part):
         return self
 
 
+def _reachable(objective: Ratio) -> Ratio:
+    if not 0 < objective < 1:
+        raise fault(
+            "objective", f"{objective.percent} leaves no error budget to speak of", "Choose one below 100%."
+        )
+    return objective
+
+
 class Objectives(Part):
     """What the service promises over `period`."""
 
-    availability: Ratio | None = None
+    availability: Annotated[Ratio, AfterValidator(_reachable)] | None = None
     """Share of events that must be good, such as 99.95%."""
     period: Duration = Duration(30 * 86400)
     """Length of the error budget's period."""
@@ -78,9 +86,9 @@ class Objectives(Part):
 class Service(Part):
     """Something customers use; what SLOs, alerts and dashboards speak of."""
 
-    title: str
+    title: Text
     """Its name as people say it."""
-    question: str
+    question: Text
     """The question that its dashboard answers, in customers' words."""
     signals: Signals
     objectives: Objectives = Objectives()
@@ -88,16 +96,22 @@ class Service(Part):
     """Other services, or sources as kind.name such as postgres.main."""
 
 
+def _distinct(labels: list[str]) -> list[str]:
+    if len(set(labels)) < len(labels):
+        raise fault("labels", "names a label twice", "Name each once.")
+    return labels
+
+
 class Metric(Part):
     """One metric of a query: which column is its value, which columns are its labels."""
 
     type: Literal["gauge", "counter"]
-    help: str
+    help: Text
     value: str
     """Column that holds the value. NULL gives no sample."""
-    labels: list[LabelName] = []
+    labels: Annotated[list[LabelName], AfterValidator(_distinct)] = []
     """Columns that become labels of the same name."""
-    title: str | None = None
+    title: Text | None = None
     """Heading of its panel; the query's title otherwise."""
     unit: str | None = None
     """Grafana unit of its panel, such as currencyUSD or s."""
@@ -106,12 +120,12 @@ class Metric(Part):
 class Query(Part):
     """The team's own SQL, in the format of the built-in Postgres collectors."""
 
-    title: str
+    title: Text
     database: Slug
     """Key of the database under sources.postgres."""
-    sql: str
-    every: Duration = Duration(300)
-    timeout: Duration = Duration(2)
+    sql: Annotated[str, Field(min_length=1)]
+    every: Interval = Duration(300)
+    timeout: Interval = Duration(2)
     """Limit for the statement, enforced by the server."""
     metrics: Annotated[dict[MetricName, Metric], Field(min_length=1)]
     view: View = "business"
@@ -123,7 +137,7 @@ class Query(Part):
 class Kpi(Part):
     """A key figure with a target."""
 
-    title: str
+    title: Text
     help: str
     expr: str
     """PromQL that gives one value."""
@@ -152,7 +166,7 @@ class Email(Part):
 
     to: str
     sender: str = Field(alias="from")
-    smarthost: Address
+    smarthost: HostPort
     """host:port of the SMTP server."""
     require_tls: bool = True
     username: str | None = None
@@ -179,16 +193,16 @@ class Channel(Part):
 class Timing(Part):
     """How Alertmanager groups and repeats."""
 
-    group_wait: Duration = Duration(30)
-    group_interval: Duration = Duration(300)
-    repeat_interval: Duration = Duration(4 * 3600)
+    group_wait: Interval = Duration(30)
+    group_interval: Interval = Duration(300)
+    repeat_interval: Interval = Duration(4 * 3600)
 
 
 class Heartbeat(Part):
     """The dead man's switch: an outside service that speaks up when this call stays away."""
 
     url: Url
-    every: Duration = Duration(60)
+    every: Interval = Duration(60)
 
 
 class AlertOverride(Part):
@@ -227,7 +241,7 @@ class Platform(Part):
     platform: Slug
     """Name of the platform: label `platform` on every series, and the beginning of every dashboard's uid."""
     environment: Slug = "production"
-    title: str | None = None
+    title: Text | None = None
     """The platform's name as people say it."""
     monitoring: Monitoring = Monitoring()
     limits: Limits = Limits()

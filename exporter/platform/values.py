@@ -1,10 +1,12 @@
 """The kinds of value a platform file holds, as people write them: `30s`, `7y`, `1MiB`, `99.95%`, `${env:NAME}`."""
 
+import json
 import os
 import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar, Self
+from urllib.parse import quote, urlsplit
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -18,8 +20,8 @@ _UNITS = {
     "w": 7 * 86400 * 10**3,
     "y": 365 * 86400 * 10**3,
 }
-_DURATION = re.compile(r"(?:\d+(?:ms|s|m|h|d|w|y))+")
-_DURATION_PART = re.compile(r"(\d+)(ms|s|m|h|d|w|y)")
+_DURATION = re.compile(r"(?:[0-9]+(?:ms|s|m|h|d|w|y))+")
+_DURATION_PART = re.compile(r"([0-9]+)(ms|s|m|h|d|w|y)")
 _SIZES = {
     "B": 1,
     "kB": 10**3,
@@ -31,9 +33,9 @@ _SIZES = {
     "GiB": 2**30,
     "TiB": 2**40,
 }
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
-_RATIO = re.compile(r"(\d+(?:\.\d+)?)\s*%")
-_REFERENCE = re.compile(r"\$\{(env|file):([^}]*)\}")
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
+_RATIO = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
+_REFERENCE = re.compile(r"\$\{(?:(env):([A-Za-z_][A-Za-z0-9_]*)|(file):([^{}:\s]+))\}")
 _ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -150,9 +152,23 @@ class Address(_Written, str):
     @classmethod
     def parse(cls, raw: object) -> Self:
         """Return the address with the environment filled in."""
-        if not isinstance(raw, str) or not raw or any(char.isspace() for char in raw):
-            raise fault("address", f"{raw!r} is not an address", "Write a URL or host:port without spaces.")
-        return cls(_ENV.sub(_fill, raw))
+        if (
+            not isinstance(raw, str)
+            or not raw
+            or any(char.isspace() or not char.isprintable() for char in raw)
+        ):
+            raise fault("address", "this is not an address", "Write a URL or host:port without spaces.")
+        address = _ENV.sub(_fill, raw)
+        if "${" in address:
+            raise fault(
+                "reference",
+                "holds a reference that cannot be read",
+                "Write ${env:NAME} or ${env:NAME:-default}.",
+            )
+        if re.match(r"[A-Za-z0-9+.-]+://[^/]*:[^/]*@", address):
+            remedy = "Take the password out of the URL; secrets are given by reference."
+            raise fault("url_password", "holds a password", remedy)
+        return cls(address)
 
 
 class Url(Address):
@@ -165,15 +181,33 @@ class Url(Address):
     def parse(cls, raw: object) -> Self:
         """Return the URL with the environment filled in. A URL with a password in it is refused."""
         url = super().parse(raw)
-        if not re.match(r"https?://[^/\s]", url):
+        try:
+            parts = urlsplit(url)
+            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a port that is none
+            valid = False
+        if not valid:
             raise fault("url", f"{str(url)!r} is not a URL", "Start it with https:// or http:// and a host.")
-        if re.match(r"https?://[^/]*:[^/]*@", url):
-            raise fault(
-                "url_password",
-                "holds a password",
-                "Take the password out of the URL; secrets are given by reference.",
-            )
         return url
+
+
+class HostPort(Address):
+    """host:port; see Address. Empty when the environment leaves it so."""
+
+    _examples: ClassVar[tuple[str, ...]] = ("exporter.internal:9780",)
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Return host:port with the environment filled in."""
+        address = super().parse(raw)
+        match = re.fullmatch(r"(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})", address)
+        if address and (match is None or not 0 < int(match[1]) < 65536):
+            raise fault(
+                "host_port",
+                f"{str(address)!r} is not host:port",
+                "Write it like exporter.internal:9780, without http://.",
+            )
+        return address
 
 
 def _fill(match: re.Match[str]) -> str:
@@ -210,13 +244,13 @@ class Secret(_Written):
     def parse(cls, raw: object) -> Self:
         """Return the reference; a literal is refused without being repeated in the message."""
         match = _REFERENCE.fullmatch(raw) if isinstance(raw, str) else None
-        if match is None or not match[2]:
+        if match is None:
             raise fault(
                 "literal_secret",
-                "a secret must not be written in the file",
-                "Write a reference instead: ${env:NAME} or ${file:PATH}. If it was real, replace it at its vendor now.",
+                "a secret must not be written in the file, nor a default for one",
+                "Write a reference alone: ${env:NAME} or ${file:PATH}. If it was real, replace it at its vendor now.",
             )
-        return cls(match[1], match[2])
+        return cls(match[1] or match[3], match[2] or match[4])
 
     @property
     def path(self) -> Path | None:
@@ -236,7 +270,7 @@ class Secret(_Written):
             PydanticCustomError: the variable is not set, or the file cannot be read or is empty.
         """
         if self.path is None:
-            value = os.environ.get(self.name, "")
+            value = os.environ.get(self.name, "").strip()
             if not value:
                 raise missing_variable(self.name)
         else:
@@ -248,9 +282,21 @@ class Secret(_Written):
                     f"secret file {self.path} cannot be read: {error.strerror}",
                     "Create it, or name the folder of the secrets with --secrets-dir.",
                 ) from error
+            except UnicodeDecodeError:  # without its cause, which would hold the secret
+                raise fault(
+                    "binary_file",
+                    f"secret file {self.path} is not UTF-8 text",
+                    "Write the secret into it as text.",
+                ) from None
             if not value:
                 raise fault("empty_file", f"secret file {self.path} is empty", "Write the secret into it.")
-        _revealed.add(value)
+        conceal(value)
+        if not value.isprintable():
+            raise fault(
+                "broken_secret",
+                f"the secret {self} holds a line break or another control character",
+                "Write it as one line.",
+            )
         return value
 
     def __repr__(self) -> str:
@@ -280,5 +326,5 @@ def redact(text: str) -> str:
 
 
 def conceal(value: str) -> None:
-    """Have `redact` take out a part of a secret, such as the password of a connection string."""
-    _revealed.add(value)
+    """Have `redact` take out a secret or a part of one, also as Python, JSON and URLs would write it."""
+    _revealed.update({value, repr(value)[1:-1], json.dumps(value)[1:-1], quote(value, safe=""), quote(value)})

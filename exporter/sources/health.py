@@ -22,7 +22,7 @@ import httpx
 
 from exporter.engine.families import Collected, Family
 from exporter.engine.source import Gap, Source, SourceError
-from exporter.platform.base import Part
+from exporter.platform.base import Interval, Part, Text
 from exporter.platform.values import Duration, Url
 from exporter.sources._http import client, send
 from exporter.sources.kind import SourceKind
@@ -100,9 +100,9 @@ class Health(Part):
     """A health endpoint."""
 
     url: Url
-    title: str | None = None
-    every: Duration = Duration(30)
-    timeout: Duration = Duration(5)
+    title: Text | None = None
+    every: Interval = Duration(30)
+    timeout: Interval = Duration(5)
     phase_lock: bool = True
     """Finish just before the next scrape once the scrapers' rhythm is known."""
 

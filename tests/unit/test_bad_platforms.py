@@ -52,3 +52,29 @@ def test_every_mistake_of_a_file_is_told_at_once(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(PlatformError, match=r"No such file.*\n.*-p FILE"):
         load(tmp_path / "nothing.yml")
+
+
+def test_aliases_are_followed_within_bounds(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yml"
+    file.write_text(
+        "platform: shop\n"
+        "sources:\n"
+        "  health:\n"
+        "    api: &usual {url: https://shop.example/health, every: 10s}\n"
+        "    web: {<<: *usual, url: https://www.shop.example/health}\n"
+    )
+    web = load(file).section("health")["web"]
+    assert (web.model_dump()["url"], web.model_dump()["every"]) == ("https://www.shop.example/health", 10)
+    laughs = ["a0: &a0 [ha, ha, ha, ha, ha, ha, ha, ha, ha]"]
+    laughs += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 13)]
+    file.write_text("\n".join(laughs))
+    with pytest.raises(PlatformError, match="brings the file over 100000 values"):
+        load(file)
+
+
+@pytest.mark.parametrize("text", ["[" * 5000, "a:\n" + "".join(" " * n + "a:\n" for n in range(1, 1500))])
+def test_deep_nesting_is_an_error_and_no_crash(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "platform.yml"
+    file.write_text(text)
+    with pytest.raises(PlatformError, match="nested deeper than 40 levels"):
+        load(file)

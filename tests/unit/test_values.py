@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from exporter.platform.values import Duration, Ratio, Secret, Size, Url, plain, redact
+from exporter.platform.values import Duration, HostPort, Ratio, Secret, Size, Url, plain, redact
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,34 @@ def test_a_file_secret_is_read_anew_each_time(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "token").unlink()
     with pytest.raises(PydanticCustomError, match="cannot be read"):
         secret.reveal()
+
+
+def test_a_secret_from_the_environment_loses_the_line_break_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "canary-token\n")
+    assert Secret.parse("${env:TOKEN}").reveal() == "canary-token"
+
+
+def test_a_secret_with_a_line_break_inside_is_refused_and_still_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "canary-one\ncanary-two")
+    with pytest.raises(PydanticCustomError, match="holds a line break") as caught:
+        Secret.parse("${env:TOKEN}").reveal()
+    assert "canary" not in str(caught.value)
+    assert redact(r"Illegal header value b'Bearer canary-one\ncanary-two'") == "Illegal header value b'Bearer ***'"
+
+
+def test_a_secret_file_that_is_not_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLATFORM_SECRETS_DIR", str(tmp_path))
+    (tmp_path / "token").write_bytes(b"\xff\xfetok")
+    with pytest.raises(PydanticCustomError, match="is not UTF-8 text"):
+        Secret.parse("${file:token}").reveal()
+
+
+@pytest.mark.parametrize("text", ["shop:0", "shop:99999", "http://shop:80", "shop", ":80", "a b:80"])
+def test_what_is_no_host_and_port(text: str) -> None:
+    with pytest.raises(PydanticCustomError):
+        HostPort.parse(text)
+
+
+@pytest.mark.parametrize("text", ["shop.example:80", "127.0.0.1:9780", "[::1]:9780"])
+def test_host_and_port(text: str) -> None:
+    assert HostPort.parse(text) == text

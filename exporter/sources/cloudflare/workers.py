@@ -11,7 +11,7 @@ from exporter.engine.families import Collected, Family
 from exporter.engine.source import Gap, Source, SourceError
 from exporter.engine.state import StateStore
 from exporter.engine.windows import Window, WindowedCounters
-from exporter.platform.base import Part
+from exporter.platform.base import Interval, Part
 from exporter.platform.values import Duration
 from exporter.sources.cloudflare.client import GraphqlClient
 
@@ -124,8 +124,8 @@ class Workers(Part):
 
     scripts: list[str] = []
     """Scripts to ask for; all of the account when left out."""
-    every: Duration = Duration(60)
-    timeout: Duration = Duration(20)
+    every: Interval = Duration(60)
+    timeout: Interval = Duration(20)
     lag: Duration = Duration(300)
     """How long Cloudflare takes to have all invocations of a moment; a younger window comes out too small."""
 

@@ -15,7 +15,7 @@ import psycopg
 from exporter.engine.families import Collected, Family
 from exporter.engine.source import Gap, Source, SourceError
 from exporter.engine.trace import note, step
-from exporter.platform.base import Part
+from exporter.platform.base import Interval, Part, Text
 from exporter.platform.values import Duration, Secret
 from exporter.sources.kind import SourceKind
 from exporter.sources.postgres.collector import Collector, builtin, own
@@ -48,9 +48,9 @@ class Postgres(Part):
 
     dsn: Secret
     """Connection string, by reference. TLS is verified on remote hosts unless it says sslmode itself."""
-    title: str | None = None
-    every: Duration = Duration(15)
-    timeout: Duration = Duration(10)
+    title: Text | None = None
+    every: Interval = Duration(15)
+    timeout: Interval = Duration(10)
     phase_lock: bool = True
     """Finish just before the next scrape once the scrapers' rhythm is known."""
 
