@@ -51,13 +51,17 @@ local average_rule(window) = record('slo:sli_error:ratio_rate' + window, text.fi
   (avg_over_time(slo:events_total:rate5m[%(window)s]) > 0)
 |||, text.places({ window: window })));
 
-local remaining_rule(period, slos) = record(
-  'slo:period_error_budget_remaining:ratio',
-  text.fill('1 - slo:sli_error:ratio_rate%(period)s{%(slos)s} / slo:error_budget:ratio', text.places({
+// One rule for all periods: two of one name would be duplicates, whatever they select.
+local remaining_rule(periods, slos) =
+  local ratio(period) = text.fill('slo:sli_error:ratio_rate%(period)s{%(slos)s}', text.places({
     period: period,
     slos: promql.matcher('slo', [slo.slo for slo in slos if slo.period == period]),
-  }))
-);
+  }));
+  local ratios = std.join(' or ', [ratio(period) for period in periods]);
+  record(
+    'slo:period_error_budget_remaining:ratio',
+    '1 - ' + (if std.length(periods) == 1 then ratios else '(' + ratios + ')') + ' / slo:error_budget:ratio'
+  );
 
 function(catalogue)
   local all = levels(catalogue);
@@ -80,6 +84,6 @@ function(catalogue)
       name: 'slo-long-windows',
       interval: long_window_interval,
       rules: [average_rule(window) for window in averaged]
-             + [remaining_rule(period, slos) for period in periods],
+             + [remaining_rule(periods, slos)],
     },
   ]

@@ -7,7 +7,8 @@ function(catalogue) {
     'for': '10m',
     priority: 'p2',
     kind: 'symptom',
-    // Requests per second in the hour before last; a service quieter than this falls silent by nature.
+    // Requests per second in the hour before last; a service quieter than this falls silent by nature. Once it
+    // fires it goes on until requests come back: two hours of nothing are no recovery.
     threshold: '0.02',
     rules: [
       {
@@ -16,16 +17,16 @@ function(catalogue) {
         expr: |||
           service:requests:rate5m{service="%(service)s"} == 0
           and on (service)
-          avg_over_time(service:requests:rate5m{service="%(service)s"}[1h] offset 1h) > %(threshold)s
+          (
+            avg_over_time(service:requests:rate5m{service="%(service)s"}[1h] offset 1h) > %(threshold)s
+            or on (service)
+            ALERTS{alertname="TrafficStopped", alertstate="firing", service="%(service)s"}
+          )
         |||,
         value: '{{ $value | humanize }} requests/s',
-        threshold: 'none for %(for)s, after more than %(threshold)s requests/s an hour ago',
+        threshold: 'none for %(for)s, after more than %(threshold)s requests/s an hour before',
         summary: '%(title)s gets no requests any more.',
-        description: |||
-          No request has arrived for %(for)s; an hour ago there were
-          {{ with query `avg_over_time(service:requests:rate5m{service="%(service)s"}[1h] offset 1h)` }}
-          {{- . | first | value | humanize }}{{ end }} a second.
-        |||,
+        description: 'No request has arrived for %(for)s or longer; before, there were more than %(threshold)s a second.',
         impact: '%(question)s Nobody even gets to try.',
         action: 'Open the product as a customer would, then check DNS, certificates and routes in front of it.',
         panel: 'service/' + service.name + '/traffic',

@@ -45,7 +45,8 @@ def _known() -> dict[str, set[str]]:
         if "record" in rule:
             labels = set(rule.get("labels", {})) or {"slo", "service", "sli", "target"}
             known.setdefault(rule["record"], set()).update(labels)
-    return {**known, "up": TARGET_LABELS}
+    alerts = {label for _, rule in _rules() if "alert" in rule for label in rule["labels"]}
+    return {**known, "up": TARGET_LABELS, "ALERTS": {"alertname", "alertstate", *alerts}}
 
 
 def _selectors(expression: str) -> list[promql_parser.VectorSelector]:

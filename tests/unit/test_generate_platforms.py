@@ -122,14 +122,14 @@ def test_overrides_change_what_they_name(tmp_path: Path) -> None:
     assert "SourceStale" not in rules
     [rule] = rules["TrafficStopped"]
     assert rule["for"] == "20m"
-    assert rule["expr"].rstrip().endswith("> 0.5")
+    assert "offset 1h) > 0.5\n" in rule["expr"]
     assert (rule["labels"]["priority"], rule["labels"]["severity"]) == ("p4", "info")
     assert rule["annotations"]["threshold"] == "none for 20m, after more than 0.5 requests/s an hour ago"
 
 
 def test_a_share_as_threshold_reaches_promql_as_a_number(tmp_path: Path) -> None:
     [rule] = _rules(_catalogue(tmp_path, WORKER + "    TrafficStopped: {threshold: 5%}\n"))["TrafficStopped"]
-    assert rule["expr"].rstrip().endswith("> 0.05")
+    assert "offset 1h) > 0.05\n" in rule["expr"]
 
 
 def test_an_override_of_an_unknown_alert_names_the_nearest(tmp_path: Path) -> None:
@@ -155,3 +155,19 @@ def test_settings_of_all_alerts_are_known_without_a_platform() -> None:
 
 def test_the_mixin_folder_is_whole() -> None:
     assert {"prometheus", "alertmanager", "dashboards"} <= {path.name for path in folder().iterdir()}
+
+
+def test_services_with_budgets_over_different_periods_make_no_duplicate_rules(tmp_path: Path) -> None:
+    text = """
+platform: two
+sources: {health: {web: {url: "https://web.example/"}, docs: {url: "https://docs.example/"}}}
+services:
+  web: {title: Web, question: "Does it work?", signals: {health: web}, objectives: {availability: 99.9%, period: 7d}}
+  docs: {title: Docs, question: "Does it work?", signals: {health: docs}, objectives: {availability: 99%}}
+"""
+    file = tmp_path / "platform.yml"
+    file.write_text(text)
+    write(files(catalogue(file)), tmp_path / "out")
+    command = ["check", "rules", "--lint-fatal", *sorted((tmp_path / "out/prometheus/rules").glob("*.yml"))]
+    told = subprocess.run([binary("promtool"), *command], capture_output=True, text=True)
+    assert told.returncode == 0, told.stdout + told.stderr
