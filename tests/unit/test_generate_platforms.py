@@ -124,7 +124,7 @@ def test_overrides_change_what_they_name(tmp_path: Path) -> None:
     assert rule["for"] == "20m"
     assert "offset 1h) > 0.5\n" in rule["expr"]
     assert (rule["labels"]["priority"], rule["labels"]["severity"]) == ("p4", "info")
-    assert rule["annotations"]["threshold"] == "none for 20m, after more than 0.5 requests/s an hour ago"
+    assert rule["annotations"]["threshold"] == "none for 20m, after more than 0.5 requests/s an hour before"
 
 
 def test_a_share_as_threshold_reaches_promql_as_a_number(tmp_path: Path) -> None:

@@ -91,17 +91,24 @@ def test_a_file_secret_is_read_anew_each_time(tmp_path: Path, monkeypatch: pytes
         secret.reveal()
 
 
-def test_a_secret_from_the_environment_loses_the_line_break_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_from_the_environment_loses_the_line_break_at_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("TOKEN", "canary-token\n")
     assert Secret.parse("${env:TOKEN}").reveal() == "canary-token"
 
 
-def test_a_secret_with_a_line_break_inside_is_refused_and_still_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_with_a_line_break_inside_is_refused_and_still_redacted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("TOKEN", "canary-one\ncanary-two")
     with pytest.raises(PydanticCustomError, match="holds a line break") as caught:
         Secret.parse("${env:TOKEN}").reveal()
     assert "canary" not in str(caught.value)
-    assert redact(r"Illegal header value b'Bearer canary-one\ncanary-two'") == "Illegal header value b'Bearer ***'"
+    assert (
+        redact(r"Illegal header value b'Bearer canary-one\ncanary-two'")
+        == "Illegal header value b'Bearer ***'"
+    )
 
 
 def test_a_secret_file_that_is_not_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
