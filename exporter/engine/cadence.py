@@ -37,6 +37,15 @@ class _Scraper:
         return (interval, deviation) if interval > 0 and deviation <= _EVEN * interval else None
 
 
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """A scrape that is predicted: when, how far off that may be, and whose."""
+
+    time: float
+    deviation: float
+    scraper: Hashable
+
+
 class Cadence:
     """The scrapers seen lately."""
 
@@ -51,26 +60,19 @@ class Cadence:
                 return
         self._scrapers.setdefault(scraper, _Scraper()).times.append(now)
 
-    def upcoming(self, now: float, until: float) -> list[tuple[float, float]]:
-        """Return the scrapes predicted in (now, until], in order, each with the deviation to expect of it."""
+    def upcoming(self, now: float, until: float) -> list[Upcoming]:
+        """Return the scrapes predicted in (now, until], in order."""
         found = []
-        for scraper in self._scrapers.values():
+        for name, scraper in self._scrapers.items():
             if (pace := scraper.pace) is None or now - scraper.times[-1] > _MISSED * pace[0]:
                 continue
             interval, deviation = pace
             scrape = scraper.times[-1] + interval
             while scrape <= until:
                 if scrape > now:
-                    found.append((scrape, deviation))
+                    found.append(Upcoming(scrape, deviation, name))
                 scrape += interval
-        return sorted(found)
-
-    def scrapers(self, now: float) -> int:
-        """Return how many scrapers are predicted."""
-        paces = ((scraper, scraper.pace) for scraper in self._scrapers.values())
-        return sum(
-            pace is not None and now - scraper.times[-1] <= _MISSED * pace[0] for scraper, pace in paces
-        )
+        return sorted(found, key=lambda upcoming: upcoming.time)
 
     def _forget(self, now: float) -> None:
         oldest = now - 3600

@@ -77,6 +77,9 @@ _PATIENT_FAILURES = 3
 _LONGEST_LOCKED_INTERVAL = 60.0
 """Sources with a longer interval are not moved to scrapes: their age is that of their interval anyway."""
 
+_TOGETHER = 0.1
+"""Scrapes within this share of the interval are served by one collection."""
+
 _LEAD = 0.15
 """Seconds that a collection should end before the scrape, for rendering and for scrapes that come early."""
 
@@ -112,6 +115,7 @@ class Runner:
     task: asyncio.Task[None] | None = None
     shared: SharedResult | None = None
     budget: Budget = field(init=False)
+    _served: dict[Hashable, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.budget = Budget(self.max_series_per_family, self.on_drop)
@@ -236,14 +240,18 @@ class Runner:
     def _before_scrape(self, started: float, due: float) -> float:
         """Return when to start so as to end just before a scrape that is predicted near `due`; else `due` itself.
 
-        Each scraper gets fresh data of its own, so two of them have a source asked twice as often, but never sooner
-        after the last time than four fifths of the interval divided by their number.
+        Each scraper gets fresh data of its own, so with two of them a source is asked twice as often; but for one
+        scraper never sooner than four fifths of the interval, and scrapes close together are served by one collection.
         """
         every = self.source.every
-        earliest = started + 0.8 * every / max(1, self.cadence.scrapers(started))
-        for scrape, deviation in self.cadence.upcoming(started, due + every):
-            start = scrape - 1.2 * self.last_duration - max(_LEAD, 3 * deviation)
-            if start >= earliest:
+        predicted = self.cadence.upcoming(started, due + every)
+        known = {upcoming.scraper for upcoming in predicted}
+        self._served = {scraper: when for scraper, when in self._served.items() if scraper in known}
+        for upcoming in predicted:
+            start = upcoming.time - 1.2 * self.last_duration - max(_LEAD, 3 * upcoming.deviation)
+            if start < started + _TOGETHER * every:
+                self._served[upcoming.scraper] = started
+            elif start >= self._served.get(upcoming.scraper, -every) + 0.8 * every:
                 return start if start <= due + every / 2 else due
         return due
 
