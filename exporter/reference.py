@@ -37,6 +37,9 @@ def _metrics() -> str:
         "Data are collected on each source's own schedule and served at once. A source that has not succeeded for",
         "three intervals and its time-out loses its series, so that Prometheus marks them stale.",
         "",
+        "Names that begin with `pg_` are those of postgres_exporter where it has the metric, so that published",
+        "dashboards work; some of its counters do not end in `_total`, on which `promtool check metrics` remarks.",
+        "",
         *_table(
             "The exporter itself",
             [*process.FAMILIES, *leader.FAMILIES, *scheduler.FAMILIES, *snapshot.FAMILIES],

@@ -46,7 +46,7 @@ local burn(ctx, slo) =
 local remaining(ctx, slo, title, wish=7, height=8) = panels.timeseries(
   'slo/%s/remaining' % slo.slo,
   title,
-  what='Share of the error budget of the last %g days that is still unspent; below zero it is overdrawn.' % slo.period_days,
+  what='Share of the error budget of the last %g days that is still unspent; below zero it is overdrawn, drawn down to −100 %%.' % slo.period_days,
   good='Above %d %%: there is room for risk.' % (limits.budget_left.warn * 100),
   act='Below it, ship with care; at zero, reliability comes before features until it recovers.',
   targets=[t.range('clamp_min(slo:period_error_budget_remaining:ratio{slo="%s"}, -1)' % slo.slo, 'left')],
@@ -58,7 +58,7 @@ local remaining(ctx, slo, title, wish=7, height=8) = panels.timeseries(
   min=null,
   max=1,
   softMin=0,
-  colour=colours.good,
+  colour=colours.neutral,
   thresholds=left,
   noValue='no traffic',
 );

@@ -56,5 +56,5 @@ def _words(item: Notification) -> tuple[str, str, str]:
         title = attachment.get("title") or attachment.get("fallback") or body.get("text") or ""
         return str(title), str(body.get("channel", "")), str(attachment.get("text") or body.get("text") or "")
     if item.channel == "email":
-        return str(body["subject"]), ", ".join(body["to"]), str(body["text"])[:600]
+        return str(body["subject"]), ", ".join(body["to"]), str(body["text"])[:2000]
     return "The monitoring is alive", str(body.get("receiver", "")), ""

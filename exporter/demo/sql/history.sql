@@ -37,7 +37,7 @@ insert into feature_use (user_id, feature, day, uses)
 select u.id, f.feature, current_date - (u.id * f.rank % 28)::integer, 1 + (u.id % 9)::integer
 from users as u
 cross join (values ('recording', 2), ('transcription', 3), ('live_translation', 5), ('crm_sync', 7)) as f (feature, rank)
-where (u.id * 13) % (f.rank + 1) <> 0
+where (u.id * 13) % (f.rank + 1) <> 0 and u.last_seen_at > now() - interval '28 days'
 on conflict do nothing;
 
 insert into support_tickets (organization_id, subject, opened_at, closed_at)
