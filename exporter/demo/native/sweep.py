@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from exporter.demo.errors import DemoError
 from exporter.demo.names import COOKIE
 from exporter.demo.native.cluster import Cluster
 from exporter.demo.native.state import State, server_user
@@ -28,7 +29,8 @@ def sweep(state: State, programs: Path | None, *, keep: bool) -> None:
     if programs is not None and (data / "postmaster.pid").exists():
         cluster = Cluster(programs, data, state.log("postgres"), 0, server_user())
         if cluster.is_running():
-            cluster.stop("fast" if keep else "immediate")
+            with suppress(DemoError):  # initdb's server does not listen to pg_ctl; what stays is killed below
+                cluster.stop("fast" if keep else "immediate")
     deadline = time.monotonic() + SECONDS_TO_END
     while marked(state) and time.monotonic() < deadline:
         time.sleep(0.05)
