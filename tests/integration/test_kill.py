@@ -200,7 +200,9 @@ def test_two_share_the_work_and_the_leader_falls(database: str, tmp_path: Path) 
         assert max(takeovers) < 10, "a lease, a third of one, and a scrape: 3 s; a busy machine takes longer"
         begun = [start for start, _ in api.windows]
         # Once for each fall, and where a busy machine could not renew its lease in time.
-        assert len(begun) - len(set(begun)) <= 3 * len(FALLS), "a window is asked again only when its asker fell"
+        assert len(begun) - len(set(begun)) <= 3 * len(FALLS), (
+            "a window is asked again only when its asker fell"
+        )
         with psycopg.connect(database) as connection:
             row = connection.execute(
                 "select value from platform_exporter.state where key = %s", (KEY,)
