@@ -39,6 +39,10 @@ StateDir = Annotated[
 ]
 
 
+_RESOLVERS = "64"
+"""Threads that look names up. One whose server is silent is held for half a minute, and must not delay the others."""
+
+
 def _secrets(folder: Path | None) -> None:
     if folder is not None:
         os.environ["PLATFORM_SECRETS_DIR"] = str(folder.resolve())
@@ -75,6 +79,7 @@ def run(
     _secrets(secrets_dir)
     if state_dir is not None:
         os.environ["PLATFORM_STATE_DIR"] = str(state_dir.resolve())
+    os.environ.setdefault("UV_THREADPOOL_SIZE", _RESOLVERS)
     logs.configure(log_level)
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:

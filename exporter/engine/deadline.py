@@ -23,6 +23,8 @@ async def within(seconds: float, work: Coroutine[Any, Any, Collected]) -> Collec
     except asyncio.CancelledError:
         await _interrupt(task)
         raise
+    if done and task.cancelled():
+        raise SourceError("internal", "the collection cancelled itself", remedy="Please report this.")
     if done:
         return task.result()
     await _interrupt(task)

@@ -92,6 +92,8 @@ class Engine:
             name for name, source in wanted.items() if name in running and source.spec == running[name].spec
         }
         self.platform = platform
+        self.publisher.bound(platform.limits.series)
+        self.scheduler.bound(platform.limits.series_per_family)
         self.own.platform_hash, self.own.loaded_at = fingerprint(self.path), time.time()
         self.own.reload_successful = True
         await self.scheduler.stop(running.keys() - same)

@@ -80,6 +80,8 @@ class Collected:
             raise ValueError(
                 f"{family.name} is a {family.type} with the labels {family.labels}, got {labels}"
             )
+        if not all(map(str.isascii, labels)):
+            labels = tuple(map(encodable, labels))
         self.families.setdefault(family, {})[labels] = float(value)
         if created is not None:
             self.created.setdefault(family, {})[labels] = created
@@ -132,6 +134,11 @@ class Collected:
 
     def __len__(self) -> int:
         return sum(map(len, self.families.values()))
+
+
+def encodable(text: str) -> str:
+    """Replace what UTF-8 cannot write, such as half of a pair of surrogates in somebody's JSON."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def value_text(value: float) -> str:

@@ -80,6 +80,9 @@ _LONGEST_LOCKED_INTERVAL = 60.0
 _TOGETHER = 0.1
 """Scrapes within this share of the interval are served by one collection."""
 
+_LONGEST_RETRY_AFTER = 3600.0
+"""The longest that a source is believed when it says how long to wait, in seconds."""
+
 _LEAD = 0.15
 """Seconds that a collection should end before the scrape, for rendering and for scrapes that come early."""
 
@@ -92,7 +95,7 @@ def stale_after(every: float, timeout: float) -> float:
 
 
 def _longest_wait(every: float) -> float:
-    return max(every, min(4 * every, 60.0))
+    return 4 * every if every <= 15 else max(60.0, 2 * every)
 
 
 @dataclass(slots=True)
@@ -233,7 +236,7 @@ class Runner:
         if self.shared is not None and self.shared.following:
             return every
         if self.error is not None and self.error.retry_after is not None:
-            return max(every, self.error.retry_after)
+            return max(every, min(self.error.retry_after, _LONGEST_RETRY_AFTER))
         doublings = max(0, self.failures_in_a_row - _PATIENT_FAILURES)
         return min(every * 2.0 ** min(doublings, 10), _longest_wait(every))
 
@@ -283,6 +286,12 @@ class Scheduler:
         self._on_change = on_change
         self._on_drop = on_drop
         self._leadership = leadership
+
+    def bound(self, max_series_per_family: int) -> None:
+        """Change the bound on the series of a family, for the sources that run too."""
+        self._max_series_per_family = max_series_per_family
+        for runner in self.runners.values():
+            runner.budget.most = max_series_per_family
 
     def start(self, sources: Iterable[Source]) -> None:
         """Start a runner for each source."""

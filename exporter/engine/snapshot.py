@@ -10,7 +10,7 @@ import structlog
 from isal import igzip
 
 from exporter.engine.exposition import Part, Renderer
-from exporter.engine.families import Collected, Family
+from exporter.engine.families import Collected, Family, Key
 
 SERIES = Family(
     "platform_exporter_snapshot_series", "gauge", "Series in the snapshot that was served before this one."
@@ -70,6 +70,10 @@ class SnapshotPublisher:
         self._dropped: dict[str, float] = {}
         self._dirty = asyncio.Event()
 
+    def bound(self, max_series: int) -> None:
+        """Change the bound on all series."""
+        self._max_series = max_series
+
     def changed(self) -> None:
         """Ask for a new snapshot. Cheap; calls that come close together are served by one rendering."""
         self._dirty.set()
@@ -95,17 +99,42 @@ class SnapshotPublisher:
         while True:
             await self._dirty.wait()
             self._dirty.clear()
-            await self.publish()
+            try:
+                await self.publish()
+            except Exception:  # the last snapshot goes on being served; its age is a metric
+                log.exception("snapshot.defect")
             await asyncio.sleep(_SPACING)
 
     async def publish(self) -> None:
         """Make a snapshot now and put it in place."""
-        merged = self._merge(self._gather())
-        self.current = await asyncio.to_thread(self._render, merged, dict(self._dropped))
+        collections = self._gather()
+        try:
+            self.current = await self._made(collections)
+        except Exception:  # a source said what cannot be written: the others are shown without it
+            log.exception("snapshot.left_out")
+            self.current = await self._made([each for each in collections if self._writable(each)])
+
+    async def _made(self, collections: list[Collected]) -> Snapshot:
+        return await asyncio.to_thread(self._render, self._merge(collections), dict(self._dropped))
+
+    def _writable(self, collected: Collected) -> bool:
+        try:
+            Renderer().render([(family, [Part(samples)]) for family, samples in collected])
+        except (
+            AttributeError,
+            TypeError,
+            ValueError,
+            OverflowError,
+        ):  # what text and numbers that are none raise
+            for family, samples in collected:
+                self.drop(family, len(samples))
+            return False
+        return True
 
     def _merge(self, collections: list[Collected]) -> dict[Family, list[Part]]:
         """Bring samples of one family together, keep the bounds, let each series through once."""
         by_name: dict[str, tuple[Family, list[Part]]] = {}
+        seen: dict[str, set[Key]] = {}
         left = self._max_series
         for collected in collections:
             for family, samples in collected:
@@ -114,9 +143,11 @@ class SnapshotPublisher:
                     self.drop(family, len(samples))
                     continue
                 fresh = samples
-                for part in parts:
-                    if not fresh.keys().isdisjoint(part.samples):
-                        fresh = {key: value for key, value in fresh.items() if key not in part.samples}
+                if parts:
+                    known = seen.setdefault(family.name, set(parts[0].samples))
+                    if not known.isdisjoint(fresh):
+                        fresh = {key: value for key, value in fresh.items() if key not in known}
+                    known.update(fresh)
                 if len(fresh) > left:
                     fresh = dict(islice(fresh.items(), left))
                 if len(fresh) < len(samples):

@@ -79,8 +79,15 @@ def _queries(platform: Platform) -> Iterator[Broken]:
             owners[metric] = name
             if "target" in declared.labels:
                 yield (*where, "labels"), "`target` is set by the exporter", "Name the column otherwise."
+            if (twin := _twin(metric)) in owners:
+                yield where, f"OpenMetrics cannot tell it from {twin}", "Choose another name."
             if declared.type == "counter" and not metric.endswith("_total"):
                 yield where, "a counter's name ends in _total", f"Call it {metric}_total, or make it a gauge."
+
+
+def _twin(metric: str) -> str:
+    """Return the name that would be the same family in OpenMetrics, where counters are named without `_total`."""
+    return metric.removesuffix("_total") if metric.endswith("_total") else f"{metric}_total"
 
 
 def _channels(platform: Platform) -> Iterator[Broken]:

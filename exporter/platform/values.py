@@ -165,9 +165,9 @@ class Address(_Written, str):
                 "holds a reference that cannot be read",
                 "Write ${env:NAME} or ${env:NAME:-default}.",
             )
-        if re.match(r"[A-Za-z0-9+.-]+://[^/]*:[^/]*@", address):
+        if re.match(r"[A-Za-z0-9+.-]+://[^/]*@", address):
             remedy = "Take the password out of the URL; secrets are given by reference."
-            raise fault("url_password", "holds a password", remedy)
+            raise fault("url_password", "holds a user or a password", remedy)
         return cls(address)
 
 

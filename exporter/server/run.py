@@ -1,7 +1,9 @@
 """Runs engine and listener in one event loop until a signal ends them."""
 
 import asyncio
+import os
 import signal
+import threading
 from pathlib import Path
 
 import structlog
@@ -17,6 +19,8 @@ from exporter.server.webfile import WebFile
 __all__ = ["ListenError", "serve"]
 
 log = structlog.get_logger()
+
+_LEAVE_SECONDS = 0.5
 
 
 async def serve(
@@ -74,3 +78,14 @@ async def serve(
     finally:
         await asyncio.gather(listener.close(), engine.stop())
         log.info("stopped")
+        _end_soon()
+
+
+def _end_soon() -> None:
+    """End the process shortly, whatever clings: a name that does not resolve holds a thread that cannot be stopped.
+
+    All state is written by now. A process that ends by itself is quicker than this.
+    """
+    leaver = threading.Timer(_LEAVE_SECONDS, os._exit, (0,))
+    leaver.daemon = True
+    leaver.start()

@@ -2,7 +2,9 @@
 
 import socket
 import ssl
+import time
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from functools import cache
 
 import httpx
@@ -27,8 +29,25 @@ def client(timeout: float, **headers: str) -> httpx.AsyncClient:
     )
 
 
-_SHOWN = 4000
+_SHOWN_BYTES = 4000
 """Most bytes of an answer that `explain` shows."""
+
+
+def _shown(url: httpx.URL) -> str:
+    """Write a URL without what may be a secret in it: user and query."""
+    bare = url.copy_with(username=None, password=None, query=None, fragment=None)
+    return f"{bare}?…" if url.query else str(bare)
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Return the seconds that the answer asks to wait, given as a number or as a date; None when it does not."""
+    value = response.headers.get("retry-after", "")
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None
 
 
 async def send(
@@ -40,7 +59,7 @@ async def send(
         SourceError: no answer (dns, connect, tls, timeout), or one that is too large (parse).
     """
     try:
-        with step(f"{request.method} {request.url}", request.content.decode(errors="replace")):
+        with step(f"{request.method} {_shown(request.url)}", request.content.decode(errors="replace")):
             response = await client.send(request, stream=True)
         try:
             body = bytearray()
@@ -52,7 +71,9 @@ async def send(
             await response.aclose()
     except httpx.HTTPError as error:
         raise _failure(request, error) from error
-    note(f"HTTP {response.status_code}, {len(body)} bytes", bytes(body[:_SHOWN]).decode(errors="replace"))
+    note(
+        f"HTTP {response.status_code}, {len(body)} bytes", bytes(body[:_SHOWN_BYTES]).decode(errors="replace")
+    )
     response._content = bytes(body)  # what Response.read would have done, had it a bound
     return response
 

@@ -24,7 +24,7 @@ from exporter.engine.families import Collected, Family
 from exporter.engine.source import Gap, Source, SourceError
 from exporter.platform.base import Interval, Part, Text
 from exporter.platform.values import Duration, Url
-from exporter.sources._http import client, send
+from exporter.sources._http import client, retry_after, send
 from exporter.sources.kind import SourceKind
 
 if TYPE_CHECKING:
@@ -75,6 +75,9 @@ START = Family(
 STATES = ("healthy", "degraded", "unhealthy", "unknown")
 MAX_CHECKS = 100
 """Most checks taken from one document."""
+
+_LARGEST = 1e15
+"""A number beyond this is no duration and no count of connections."""
 
 _WORDS = {
     "healthy": "healthy",
@@ -207,7 +210,9 @@ def _pool(document: dict[str, Any]) -> Iterator[tuple[str, float]]:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < _LARGEST:
+        return None
+    return float(value)
 
 
 def _text(value: Any) -> str | None:
@@ -243,7 +248,10 @@ class HealthSource(Source):
         except SourceError as error:
             if response.status_code != httpx.codes.OK:
                 raise SourceError(
-                    "http_status", f"HTTP {response.status_code}, and {error}", remedy=error.remedy
+                    "http_status",
+                    f"HTTP {response.status_code}, and {error}",
+                    remedy=error.remedy,
+                    retry_after=retry_after(response),
                 ) from error
             raise
         self._reached = f"HTTP {response.status_code}, {document.status}, {len(document.checks)} checks"

@@ -1,5 +1,7 @@
 """A family within its bound is untouched; beyond it nothing is counted twice, and no counter decreases."""
 
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +36,34 @@ def test_counters_beyond_go_into_other_and_gauges_are_left_out() -> None:
     sizes = budget.apply(collected(SIZE, many)).families[SIZE]
     assert sizes == {("/0", "200"): 10.0, ("/1", "200"): 10.0, ("/2", "200"): 10.0}
     assert dropped == [("hits_total", 8), ("size_bytes", 7)]
+
+
+def test_targets_have_an_other_of_their_own() -> None:
+    family = Family("rows_total", "counter", "Rows.", ("target", "table"))
+    out = Collected()
+    for number in range(10):
+        out.set(family, 1, "main", str(number))
+    shown = Budget(3, lambda *_: None).apply(out).families[family]
+    assert shown == {("main", "0"): 1.0, ("main", "1"): 1.0, ("main", "other"): 8.0}
+
+
+def test_a_series_that_was_away_is_not_added_again() -> None:
+    budget = Budget(2, lambda *_: None)
+    counters = {"/a": 1.0, "/b": 1.0, "/c": 1000.0}
+    budget.apply(collected(HITS, counters))
+    budget.apply(collected(HITS, {"/a": 1.0, "/b": 1.0}))
+    shown = budget.apply(collected(HITS, {**counters, "/c": 1001.0})).families[HITS]
+    assert shown[("other", "other")] == 1002.0
+
+
+def test_histograms_are_left_out_as_a_whole() -> None:
+    took = Family("took_seconds", "histogram", "Time.", ("path",))
+    out = Collected()
+    for path in ("/a", "/b"):
+        out.observe(took, {0.5: 1, 1.0: 2, math.inf: 3}, 2.0, path)
+    shown = Budget(8, lambda *_: None).apply(out).families[took]
+    assert len(shown) == 5
+    assert {key[1] for key in shown} == {"/a"}
 
 
 @given(

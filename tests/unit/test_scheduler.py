@@ -212,3 +212,54 @@ async def test_the_overall_bound_holds() -> None:
     await publisher.publish()
     assert publisher.current.text.count(b"\nvalue{") == 100
     assert b'platform_exporter_series_dropped_total{family="value"} 400.0' in publisher.current.text
+
+
+@pytest.mark.parametrize("rubbish", [{("a", "b"): 1.0}, {(1,): 1.0}, {("\ud800",): 1.0}, {("a",): 10**400}])
+async def test_what_cannot_be_written_is_left_out_and_the_others_are_shown(rubbish: Samples) -> None:
+    good, bad = Collected(), Collected()
+    good.set(ALIVE, 1, "good")
+    bad.families[VALUE] = rubbish
+    publisher = SnapshotPublisher(lambda: [good, bad], max_series=100)
+    await publisher.publish()
+    assert b'alive{source="good"} 1.0' in publisher.current.text
+    assert b"\nvalue{" not in publisher.current.text
+    assert publisher.dropped["value"] >= 1
+
+
+async def test_half_a_surrogate_becomes_a_question_mark() -> None:
+    out = Collected()
+    out.set(VALUE, 1, "a\ud800b")
+    publisher = SnapshotPublisher(lambda: [out], max_series=100)
+    await publisher.publish()
+    assert b'value{source="a?b"} 1.0' in publisher.current.text
+
+
+async def test_a_source_that_cancels_itself_fails_and_goes_on() -> None:
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    async with running(Scripted("s", cancelled, every=0.02)) as scheduler:
+        await eventually(lambda: scheduler.runners["s"].failures["internal"] >= 2)
+
+
+async def test_a_retry_after_without_end_is_not_believed() -> None:
+    async def limited() -> None:
+        raise SourceError("rate_limited", "slow down", retry_after=float("inf"))
+
+    runner = Runner(Scripted("s", limited), 10, lambda: None, lambda *_: None)
+    await runner.collect()
+    assert runner._wait() == 3600
+
+
+@pytest.mark.parametrize(("every", "longest"), [(5, 20), (15, 60), (60, 120), (300, 600), (900, 1800)])
+async def test_the_wait_after_failures_grows_to_a_bound_for_every_tier(every: float, longest: float) -> None:
+    runner = Runner(Scripted("s", broken, every=every), 10, lambda: None, lambda *_: None)
+    for _ in range(12):
+        await runner.collect()
+    assert runner._wait() == longest
+
+
+async def test_a_bound_can_change_while_sources_run() -> None:
+    async with running(Scripted("s", fine)) as scheduler:
+        scheduler.bound(7)
+        assert scheduler.runners["s"].budget.most == 7

@@ -15,7 +15,7 @@ import orjson
 
 from exporter.engine.source import Reason, SourceError
 from exporter.platform.values import Secret
-from exporter.sources._http import client, send
+from exporter.sources._http import client, retry_after, send
 
 MAX_BODY = 16 << 20
 """An answer holds at most 10,000 rows of under 1 KiB."""
@@ -122,10 +122,10 @@ def _failure(errors: Any, response: httpx.Response) -> SourceError:
     message = str(first.get("message", errors))[:500]
     for text, reason, remedy in _BY_MESSAGE:
         if text in message.lower():
-            waits = _retry_after(response) or (_BUDGET_WINDOW if "budget depleted" in text else None)
+            waits = retry_after(response) or (_BUDGET_WINDOW if "budget depleted" in text else None)
             return SourceError(reason, message, remedy=remedy, retry_after=waits)
     return SourceError(
-        _BY_STATUS.get(response.status_code, "rejected"), message, retry_after=_retry_after(response)
+        _BY_STATUS.get(response.status_code, "rejected"), message, retry_after=retry_after(response)
     )
 
 
@@ -133,9 +133,4 @@ def _status_failure(response: httpx.Response) -> SourceError | None:
     if response.is_success:
         return None
     reason = _BY_STATUS.get(response.status_code, "http_status")
-    return SourceError(reason, f"HTTP {response.status_code}", retry_after=_retry_after(response))
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    value = response.headers.get("retry-after", "")
-    return float(value) if value.isdigit() else None
+    return SourceError(reason, f"HTTP {response.status_code}", retry_after=retry_after(response))
