@@ -119,6 +119,7 @@ class Runner:
     shared: SharedResult | None = None
     budget: Budget = field(init=False)
     _served: dict[Hashable, float] = field(default_factory=dict)
+    _succeeded: float | None = None
 
     def __post_init__(self) -> None:
         self.budget = Budget(self.max_series_per_family, self.on_drop)
@@ -126,9 +127,12 @@ class Runner:
     @property
     def fresh(self) -> bool:
         """Whether the data are young enough to be shown."""
-        if self.last_success is None:
-            return False
-        return time.time() - self.last_success <= stale_after(self.source.every, self.source.timeout)
+        return self.age is not None and self.age <= stale_after(self.source.every, self.source.timeout)
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the last success, by a clock that nobody sets; None before the first."""
+        return None if self._succeeded is None else time.monotonic() - self._succeeded
 
     async def run(self) -> None:
         """Collect on schedule until cancelled."""
@@ -148,8 +152,7 @@ class Runner:
 
     def scraped(self) -> None:
         """Note how old the data are that a scraper is given now."""
-        if self.last_success is not None:
-            self.served_age = time.time() - self.last_success
+        self.served_age = self.age
 
     async def collect(self) -> None:
         """Collect once, within the source's time-out, and note how it went; or take what the leader collected."""
@@ -216,6 +219,10 @@ class Runner:
         return Result(self.data, self.last_success, self.last_duration, self.failures, self.error)
 
     def _adopt(self, result: Result) -> None:
+        if result.succeeded is None:
+            self._succeeded = None
+        elif result.succeeded != self.last_success:  # what another exporter collected is as old as it says
+            self._succeeded = time.monotonic() - max(0.0, time.time() - result.succeeded)
         self.data, self.last_success, self.last_duration = result.data, result.succeeded, result.duration
         for reason, count in result.failures.items():
             self.failures[reason] = max(self.failures[reason], count)
@@ -261,8 +268,8 @@ class Runner:
     async def _idle(self, until: float) -> None:
         """Sleep; wake once on the way when the data become too old, so that they are withdrawn in time."""
         loop = asyncio.get_running_loop()
-        if self.last_success is not None and self.data.families:
-            left = self.last_success + stale_after(self.source.every, self.source.timeout) - time.time()
+        if self.age is not None and self.data.families:
+            left = stale_after(self.source.every, self.source.timeout) - self.age
             if 0 < left < until - loop.time():
                 await asyncio.sleep(left + 0.01)
                 self.on_change()

@@ -1,6 +1,5 @@
 """How the sources are, as data: for the landing page and for /api/v1/sources."""
 
-import time
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -84,7 +83,7 @@ def sources(engine: Engine) -> Sources:
 
 
 def _status(runner: Runner) -> SourceStatus:
-    age = None if runner.last_success is None else max(0.0, time.time() - runner.last_success)
+    age = runner.age
     error = runner.error
     return SourceStatus(
         name=runner.source.name,

@@ -1,6 +1,7 @@
 """The web configuration in use: read at the start, read again when it or a certificate changes."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -44,31 +45,31 @@ class WebFile:
             stamp = await asyncio.to_thread(_stamp, self._files())
             if stamp != self._stamp:
                 self._stamp = stamp
-                await self.read()
+                with suppress(PlatformError):  # it was logged
+                    await self.read()
 
     async def read(self) -> None:
-        """Read the files again now."""
+        """Read the files again now. Raises PlatformError for a bad one, logs it, and goes on with what was in use."""
         if self._path is None:
             return
         try:
-            config, tls = await asyncio.to_thread(load, self._path)
+            config, tls = await asyncio.to_thread(self._load, self._path)
         except PlatformError as error:
-            _refused(error.problems)
-            return
-        if (tls is None) != (self.tls is None):
-            remedy = "Restart to go from HTTP to HTTPS or back."
-            _refused([Problem(str(self._path), 1, "tls_server_config", "was added or removed", remedy)])
-            return
+            log.warning("web_config.refused", problems=[str(problem) for problem in error.problems])
+            raise
         self.policy, self.tls = Policy(config, self.policy), tls
         log.info("web_config.read", users=len(config.basic_auth_users), tls=tls is not None)
+
+    def _load(self, path: Path) -> tuple[WebConfig, Tls | None]:
+        config, tls = load(path)
+        if (tls is None) != (self.tls is None):
+            remedy = "Restart to go from HTTP to HTTPS or back."
+            raise PlatformError([Problem(str(path), 1, "tls_server_config", "was added or removed", remedy)])
+        return config, tls
 
     def _files(self) -> tuple[Path, ...]:
         named = self.tls.files if self.tls is not None else ()
         return (self._path, *named) if self._path is not None else ()
-
-
-def _refused(problems: list[Problem]) -> None:
-    log.warning("web_config.refused", problems=[str(problem) for problem in problems])
 
 
 def _stamp(files: tuple[Path, ...]) -> Stamp:
