@@ -12,6 +12,7 @@ from rich.console import Console
 
 from exporter import __version__, logs
 from exporter.check import check as run_check
+from exporter.engine.loop import Loop
 from exporter.engine.state import StateError
 from exporter.explain import UnknownSource
 from exporter.explain import explain as run_explain
@@ -86,7 +87,10 @@ def run(
         _fail(f"--listen: {listen!r} is not HOST:PORT, such as 127.0.0.1:9780")
     try:
         debug = log_level == "debug"
-        uvloop.run(serve(platform, host.strip("[]"), int(port), web_config=web_config, debug=debug))
+        uvloop.run(
+            serve(platform, host.strip("[]"), int(port), web_config=web_config, debug=debug),
+            loop_factory=Loop,
+        )
     except (PlatformError, ListenError) as error:
         _fail(str(error))
     except StateError as error:
