@@ -54,9 +54,9 @@ def _ours(series: int) -> list[float]:
 
 
 def _peer(series: int) -> list[float]:
-    registry = CollectorRegistry()
-    registry.register(Families(series))
-    return [_timed(lambda: generate_latest(registry)) / series for _ in range(RUNS)]
+    collectors = CollectorRegistry()
+    collectors.register(Families(series))
+    return [_timed(lambda: generate_latest(collectors)) / series for _ in range(RUNS)]
 
 
 def _declared(series: int) -> list[Declared]:
