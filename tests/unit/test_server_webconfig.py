@@ -223,3 +223,10 @@ def test_a_misspelt_key_is_found(folder: Path, key: str, at: int, letter: str) -
     said = refused(folder, f"basic_auth_users:\ntls_server_config:\n  {misspelt}: x\n")
     assert f"web.yml:3: tls_server_config.{misspelt}: is not a key" in said
     assert "Did you mean `" in said or len(key) <= 4
+
+
+def test_deep_nesting_is_an_error_and_no_crash(tmp_path: Path) -> None:
+    file = tmp_path / "web.yml"
+    file.write_text("[" * 5000)
+    with pytest.raises(PlatformError, match="nested deeper than"):
+        load(file)

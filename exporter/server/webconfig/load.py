@@ -60,7 +60,7 @@ def _document(path: Path) -> Document:
         raise PlatformError(
             [Problem(str(path), 0, "", f"cannot be read: {error.strerror}", remedy)]
         ) from error
-    except (UnicodeDecodeError, yaml.YAMLError):
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError):
         empty = False  # the reader of documents says where
     if empty:
         return Document(str(path), {})
