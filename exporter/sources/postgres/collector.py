@@ -14,11 +14,11 @@ from exporter.platform.base import LabelName, MetricName, Part
 from exporter.platform.values import Duration
 
 if TYPE_CHECKING:
-    from exporter.platform.model import Query
+    from exporter.platform.queries import Query
 
 
 class BuiltinMetric(Part):
-    """A metric of a built-in collector; see `exporter.platform.model.Metric`."""
+    """A metric of a built-in collector; see `exporter.platform.queries.Metric`."""
 
     type: Literal["gauge", "counter"]
     help: str
