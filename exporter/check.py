@@ -14,7 +14,7 @@ from rich.table import Table
 
 from exporter.engine.engine import build_sources
 from exporter.engine.families import Family
-from exporter.engine.scheduler import Runner
+from exporter.engine.runner import Runner
 from exporter.engine.source import Gap, Source
 from exporter.engine.state import Conflict, StateError, StateStore
 from exporter.engine.state.place import store

@@ -8,7 +8,7 @@ from rich.markup import escape
 from exporter.check import unreadable_secrets
 from exporter.engine.engine import build_sources
 from exporter.engine.exposition import Part, Renderer
-from exporter.engine.scheduler import Runner
+from exporter.engine.runner import Runner
 from exporter.engine.source import Source
 from exporter.engine.trace import Trace, tracing
 from exporter.platform.model import Platform

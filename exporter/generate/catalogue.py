@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.engine.engine import build_sources
-from exporter.engine.scheduler import stale_after
+from exporter.engine.runner import stale_after
 from exporter.generate.alerting import alerting_entry, unreadable_secrets
 from exporter.generate.services import service_entry, unreachable_tiers
 from exporter.platform.kpis import Kpi

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from exporter.engine.engine import Engine
-from exporter.engine.scheduler import Runner
+from exporter.engine.runner import Runner
 from exporter.engine.source import Reason
 from exporter.platform.values import redact
 

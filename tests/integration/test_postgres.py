@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from exporter.engine.families import Family
-from exporter.engine.scheduler import Runner
+from exporter.engine.runner import Runner
 from exporter.engine.source import SourceError
 from exporter.platform.values import Duration, Secret
 from exporter.sources.postgres import Postgres, PostgresSource

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from exporter.engine.cadence import Cadence
 from exporter.engine.families import Collected
-from exporter.engine.scheduler import Runner
+from exporter.engine.runner import Runner
 from exporter.engine.source import Source
 
 

@@ -8,11 +8,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from exporter.engine import scheduler as engine
+from exporter.engine import runner as engine
 from exporter.engine.families import Collected, Family
 from exporter.engine.leader import LEADER, STATE_UP, Leadership
 from exporter.engine.result import Result, dump, load
-from exporter.engine.scheduler import Runner, Scheduler
+from exporter.engine.runner import Runner
+from exporter.engine.scheduler import Scheduler
 from exporter.engine.source import Source, SourceError
 from exporter.engine.state import Entry, MemoryStore, StateError
 

@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from exporter.engine import scheduler as engine
+from exporter.engine import runner as engine
 from exporter.engine.families import Collected, Family, Samples
-from exporter.engine.scheduler import Runner, Scheduler
+from exporter.engine.runner import Runner
+from exporter.engine.scheduler import Scheduler
 from exporter.engine.snapshot import SnapshotPublisher
 from exporter.engine.source import REASONS, Source, SourceError
 

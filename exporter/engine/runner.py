@@ -1,0 +1,276 @@
+"""Runs one source on its schedule, and holds what is known of it.
+
+A source that hangs, raises or returns rubbish harms nothing but itself: its collection is interrupted at its deadline,
+its failures are counted by reason, it is asked less often while it fails, and what it said last is taken out of the
+snapshot when it is too old to be true.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+
+from exporter.engine.budget import Budget
+from exporter.engine.cadence import Cadence
+from exporter.engine.deadline import within
+from exporter.engine.families import Collected, Family
+from exporter.engine.leader import SharedResult
+from exporter.engine.result import Result
+from exporter.engine.source import REASONS, Reason, Source, SourceError
+from exporter.engine.state import StateError
+from exporter.platform.values import redact
+
+UP = Family(
+    "platform_exporter_source_up",
+    "gauge",
+    "Whether the last collection of the source succeeded.",
+    ("source",),
+)
+LAST_SUCCESS = Family(
+    "platform_exporter_source_last_success_timestamp_seconds",
+    "gauge",
+    "When the source last succeeded, Unix time. Its series are as old as that.",
+    ("source",),
+)
+DURATION = Family(
+    "platform_exporter_source_duration_seconds",
+    "gauge",
+    "How long the last collection of the source took.",
+    ("source",),
+)
+INTERVAL = Family(
+    "platform_exporter_source_interval_seconds",
+    "gauge",
+    "How often the source is asked while all is well.",
+    ("source",),
+)
+FAILURES = Family(
+    "platform_exporter_source_failures_total",
+    "counter",
+    "Failed collections of the source, by reason.",
+    ("source", "reason"),
+)
+FAILING = Family(
+    "platform_exporter_source_failing",
+    "gauge",
+    "1 with the reason of the last failure, only while the last collection failed.",
+    ("source", "reason"),
+)
+SERVED_AGE = Family(
+    "platform_exporter_source_served_age_seconds",
+    "gauge",
+    "How old the source's data were when they were scraped last.",
+    ("source",),
+)
+FAMILIES = (UP, LAST_SUCCESS, DURATION, INTERVAL, FAILURES, FAILING, SERVED_AGE)
+
+STALE_AFTER_INTERVALS = 3
+"""After so many intervals without success a source's series are withdrawn, so that Prometheus marks them stale."""
+
+_PATIENT_FAILURES = 3
+"""So many failures in a row are asked again at the usual interval; then the wait doubles up to _longest_wait."""
+
+_LONGEST_LOCKED_INTERVAL = 60.0
+"""Sources with a longer interval are not moved to scrapes: their age is that of their interval anyway."""
+
+_TOGETHER = 0.1
+"""Scrapes within this share of the interval are served by one collection."""
+
+_LONGEST_RETRY_AFTER = 3600.0
+"""The longest that a source is believed when it says how long to wait, in seconds."""
+
+_LEAD = 0.15
+"""Seconds that a collection should end before the scrape, for rendering and for scrapes that come early."""
+
+log = structlog.get_logger()
+
+
+def stale_after(every: float, timeout: float) -> float:
+    """Return the age in seconds at which the data of a source with this interval and time-out stop being shown."""
+    return STALE_AFTER_INTERVALS * every + timeout
+
+
+def _longest_wait(every: float) -> float:
+    return 4 * every if every <= 15 else max(60.0, 2 * every)
+
+
+@dataclass(slots=True)
+class Runner:
+    """One source, its schedule and what is known of it. Times are Unix seconds."""
+
+    source: Source
+    max_series_per_family: int
+    on_change: Callable[[], None]
+    on_drop: Callable[[Family, int], None]
+    cadence: Cadence = field(default_factory=Cadence)
+    data: Collected = field(default_factory=Collected)
+    runs: int = 0
+    last_success: float | None = None
+    last_duration: float = 0.0
+    served_age: float | None = None
+    error: SourceError | None = None
+    failures_in_a_row: int = 0
+    failures: dict[Reason, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
+    task: asyncio.Task[None] | None = None
+    shared: SharedResult | None = None
+    budget: Budget = field(init=False)
+    _served: dict[Hashable, float] = field(default_factory=dict)
+    _succeeded: float | None = None
+
+    def __post_init__(self) -> None:
+        self.budget = Budget(self.max_series_per_family, self.on_drop)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the data are young enough to be shown."""
+        return self.age is not None and self.age <= stale_after(self.source.every, self.source.timeout)
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the last success, by a clock that nobody sets; None before the first."""
+        return None if self._succeeded is None else time.monotonic() - self._succeeded
+
+    async def run(self) -> None:
+        """Collect on schedule until cancelled."""
+        clock = asyncio.get_running_loop().time
+        await asyncio.sleep(random.uniform(0, min(0.5, self.source.every / 10)))  # noqa: S311  # spreads load, keeps no secret
+        while True:
+            started = clock()
+            await self.collect()
+            due = started + self._wait()
+            if (
+                self.error is None
+                and self.source.phase_lock
+                and self.source.every <= _LONGEST_LOCKED_INTERVAL
+            ):
+                due = self._before_scrape(started, due)
+            await self._idle(max(due, clock()))
+
+    def scraped(self) -> None:
+        """Note how old the data are that a scraper is given now."""
+        self.served_age = self.age
+
+    async def collect(self) -> None:
+        """Collect once, within the source's time-out, and note how it went; or take what the leader collected."""
+        if self.shared is not None and await self._follow(self.shared):
+            return
+        started = time.perf_counter()
+        try:
+            data = self.budget.apply(await within(self.source.timeout, self.source.collect()))
+            result = Result(data, time.time(), time.perf_counter() - started, self.failures)
+            if self.shared is not None:
+                result = await self.shared.publish(result)
+        except SourceError as error:
+            self._failed(error)
+        except Exception as error:  # whatever a source does wrong must end here
+            if self.error is None or self.error.reason != "internal":
+                log.exception("source.defect", source=self.source.name)
+            self._failed(
+                SourceError("internal", f"{type(error).__name__}: {error}", remedy="Please report this.")
+            )
+        else:
+            if self.error is not None:
+                log.info("source.recovered", source=self.source.name, failures=self.failures_in_a_row)
+            self._adopt(result)
+        self.runs += 1
+        self.last_duration = time.perf_counter() - started
+        self.on_change()
+        if self.shared is not None and self.error is not None and self.error.reason != "state":
+            with suppress(StateError):  # it is a metric of its own
+                await self.shared.publish(self._result())
+
+    def snapshot(self) -> list[Collected]:
+        """Return what is to be shown of this source now: its data while they are fresh, and its state always."""
+        name, state = self.source.name, Collected()
+        state.set(INTERVAL, self.source.every, name)
+        for reason, count in self.failures.items():
+            state.set(FAILURES, count, name, reason)
+        if self.last_success is not None or self.error is not None:
+            state.set(UP, 0 if self.error else 1, name)
+            state.set(DURATION, self.last_duration, name)
+        state.set(LAST_SUCCESS, self.last_success, name)
+        state.set(SERVED_AGE, self.served_age, name)
+        shown = Collected()
+        if self.fresh:
+            shown.update(self.data)
+        if self.error is not None:
+            state.set(FAILING, 1, name, self.error.reason)
+            shown.update(self.source.down())
+        return [state, shown]
+
+    async def _follow(self, shared: SharedResult) -> bool:
+        """Take over what the leader knows, at the start also as leader; say whether that is all to be done."""
+        following = shared.following
+        try:
+            if (theirs := await (shared.read() if following else shared.join())) is not None:
+                self._adopt(theirs)
+        except StateError:  # what is known stays until it is too old
+            self.failures["state"] += 1
+        if following:
+            self.runs += 1
+            self.on_change()
+        return following
+
+    def _result(self) -> Result:
+        return Result(self.data, self.last_success, self.last_duration, self.failures, self.error)
+
+    def _adopt(self, result: Result) -> None:
+        if result.succeeded is None:
+            self._succeeded = None
+        elif result.succeeded != self.last_success:  # what another exporter collected is as old as it says
+            self._succeeded = time.monotonic() - max(0.0, time.time() - result.succeeded)
+        self.data, self.last_success, self.last_duration = result.data, result.succeeded, result.duration
+        for reason, count in result.failures.items():
+            self.failures[reason] = max(self.failures[reason], count)
+        self.error, self.failures_in_a_row = result.error, 0 if result.error is None else 1
+
+    def _failed(self, error: SourceError) -> None:
+        self.failures[error.reason] += 1
+        self.failures_in_a_row += 1
+        if self.error is None or self.error.reason != error.reason:
+            log.warning(
+                "source.failed", source=self.source.name, reason=error.reason, error=redact(str(error))
+            )
+        self.error = error
+
+    def _wait(self) -> float:
+        """Return the seconds from the start of one collection to the start of the next."""
+        every = self.source.every
+        if self.shared is not None and self.shared.following:
+            return every
+        if self.error is not None and self.error.retry_after is not None:
+            return max(every, min(self.error.retry_after, _LONGEST_RETRY_AFTER))
+        doublings = max(0, self.failures_in_a_row - _PATIENT_FAILURES)
+        return min(every * 2.0 ** min(doublings, 10), _longest_wait(every))
+
+    def _before_scrape(self, started: float, due: float) -> float:
+        """Return when to start so as to end just before a scrape that is predicted near `due`; else `due` itself.
+
+        Each scraper gets fresh data of its own, so with two of them a source is asked twice as often; but for one
+        scraper never sooner than four fifths of the interval, and scrapes close together are served by one collection.
+        """
+        every = self.source.every
+        predicted = self.cadence.upcoming(started, due + every)
+        known = {upcoming.scraper for upcoming in predicted}
+        self._served = {scraper: when for scraper, when in self._served.items() if scraper in known}
+        for upcoming in predicted:
+            start = upcoming.time - 1.2 * self.last_duration - max(_LEAD, 3 * upcoming.deviation)
+            if start < started + _TOGETHER * every:
+                self._served[upcoming.scraper] = started
+            elif start >= self._served.get(upcoming.scraper, -every) + 0.8 * every:
+                return start if start <= due + every / 2 else due
+        return due
+
+    async def _idle(self, until: float) -> None:
+        """Sleep; wake once on the way when the data become too old, so that they are withdrawn in time."""
+        loop = asyncio.get_running_loop()
+        if self.age is not None and self.data.families:
+            left = stale_after(self.source.every, self.source.timeout) - self.age
+            if 0 < left < until - loop.time():
+                await asyncio.sleep(left + 0.01)
+                self.on_change()
+        await asyncio.sleep(max(0.0, until - loop.time()))
