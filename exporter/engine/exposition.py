@@ -5,12 +5,14 @@ rendering to the next, all values of a part are formatted by one call of orjson,
 the last rendering is not touched at all. Sample lines are the same bytes in both formats; headers differ, and so do
 families with creation times or exemplars, which OpenMetrics alone has.
 
+A body is made of pieces: neighbouring families, some hundreds of series together. A piece in which nothing changed is
+the same object as last time, and one that both formats have in common is one object, so that each is compressed once.
+
 Sources: https://prometheus.io/docs/instrumenting/exposition_formats/ and the OpenMetrics 1.0 specification.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import orjson
 
@@ -18,6 +20,9 @@ from exporter.engine.families import Exemplar, Family, Key, Samples, value_text
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+_PIECE = 256
+"""A piece ends with the family that brings it to so many series. Bytes would not do: values grow and shrink."""
 
 _LABEL_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
@@ -35,11 +40,21 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Exposition:
-    """One rendering in both formats."""
+    """One rendering: the pieces of both bodies, in order."""
 
-    text: bytes
-    openmetrics: bytes
+    text_pieces: tuple[bytes, ...]
+    openmetrics_pieces: tuple[bytes, ...]
     series: int
+
+    @property
+    def text(self) -> bytes:
+        """The body in text 0.0.4."""
+        return b"".join(self.text_pieces)
+
+    @property
+    def openmetrics(self) -> bytes:
+        """The body in OpenMetrics 1.0."""
+        return b"".join(self.openmetrics_pieces)
 
 
 class Renderer:
@@ -47,45 +62,81 @@ class Renderer:
 
     def __init__(self) -> None:
         self._blocks: dict[tuple[Family, int], _Block] = {}
+        self._pieces = _Pieces()
 
     def render(self, families: Iterable[tuple[Family, Sequence[Part]]]) -> Exposition:
         """Render families with distinct names. Parts of one family have distinct keys."""
-        text: list[bytes] = []
-        openmetrics: list[bytes] = []
         blocks: dict[tuple[Family, int], _Block] = {}
+        pieces = _Pieces(self._pieces)
         series = 0
         for family, parts in sorted(families, key=lambda item: item[0].name):
             header = False
             for place, part in enumerate(parts):
                 if not part.samples:
                     continue
-                block = blocks[family, place] = self._blocks.get((family, place)) or _Block(family)
+                block = self._blocks.get((family, place)) or _Block(family)
                 lines, richer = block.lines(part)
                 if not header:
-                    text.append(_text_header(family))
-                    openmetrics.append(_openmetrics_header(family))
+                    # Each chunk begins with the end of the line before it; before the first there is none.
+                    pieces.add(*(block.headers if blocks else (each[1:] for each in block.headers)))
                     header = True
-                text.append(lines)
-                openmetrics.append(richer)
+                pieces.add(lines, richer)
+                blocks[family, place] = block
                 series += len(part.samples)
-        self._blocks = blocks
-        openmetrics.append(b"\n# EOF")
-        return Exposition(_body(text), _body(openmetrics), series)
+                pieces.series += len(part.samples)
+            if pieces.series >= _PIECE:
+                pieces.close()
+        pieces.add(b"\n" if blocks else b"", b"\n# EOF\n" if blocks else b"# EOF\n")
+        pieces.close()
+        self._blocks, self._pieces = blocks, pieces
+        return Exposition(tuple(pieces.text), tuple(pieces.openmetrics), series)
 
 
-def _body(chunks: list[bytes]) -> bytes:
-    """Join chunks, each of which begins with the end of the line before it."""
-    if not chunks:
-        return b""
-    return b"".join([chunks[0][1:], *chunks[1:], b"\n"])
+class _Pieces:
+    """The pieces of one rendering, with those of the rendering before it to take from."""
+
+    def __init__(self, before: "_Pieces | None" = None) -> None:
+        self.text: list[bytes] = []
+        self.openmetrics: list[bytes] = []
+        self.series = 0
+        self._chunks: tuple[list[bytes], list[bytes]] = [], []
+        self._made: dict[bytes, list[tuple[list[bytes], bytes]]] = {}
+        self._before = {} if before is None else before._made
+
+    def add(self, text: bytes, openmetrics: bytes) -> None:
+        """Go on with the piece under way."""
+        self._chunks[0].append(text)
+        self._chunks[1].append(openmetrics)
+
+    def close(self) -> None:
+        """End the piece under way."""
+        text, openmetrics = self._chunks
+        self.text.append(self._joined(text))
+        self.openmetrics.append(self._joined(openmetrics))
+        self.series, self._chunks = 0, ([], [])
+
+    def _joined(self, chunks: list[bytes]) -> bytes:
+        """Join chunks, or return what they were joined to before. The header that comes first tells where to look."""
+        same = (
+            piece
+            for made in (self._made, self._before)
+            for parts, piece in made.get(chunks[0], ())
+            if parts == chunks
+        )
+        piece = next(same, None)
+        if piece is None:
+            piece = b"".join(chunks)
+        self._made.setdefault(chunks[0], []).append((chunks, piece))
+        return piece
 
 
 class _Block:
     """The lines of one part, kept between renderings. Each line begins with the end of the one before it."""
 
-    __slots__ = ("_family", "_keys", "_part", "_prefixes", "_rendered")
+    __slots__ = ("_family", "_keys", "_part", "_prefixes", "_rendered", "headers")
 
     def __init__(self, family: Family) -> None:
+        self.headers = _text_header(family), _openmetrics_header(family)
         self._family = family
         self._keys: list[Key] = []
         self._prefixes: list[bytes] = []
@@ -120,7 +171,7 @@ class _Block:
 def _join(prefixes: list[bytes], values: list[float]) -> bytes:
     """Put a value behind each prefix."""
     numbers = orjson.dumps(values)
-    lossy = b"null" in numbers  # JSON has no NaN and no infinity
+    lossy = b"n" in numbers  # JSON has no NaN and no infinity; they become null
     texts = [value_text(value).encode() for value in values] if lossy else numbers[1:-1].split(b",")
     pieces = prefixes * 2
     pieces[0::2] = prefixes
@@ -156,14 +207,12 @@ def _exemplar(exemplar: Exemplar) -> str:
     return f" # {{{labels}}} {value_text(exemplar.value)}{stamp}"
 
 
-@lru_cache(maxsize=4096)
 def _text_header(family: Family) -> bytes:
     help_text = family.help.translate(_HELP_ESCAPES)
     kind = _TEXT_TYPES.get(family.type, family.type)
     return f"\n# HELP {family.name} {help_text}\n# TYPE {family.name} {kind}".encode()
 
 
-@lru_cache(maxsize=4096)
 def _openmetrics_header(family: Family) -> bytes:
     # A counter's family is named without _total, an info's without _info. A counter that does not end in _total, as
     # some incumbents' do not, is no OpenMetrics counter: it goes as unknown, as client_golang has it.

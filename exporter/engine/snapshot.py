@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 import structlog
-from isal import igzip
 
 from exporter.engine.exposition import Part, Renderer
 from exporter.engine.families import Collected, Family, Key
+from exporter.engine.packing import Packer
 
 SERIES = Family(
     "platform_exporter_snapshot_series", "gauge", "Series in the snapshot that was served before this one."
@@ -53,7 +53,8 @@ class Snapshot:
     render_seconds: float
 
 
-EMPTY = Snapshot(0, b"", igzip.compress(b"", 1), b"# EOF\n", igzip.compress(b"# EOF\n", 1), 0, 0.0, 0.0)
+_NOTHING, _END = Packer().pack([], [b"# EOF\n"])
+EMPTY = Snapshot(0, b"", _NOTHING, b"# EOF\n", _END, 0, 0.0, 0.0)
 
 
 class SnapshotPublisher:
@@ -67,6 +68,7 @@ class SnapshotPublisher:
         self._gather = gather
         self._max_series = max_series
         self._renderer = Renderer()
+        self._packer = Packer()
         self._dropped: dict[str, float] = {}
         self._dirty = asyncio.Event()
 
@@ -169,13 +171,14 @@ class SnapshotPublisher:
             own.set(DROPPED, count, name)
         own_parts = [(family, [Part(samples)]) for family, samples in own]
         out = self._renderer.render([*families.items(), *own_parts])
-        text_gzip, openmetrics_gzip = igzip.compress(out.text, 1), igzip.compress(out.openmetrics, 1)
+        text_gzip, openmetrics_gzip = self._packer.pack(out.text_pieces, out.openmetrics_pieces)
+        text, openmetrics = out.text, out.openmetrics
         took = time.perf_counter() - started
         return Snapshot(
             last.generation + 1,
-            out.text,
+            text,
             text_gzip,
-            out.openmetrics,
+            openmetrics,
             openmetrics_gzip,
             out.series,
             made,

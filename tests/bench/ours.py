@@ -1,6 +1,7 @@
-"""The exporter with made-up sources, as a process: `python -m tests.bench.ours PORT SERIES EVERY HANGING [lock]`.
+"""Our exporter with made-up sources: `python -m tests.bench.ours PORT SERIES EVERY HANGING FAILING [lock]`.
 
-Ten sources share the series; each makes new values at each collection. HANGING more never answer.
+Ten sources share the series; each makes new values at each collection. HANGING more never answer, FAILING more fail
+several times a second, in all the ways in which sources fail.
 """
 
 import asyncio
@@ -15,11 +16,12 @@ import uvloop
 from exporter import logs
 from exporter.engine import engine
 from exporter.engine.families import Collected, Family
-from exporter.engine.source import Source
+from exporter.engine.source import Source, SourceError
 from exporter.server.run import serve
 
 SOURCES = 10
 SERIES_PER_FAMILY = 100
+TASKS = Family("bench_tasks", "gauge", "Tasks of the event loop.")
 
 
 def families(source: int, series: int) -> list[tuple[Family, list[tuple[str, ...]]]]:
@@ -57,14 +59,47 @@ class Hanging(Source):
         return Collected()
 
 
+class Failing(Source):
+    """Fails: refused, with a defect, too late, with rubbish."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"failing.{number}", every=0.05, timeout=0.05)
+        self._turn = number
+
+    async def collect(self) -> Collected:
+        self._turn += 1
+        match self._turn % 4:
+            case 0:
+                raise SourceError("connect", "nobody there", remedy="Start it.")
+            case 1:
+                raise ZeroDivisionError(f"turn {self._turn}")
+            case 2:
+                await asyncio.Event().wait()
+        return None  # type: ignore[return-value]  # a source that is wrong about its own type
+
+
+class Tasks(Source):
+    """How many tasks the event loop has: none may be left behind."""
+
+    def __init__(self) -> None:
+        super().__init__("bench.tasks", every=0.2, timeout=5)
+
+    async def collect(self) -> Collected:
+        out = Collected()
+        out.set(TASKS, len(asyncio.all_tasks()))
+        return out
+
+
 def main() -> None:
     """Serve until told to stop."""
-    port, series, every, hanging = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
-    lock = "lock" in sys.argv[5:]
+    port, series, every = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    hanging, failing, lock = int(sys.argv[4]), int(sys.argv[5]), "lock" in sys.argv[6:]
     sources: list[Source] = [
         Changing(number, series // SOURCES, every, lock=lock) for number in range(SOURCES)
     ]
     sources += [Hanging(f"hanging.{number}", every=every, timeout=2) for number in range(hanging)]
+    sources += [Failing(number) for number in range(failing)]
+    sources.append(Tasks())
     engine.build_sources = lambda platform: sources
     logs.silence()
     with tempfile.TemporaryDirectory() as folder:

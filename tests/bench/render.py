@@ -11,6 +11,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from exporter.engine.exposition import Part, Renderer
 from exporter.engine.families import Family
+from exporter.engine.packing import Packer
 from tests.bench.ours import SOURCES, families
 from tests.bench.peer_prometheus_client import Families
 from tests.bench.table import RUNS, console, spread, table, times
@@ -22,34 +23,65 @@ SIZES = (1_000, 10_000, 100_000)
 
 def main() -> None:
     """Print microseconds a series, and milliseconds for gzip."""
-    costs = table("Rendering, every value changed", "Series", "ours", "prometheus-client", "ratio")
+    costs = table(
+        "Rendering text and OpenMetrics, per series",
+        "Series",
+        "every value changed",
+        "one source of ten changed",
+        "prometheus-client, text alone",
+        "ratio",
+    )
     for series in SIZES:
-        ours, peer = _ours(series), _peer(series)
-        costs.add_row(f"{series:,}", spread(ours, "µs", 1e6), spread(peer, "µs", 1e6), times(peer, ours))
+        every, tenth, peer = _ours(series, 1), _ours(series, SOURCES), _peer(series)
+        costs.add_row(
+            f"{series:,}",
+            spread(every, "µs", 1e6),
+            spread(tenth, "µs", 1e6),
+            spread(peer, "µs", 1e6),
+            times(peer, every),
+        )
     console.print(costs)
-    body = Renderer().render(_changed(_declared(10_000))).text
-    packing = table(f"Compressing {len(body):,} bytes", "Library", "time", "size", "ratio of time")
-    fast = [_timed(lambda: igzip.compress(body, 1)) for _ in range(RUNS)]
+    _pack()
+
+
+def _pack() -> None:
+    """Print what gzip costs: of both bodies with ours, half of that being one body's, and of one body otherwise."""
+    declared = _declared(10_000)
+    body = Renderer().render(_changed(declared)).text
+    packing = table(f"gzip of a body of {len(body):,} bytes", "Library", "time", "size", "to zlib 9")
     slow = [_timed(lambda: gzip.compress(body, 9)) for _ in range(RUNS)]
-    ratio = times(slow, fast)
-    packing.add_row(
-        "isal, level 1 (ours)", spread(fast, "ms", 1000), f"{len(igzip.compress(body, 1)):,} B", "1x"
-    )
-    packing.add_row(
-        "zlib, level 9 (peer)", spread(slow, "ms", 1000), f"{len(gzip.compress(body, 9)):,} B", ratio
-    )
+    for title, share in (("every value changed", 1), ("one source of ten changed", SOURCES)):
+        packer, renderer, times_of_one, size = Packer(), Renderer(), [], 0
+        families = _changed(declared)
+        for _ in range(3 * RUNS):
+            families = _refreshed(families, declared, share)
+            out = renderer.render(families)
+            started = time.perf_counter()
+            (packed, _) = packer.pack(out.text_pieces, out.openmetrics_pieces)
+            times_of_one.append((time.perf_counter() - started) / 2)
+            size = len(packed)
+        found = times_of_one[1:]  # the first has nothing to take from
+        packing.add_row(f"ours, {title}", spread(found, "ms", 1000), f"{size:,} B", times(slow, found))
+    whole = [_timed(lambda: igzip.compress(body, 1)) for _ in range(3 * RUNS)]
+    size = len(igzip.compress(body, 1))
+    packing.add_row("isal, level 1, at once", spread(whole, "ms", 1000), f"{size:,} B", times(slow, whole))
+    packing.add_row("zlib, level 9", spread(slow, "ms", 1000), f"{len(gzip.compress(body, 9)):,} B", "1x")
     console.print(packing)
 
 
-def _ours(series: int) -> list[float]:
+def _ours(series: int, share: int) -> list[float]:
+    """Return seconds per series of renderings before each of which one in `share` sources had new values."""
     declared, renderer = _declared(series), Renderer()
-    renderer.render(_changed(declared))  # makes the prefixes, as the first rendering of a process does
+    families = _changed(declared)
+    renderer.render(families)  # makes the prefixes, as the first rendering of a process does
     found = []
     for _ in range(3 * RUNS):
-        parts = _changed(declared)
+        families = _refreshed(families, declared, share)
         started = time.perf_counter()
-        renderer.render(parts)
+        out = renderer.render(families)
+        bodies = out.text, out.openmetrics
         found.append((time.perf_counter() - started) / series)
+        assert all(bodies)
     return found
 
 
@@ -64,7 +96,17 @@ def _declared(series: int) -> list[Declared]:
 
 
 def _changed(declared: list[Declared]) -> list[tuple[Family, list[Part]]]:
-    return [(family, [Part({key: random.random() * 1000 for key in keys})]) for family, keys in declared]
+    """Return new values under new keys, as a source makes them that reads an answer."""
+    return [(family, [Part({(*key,): random.random() * 1000 for key in keys})]) for family, keys in declared]
+
+
+def _refreshed(
+    families: list[tuple[Family, list[Part]]], declared: list[Declared], share: int
+) -> list[tuple[Family, list[Part]]]:
+    """Return `families` with new values for one in `share` of them, neighbours as a source's are."""
+    count = len(declared) // share
+    at = random.randrange(share) * count
+    return [*families[:at], *_changed(declared[at : at + count]), *families[at + count :]]
 
 
 def _timed(work: Callable[[], object]) -> float:

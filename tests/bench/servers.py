@@ -36,11 +36,12 @@ class Server:
 
 
 @contextmanager
-def ours(series: int, *, every: float = 1.0, hanging: int = 0, lock: bool = False) -> Iterator[Server]:
+def ours(
+    series: int, *, every: float = 1.0, hanging: int = 0, failing: int = 0, lock: bool = False
+) -> Iterator[Server]:
     """Run the exporter with made-up sources."""
-    with _python(
-        "tests.bench.ours", str(series), str(every), str(hanging), *(["lock"] if lock else [])
-    ) as server:
+    figures = (str(figure) for figure in (series, every, hanging, failing))
+    with _python("tests.bench.ours", *figures, *(["lock"] if lock else [])) as server:
         names = [f"bench_{source}_0_seconds" for source in range(SOURCES)]
         wait_until(lambda: _answers(server, *names), 30, "our exporter")
         yield server

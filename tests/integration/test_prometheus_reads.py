@@ -15,6 +15,7 @@ import pytest
 
 from exporter.engine.exposition import OPENMETRICS, TEXT, Part, Renderer
 from exporter.engine.families import Collected, Exemplar, Family, FamilyType
+from exporter.engine.packing import Packer
 from tests.support.forky import forky_binary
 from tests.support.process import free_port, running, wait_http, wait_until
 from tests.support.programs import binary
@@ -73,13 +74,15 @@ def expected(collected: Collected) -> Samples:
 
 @contextmanager
 def served(bodies: dict[str, tuple[str, bytes]]) -> Iterator[int]:
-    """Serve path → (content type, body)."""
+    """Serve path → (content type, body); a path that ends in gzip is of a body that is compressed."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             content_type, body = bodies[self.path]
             self.send_response(200)
             self.send_header("Content-Type", content_type)
+            if self.path.endswith("gzip"):
+                self.send_header("Content-Encoding", "gzip")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -107,7 +110,13 @@ def test_same_samples(suite: str, tmp_path: Path) -> None:
             for family, samples in collected
         ]
     )
-    bodies = {"/text": (TEXT, rendered.text), "/openmetrics": (OPENMETRICS, rendered.openmetrics)}
+    text, openmetrics = Packer().pack(rendered.text_pieces, rendered.openmetrics_pieces)
+    bodies = {
+        "/text": (TEXT, rendered.text),
+        "/text-gzip": (TEXT, text),
+        "/openmetrics": (OPENMETRICS, rendered.openmetrics),
+        "/openmetrics-gzip": (OPENMETRICS, openmetrics),
+    }
     program = binary("prometheus") if suite == "bookworm" else forky_binary("prometheus")
     port = free_port()
     with served(bodies) as target:
@@ -141,6 +150,10 @@ def test_same_samples(suite: str, tmp_path: Path) -> None:
                     if not key[0].endswith("_created"):
                         want = wanted[spelt(key)]
                         assert value == want or (math.isnan(value) and math.isnan(want)), key
+                if path.startswith("/openmetrics"):
+                    begun = {key[0]: value for key, value in held.items() if key[0].endswith("_created")}
+                    assert len(begun) > 5, "counters tell when they began"
+                    assert set(begun.values()) == {1795168000.5}
 
 
 def ours(name: str) -> bool:
