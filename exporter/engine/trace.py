@@ -40,10 +40,10 @@ def tracing() -> Iterator[Trace]:
         _listening.reset(token)
 
 
-def note(what: str, detail: str = "") -> None:
-    """Remark something."""
+def note(what: str, detail: str = "", seconds: float | None = None) -> None:
+    """Remark something, and how long it took if that is known already."""
     if (trace := _listening.get()) is not None:
-        trace.notes.append(Note(what, detail))
+        trace.notes.append(Note(what, detail, seconds))
 
 
 @contextmanager

@@ -1,12 +1,16 @@
-"""The team's own SQL."""
+"""SQL that gives metrics: one format for the built-in Postgres collectors and for the team's own queries."""
 
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from exporter.platform.base import Interval, LabelName, MetricName, Part, Slug, Text
+from exporter.platform.conditions import Condition
 from exporter.platform.kpis import View
 from exporter.platform.values import Duration, fault
+
+Grant = Literal["pg_monitor", "pg_read_all_stats"]
+"""A predefined role that a statement may need."""
 
 
 def _distinct(labels: list[str]) -> list[str]:
@@ -15,32 +19,76 @@ def _distinct(labels: list[str]) -> list[str]:
     return labels
 
 
+Labels = Annotated[list[LabelName], AfterValidator(_distinct)]
+
+
 class Metric(Part):
-    """One metric of a query: which column is its value, which columns are its labels."""
+    """One metric of a statement: which column is its value, which columns are its labels."""
 
     type: Literal["gauge", "counter"]
     help: Text
     value: str
     """Column that holds the value. NULL gives no sample."""
-    labels: Annotated[list[LabelName], AfterValidator(_distinct)] = []
-    """Columns that become labels of the same name."""
+    labels: Labels | None = None
+    """Columns that become labels of the same name; those of the statement when left out."""
     title: Text | None = None
     """Heading of its panel; the query's title otherwise."""
     unit: str | None = None
     """Grafana unit of its panel, such as currencyUSD or s."""
 
 
-class Query(Part):
+class Fold(Part):
+    """Keep the rows that grew most of late, and add up all others in one row. For cumulative counters."""
+
+    keep: int = Field(default=20, gt=0, le=500)
+    """How many rows stay by themselves."""
+    by: str
+    """Column whose growth decides."""
+    other: LabelName
+    """Label that is `other` in the row of the rest."""
+
+
+class Statement(Part):
+    """A SELECT and the metrics made of its rows. Run read-only, within a time-out, apart from all others."""
+
+    sql: Annotated[str, Field(min_length=1)]
+    """One SELECT. Of braces only `{name}` with a name under `choose` is replaced."""
+    scope: Literal["cluster", "database"] = "cluster"
+    """`cluster`: once a server. `database`: in each of its databases, which adds the label `datname`."""
+    timeout: Interval = Duration(2)
+    """Limit for the statement, enforced by the server."""
+    limit: int = Field(default=1000, gt=0, le=50_000)
+    """Most rows that are read; further ones are cut off, and pg_scrape_collector_truncated says so."""
+    needs: Grant | None = None
+    """Role without which it would be silently wrong; it is then left out and reported as a permission gap."""
+    when: list[Condition] = []
+    """What the server must have, otherwise the statement is left out there."""
+    choose: dict[LabelName, dict[Condition, str]] = {}
+    """Pieces of SQL by name: the first whose condition holds; `else` if none, and NULL without it."""
+    pivot: str | None = None
+    """Column whose values are to be columns: rows of (name, value) become one row."""
+    fold: Fold | None = None
+    labels: Labels = []
+    """Labels of the metrics that name none themselves."""
+    metrics: Annotated[dict[MetricName, Metric], Field(min_length=1)]
+
+    def columns_of(self, metric: Metric) -> tuple[str, ...]:
+        """Return the columns that become labels of the metric."""
+        return tuple(self.labels if metric.labels is None else metric.labels)
+
+    def labels_of(self, metric: Metric) -> tuple[str, ...]:
+        """Return the names of all labels that the metric has on the exporter's page."""
+        database = ("datname",) if self.scope == "database" else ()
+        return ("target", *database, *self.columns_of(metric))
+
+
+class Query(Statement):
     """The team's own SQL, in the format of the built-in Postgres collectors."""
 
     title: Text
     database: Slug
     """Key of the database under sources.postgres."""
-    sql: Annotated[str, Field(min_length=1)]
     every: Interval = Duration(300)
-    timeout: Interval = Duration(2)
-    """Limit for the statement, enforced by the server."""
-    metrics: Annotated[dict[MetricName, Metric], Field(min_length=1)]
     view: View = "business"
     """Dashboard on which its panels stand."""
     panel: Literal["stat", "timeseries", "bar"] | None = None

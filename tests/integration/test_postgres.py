@@ -7,12 +7,13 @@ import httpx
 import psycopg
 import pytest
 
-from exporter.engine.families import Family
 from exporter.engine.runner import Runner
 from exporter.engine.source import SourceError
+from exporter.platform.queries import Metric, Query
 from exporter.platform.values import Duration, Secret
 from exporter.sources.postgres import Postgres, PostgresSource
-from exporter.sources.postgres.collector import Collector, Column, builtin
+from exporter.sources.postgres.collector import Collector, builtin
+from exporter.sources.postgres.collector import own as own_query
 from exporter.sources.postgres.connection import is_remote
 from tests.integration.support import exporter
 from tests.support.postgres import PostgresCluster
@@ -24,7 +25,6 @@ sources:
   postgres:
     main: {dsn: "${env:TEST_DSN}", every: 500ms, timeout: 1s}
 """
-MINE = Family("mine", "gauge", "Mine.", ("target", "kind"))
 
 
 def source(
@@ -36,7 +36,16 @@ def source(
 
 
 def own(sql: str, timeout: float = 1) -> Collector:
-    return Collector("mine", sql, 0, timeout, (Column(MINE, "value", ("kind",)),))
+    metric = Metric(type="gauge", help="Mine.", value="value", labels=["kind"])
+    query = Query(
+        title="Mine",
+        database="main",
+        sql=sql,
+        every=Duration(0.1),
+        timeout=Duration(timeout),
+        metrics={"mine": metric},
+    )
+    return own_query("mine", query)
 
 
 async def test_what_a_server_tells(
@@ -83,12 +92,16 @@ async def test_a_collector_that_fails_takes_nothing_from_the_others(
         ("select 'many' as value, 'a' as kind", "not a number"),
         ("selec 1", "syntax error"),
         ("select 1 as value, 'a' as kind from nowhere", "does not exist"),
-        ("create table t (i int)", "read-only transaction"),
+        ("select nextval('counter') as value, 'a' as kind", "read-only transaction"),
+        ("select 1 as value, 'a' as kind; drop table t", "syntax error"),
+        ("select 1 as value, 'a' as kind union all select 2, 'a'", "two rows have the same kind"),
     ],
 )
 async def test_own_sql_that_cannot_work_says_why(
     sql: str, says: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    with psycopg.connect(database) as other:
+        other.execute("create sequence counter")
     subject = source(monkeypatch, database, own(sql))
     await subject.collect()
     _, gaps = await subject.inspect()

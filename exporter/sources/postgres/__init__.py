@@ -1,25 +1,28 @@
 """Postgres: statistics of the server and of its databases, and the team's own SQL.
 
-One connection a server, one read-only transaction a collection. Each collector stands behind a savepoint with its own
-statement_timeout, so that one that fails or is too slow takes nothing from the others. Limits are set with SET LOCAL:
-through a pooler a session's SET would leak to other clients.
+One connection a server and a few more for its other databases, kept open; one read-only transaction a collection, sent
+in one round trip. A collector that fails or is too slow takes nothing from the others.
 """
 
 import asyncio
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Annotated
 
-import psycopg
+from pydantic import Field
 
 from exporter.engine.families import Collected, Family
 from exporter.engine.source import Gap, Source, SourceError
-from exporter.engine.trace import note, step
+from exporter.engine.trace import note
 from exporter.platform.base import Interval, Part, Text
+from exporter.platform.conditions import Provider
 from exporter.platform.values import Duration, Secret
 from exporter.sources.kind import SourceKind
 from exporter.sources.postgres.collector import Collector, builtin, own
-from exporter.sources.postgres.connection import connect, failure
+from exporter.sources.postgres.fold import Fold
+from exporter.sources.postgres.profiles import Profile, guess, load
+from exporter.sources.postgres.session import Run, Session
 
 if TYPE_CHECKING:
     from exporter.platform.model import Platform
@@ -29,18 +32,76 @@ STATIC = Family("pg_static", "gauge", "1; version of the server.", ("target", "s
 COLLECTOR_SUCCESS = Family(
     "pg_scrape_collector_success",
     "gauge",
-    "Whether the collector's last run succeeded.",
+    "Whether the collector's last run succeeded, in every database it ran in.",
     ("target", "collector"),
+)
+COLLECTOR_FAILING = Family(
+    "pg_scrape_collector_failing",
+    "gauge",
+    "1 while the collector's last run failed; why.",
+    ("target", "collector", "reason"),
 )
 COLLECTOR_DURATION = Family(
     "pg_scrape_collector_duration_seconds",
     "gauge",
-    "How long the collector's last run took.",
+    "How long the server took over the collector's last run, over all databases.",
     ("target", "collector"),
 )
+COLLECTOR_TRUNCATED = Family(
+    "pg_scrape_collector_truncated",
+    "gauge",
+    "Whether rows beyond the collector's limit were left out.",
+    ("target", "collector"),
+)
+CONNECTIONS = Family("pg_exporter_connections", "gauge", "Connections that the exporter holds.", ("target",))
+PERMISSION_MISSING = Family(
+    "pg_exporter_permission_missing",
+    "gauge",
+    "1 for each role that collectors need and the exporter's user has not; see `platform-exporter check`.",
+    ("target", "grant"),
+)
+DATABASES = Family(
+    "pg_exporter_databases",
+    "gauge",
+    "Databases of the server, by what the exporter does with them: scraped, excluded, unreachable, failed, capped.",
+    ("target", "status"),
+)
+FAMILIES = (
+    UP,
+    STATIC,
+    COLLECTOR_SUCCESS,
+    COLLECTOR_FAILING,
+    COLLECTOR_DURATION,
+    COLLECTOR_TRUNCATED,
+    CONNECTIONS,
+    PERMISSION_MISSING,
+    DATABASES,
+)
 
-_LOCK_TIMEOUT_MS = 200
 _KEEP_INTERVALS = 3
+_RESERVE = 0.1
+"""Share of the time-out that is kept for ending what is late."""
+
+
+class Databases(Part):
+    """In which databases of a server, beside that of the connection string, collectors of scope `database` run."""
+
+    include: list[str] = ["*"]
+    """Names; * and ? stand for other characters."""
+    exclude: list[str] = []
+    """Names that are left out all the same."""
+    most: int = Field(default=20, ge=0, le=500)
+    """Most other databases; further ones, by name, are left out and counted."""
+
+
+class CollectorOverride(Part):
+    """What this server changes in one collector."""
+
+    enabled: bool | None = None
+    every: Interval | None = None
+    timeout: Interval | None = None
+    limit: Annotated[int, Field(gt=0, le=50_000)] | None = None
+    """Most rows."""
 
 
 class Postgres(Part):
@@ -49,52 +110,49 @@ class Postgres(Part):
     dsn: Secret
     """Connection string, by reference. TLS is verified on remote hosts unless it says sslmode itself."""
     title: Text | None = None
+    provider: Provider | None = None
+    """Who runs it, which decides on collectors, databases and roles to leave out; guessed from the host if left out."""
     every: Interval = Duration(15)
     timeout: Interval = Duration(10)
     phase_lock: bool = True
     """Finish just before the next scrape once the scrapers' rhythm is known."""
-
-
-@dataclass(slots=True)
-class CollectorRun:
-    """What is known of one collector. Times are of the monotonic clock."""
-
-    collector: Collector
-    due: float = 0.0
-    data: Collected = field(default_factory=Collected)
-    succeeded: float | None = None
-    duration: float = 0.0
-    error: SourceError | None = None
+    connections: int = Field(default=3, ge=1, le=50)
+    """Most connections at a time. Beyond the first they serve other databases, by turns if there are more of them."""
+    databases: Databases = Databases()
+    collectors: dict[str, CollectorOverride] = {}
+    """Changes to collectors, by name."""
 
 
 class PostgresSource(Source):
     """Asks one server."""
 
-    def __init__(self, key: str, config: Postgres, collectors: list[Collector]) -> None:
+    def __init__(self, key: str, config: Postgres, collectors: Sequence[Collector]) -> None:
         super().__init__(
             f"postgres.{key}",
             every=config.every,
             timeout=config.timeout,
-            spec=(config, collectors),
+            spec=(config, tuple(collectors)),
             phase_lock=config.phase_lock,
         )
-        self._key, self._config = key, config
-        self._runs = [CollectorRun(collector) for collector in collectors]
-        self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
+        self._key, self._config, self._collectors = key, config, collectors
+        self._profile: Profile | None = None
+        self._main: Session | None = None
+        self._others: dict[str, Session] = {}
+        self._failed: dict[str, SourceError] = {}
+        self._counts: dict[str, int] = {}
 
     async def collect(self) -> Collected:
-        """Run the collectors that are due in one transaction."""
-        deadline = time.monotonic() + self.timeout
+        """Run the collectors that are due, first in the database of the connection string, then in the others."""
+        deadline = time.monotonic() + self.timeout * (1 - _RESERVE)
+        main = self._session()
         try:
-            connection = await self._begin()
-            await self._transaction(connection, deadline)
-        except psycopg.Error as error:
-            self._drop()
-            raise failure(error) from error
+            await main.collect(deadline)
         except (SourceError, asyncio.CancelledError):
-            self._drop()
+            self._hang_up()
             raise
-        return self._collected(connection)
+        self._discover(main)
+        await self._visit(deadline)
+        return self._collected(main)
 
     def down(self) -> Collected:
         """The server did not answer."""
@@ -104,114 +162,174 @@ class PostgresSource(Source):
 
     async def inspect(self) -> tuple[str, list[Gap]]:
         """Say which server it is, and which grants are missing."""
-        connection = await self._connect()
-        cursor = await connection.execute(
-            "select current_user, current_database(), pg_has_role('pg_monitor', 'MEMBER'), "
-            "exists (select from pg_extension where extname = 'pg_stat_statements')"
-        )
-        row = await cursor.fetchone()
-        assert row is not None, "a select without from returns one row"
-        user, database, monitor, statements = row
+        main = self._session()
+        server, connection = main.server, main.connection
+        if server is None or connection is None:
+            return "", []
         info = connection.info
         gaps = [
-            Gap(f"{run.collector.name}: {run.error}", run.error.remedy)
-            for run in self._runs
+            Gap(f"{name}: {run.error}", run.error.remedy)
+            for name, runs in self._runs().items()
+            for run in runs
             if run.error is not None
         ]
-        if not monitor:
-            gaps.append(Gap("sessions of other users are hidden", f'GRANT pg_monitor TO "{user}";'))
-        if not statements:
+        gaps += [
+            Gap(
+                f"{grant}: without it {self._needing(grant)} would be silently wrong",
+                f'GRANT {grant} TO "{server.user}";',
+            )
+            for grant in main.gaps
+        ]
+        gaps += [Gap(f"database {name}: {error}", error.remedy) for name, error in self._failed.items()]
+        if "pg_stat_statements" not in server.facts.extensions:
             gaps.append(
-                Gap(f"pg_stat_statements is not in {database}", "CREATE EXTENSION pg_stat_statements;")
+                Gap(f"pg_stat_statements is not in {server.database}", "CREATE EXTENSION pg_stat_statements;")
             )
         tls = "TLS" if connection.pgconn.ssl_in_use else "no TLS"
+        others = f", {len(self._others)} more databases" if self._others else ""
         return (
-            f"PostgreSQL {_version(info.server_version)} at {info.host}:{info.port}/{database} as {user}, {tls}",
+            f"PostgreSQL {_version(server.facts.version)} at {info.host}:{info.port}/{server.database} "
+            f"as {server.user}, {tls}, {server.facts.provider}{others}",
             gaps,
         )
 
     async def close(self) -> None:
-        """Close the connection."""
-        self._drop()
+        """Close the connections."""
+        self._hang_up()
 
-    async def _connect(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
-        if self._connection is None or self._connection.closed:
-            with step(f"connect with {self._config.dsn}"):
-                self._connection = await connect(self._config.dsn, self.timeout)
-        return self._connection
+    def _session(self) -> Session:
+        if self._main is None:
+            provider = self._config.provider or guess(self._config.dsn)
+            self._profile = load(provider)
+            self._main = self._new(None, self._chosen(("cluster", "database")))
+        return self._main
 
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.pgconn.finish()  # at once: a server that hangs would keep a polite close waiting
+    def _new(self, database: str | None, runs: list[Run]) -> Session:
+        assert self._profile is not None, "the main session came first"
+        return Session(self._config.dsn, database, runs, self._profile, self._key, self.every)
 
-    async def _begin(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
-        """Open the transaction; on a connection that died since the last collection, once more on a new one."""
-        statement = f"begin read only; set local lock_timeout = {_LOCK_TIMEOUT_MS}"
-        if self._connection is not None:
-            try:
-                await self._connection.execute(statement)
-            except psycopg.OperationalError:
-                self._drop()
-            else:
-                return self._connection
-        connection = await self._connect()
-        await connection.execute(statement)
-        return connection
+    def _chosen(self, scopes: Iterable[str]) -> list[Run]:
+        """Return a fresh run of each collector that is switched on, own SQL of scope cluster included."""
+        assert self._profile is not None, "the main session came first"
+        runs: list[Run] = []
+        for collector in self._collectors:
+            change = self._config.collectors.get(collector.name, CollectorOverride())
+            if collector.statement.scope not in scopes or not self._profile.enables(
+                collector, change.enabled
+            ):
+                continue
+            fold = collector.statement.fold
+            runs.append(
+                Run(
+                    collector,
+                    every=collector.every if change.every is None else change.every,
+                    timeout=change.timeout or collector.statement.timeout,
+                    limit=change.limit or collector.statement.limit,
+                    fold=None
+                    if fold is None
+                    else Fold(collector.statement.labels, fold.keep, fold.by, fold.other),
+                )
+            )
+        return runs
 
-    async def _transaction(
-        self, connection: psycopg.AsyncConnection[tuple[Any, ...]], deadline: float
-    ) -> None:
-        for run in self._runs:
-            if time.monotonic() >= run.due:
-                await self._run(connection, run, deadline)
-        await connection.execute("commit")
-
-    async def _run(
-        self, connection: psycopg.AsyncConnection[tuple[Any, ...]], run: CollectorRun, deadline: float
-    ) -> None:
-        started = time.monotonic()
-        limit = max(1, int(1000 * min(run.collector.timeout, deadline - started)))
-        try:
-            await connection.execute(f"savepoint collector; set local statement_timeout = {limit}")
-            with step(f"collector {run.collector.name}, at most {limit} ms", run.collector.sql):
-                cursor = await connection.execute(run.collector.sql.encode())
-                rows = await cursor.fetchall()
-            names = [column.name for column in cursor.description or ()]
-            note(f"{len(rows)} rows of {', '.join(names)}")
-            run.data = run.collector.samples(self._key, names, rows)
-            await connection.execute("release collector")
-        except SourceError as error:
-            run.error = error
-            note(f"failed: {error.reason}", str(error))
-            await connection.execute("rollback to collector")
-        except psycopg.Error as error:
-            if connection.broken:
-                raise
-            run.error = failure(error, connection.info.user)
-            note(f"failed: {run.error.reason}", str(run.error))
-            await connection.execute("rollback to collector")
-        else:
-            run.error, run.succeeded = None, started
-        run.duration = time.monotonic() - started
-        run.due = (
-            started + run.collector.every - self.every / 2
-        )  # half an interval early, or the tick would be missed
-
-    def _collected(self, connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> Collected:
-        out, now = Collected(), time.monotonic()
-        out.set(UP, 1, self._key)
-        info = connection.info
-        out.set(
-            STATIC, 1, self._key, _version(info.server_version), info.parameter_status("server_version") or ""
+    def _discover(self, main: Session) -> None:
+        """Decide which other databases to visit, from what the server told with its facts."""
+        assert main.server is not None, "the main session has collected"
+        assert self._profile is not None, "the main session came first"
+        rules, ignored = self._config.databases, self._profile.ignored_databases
+        wanted, self._counts = (
+            [],
+            dict.fromkeys(("scraped", "excluded", "unreachable", "failed", "capped"), 0),
         )
-        for run in self._runs:
-            out.set(COLLECTOR_SUCCESS, run.error is None, self._key, run.collector.name)
-            out.set(COLLECTOR_DURATION, run.duration, self._key, run.collector.name)
-            keep = _KEEP_INTERVALS * max(run.collector.every, self.every) + self.timeout
-            if run.succeeded is not None and now - run.succeeded <= keep:
-                out.update(run.data)
+        for name, connectable in main.server.databases.items():
+            if name == main.server.database:
+                self._counts["scraped"] += 1
+            elif name in ignored or not _matches(name, rules.include) or _matches(name, rules.exclude):
+                self._counts["excluded"] += 1
+            elif not connectable:
+                self._counts["unreachable"] += 1
+            else:
+                wanted.append(name)
+        self._counts["capped"] = len(wanted[rules.most :])
+        wanted = wanted[: rules.most]
+        for gone in self._others.keys() - set(wanted):
+            self._others.pop(gone).drop()
+            self._failed.pop(gone, None)
+        for name in wanted:
+            if name not in self._others:
+                self._others[name] = self._new(name, self._chosen(("database",)))
+
+    async def _visit(self, deadline: float) -> None:
+        """Collect from the other databases whose collectors are due, the longest unvisited first."""
+        now = time.monotonic()
+        waiting = [(name, session) for name, session in self._others.items() if session.due(now)]
+        waiting.sort(key=lambda item: min(run.due for run in item[1].due(now)))
+        for name, session in waiting:
+            if time.monotonic() >= deadline:
+                note(f"database {name}", "no time left; it is first next time")
+                break
+            if session.connection is None:
+                self._make_room()
+            try:
+                await session.collect(deadline)
+                self._failed.pop(name, None)
+            except SourceError as error:
+                self._failed[name] = error
+                note(f"database {name} failed: {error.reason}", str(error))
+
+    def _make_room(self) -> None:
+        """Close a connection if no further one is allowed: of those that wait longest for their next turn."""
+        open_ones = [session for session in self._others.values() if session.connection is not None]
+        if 1 + len(open_ones) >= max(2, self._config.connections):
+            max(open_ones, key=lambda session: min((run.due for run in session.runs), default=0.0)).drop()
+
+    def _hang_up(self) -> None:
+        for session in self._sessions():
+            session.drop()
+
+    def _sessions(self) -> list[Session]:
+        return [*([self._main] if self._main else []), *self._others.values()]
+
+    def _runs(self) -> dict[str, list[Run]]:
+        """Return the runs of each collector, one a database, as far as it has run."""
+        runs: dict[str, list[Run]] = {}
+        for session in self._sessions():
+            for run in session.runs:
+                if run.ran:
+                    runs.setdefault(run.collector.name, []).append(run)
+        return runs
+
+    def _needing(self, grant: str) -> str:
+        return ", ".join(item.name for item in self._collectors if item.statement.needs == grant)
+
+    def _collected(self, main: Session) -> Collected:
+        out, now = Collected(), time.monotonic()
+        assert main.server is not None, "the main session has collected"
+        out.set(UP, 1, self._key)
+        out.set(STATIC, 1, self._key, _version(main.server.facts.version), main.server.version)
+        out.set(CONNECTIONS, sum(session.connection is not None for session in self._sessions()), self._key)
+        for grant in sorted({grant for session in self._sessions() for grant in session.gaps}):
+            out.set(PERMISSION_MISSING, 1, self._key, grant)
+        self._counts["failed"] = len(self._failed)
+        self._counts["scraped"] += len(self._others) - len(self._failed)
+        for status, count in self._counts.items():
+            out.set(DATABASES, count, self._key, status)
+        for name, runs in self._runs().items():
+            errors = [run.error for run in runs if run.error is not None]
+            out.set(COLLECTOR_SUCCESS, not errors, self._key, name)
+            out.set(COLLECTOR_DURATION, sum(run.duration for run in runs), self._key, name)
+            out.set(COLLECTOR_TRUNCATED, any(run.truncated for run in runs), self._key, name)
+            for error in errors:
+                out.set(COLLECTOR_FAILING, 1, self._key, name, error.reason)
+            for run in runs:
+                keep = _KEEP_INTERVALS * max(run.every, self.every) + self.timeout
+                if run.succeeded is not None and now - run.succeeded <= keep:
+                    out.update(run.data)
         return out
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _version(number: int) -> str:
@@ -232,11 +350,5 @@ KIND = SourceKind(
     name="postgres",
     config=Postgres,
     build=_build,
-    families=(
-        UP,
-        STATIC,
-        COLLECTOR_SUCCESS,
-        COLLECTOR_DURATION,
-        *(column.family for collector in builtin() for column in collector.columns),
-    ),
+    families=(*FAMILIES, *(column.family for collector in builtin() for column in collector.columns)),
 )

@@ -1,113 +1,265 @@
-"""Collectors: SQL and the metrics made of its rows, the same format for the built-in ones and for the team's own."""
+"""Collectors: a statement, fitted to a server, and how its rows become samples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
+from psycopg.pq.abc import PGresult
 from pydantic import TypeAdapter
 
-from exporter.engine.families import Collected, Family
+from exporter.engine.families import Collected, Family, Key
 from exporter.engine.source import SourceError
-from exporter.platform.base import LabelName, MetricName, Part
-from exporter.platform.values import Duration
+from exporter.platform.base import Interval, Text
+from exporter.platform.conditions import Facts, term
+from exporter.platform.queries import Metric, Query, Statement
+from exporter.sources.postgres.fold import Fold
 
-if TYPE_CHECKING:
-    from exporter.platform.queries import Query
+Cell = bytes | float | None
+"""A value as the server writes it, or as it was computed from such."""
 
-
-class BuiltinMetric(Part):
-    """A metric of a built-in collector; see `exporter.platform.queries.Metric`."""
-
-    type: Literal["gauge", "counter"]
-    help: str
-    value: str
-    labels: list[LabelName] = []
+_BOOLEANS: dict[Cell, float] = {b"t": 1.0, b"f": 0.0}
 
 
-class BuiltinCollector(Part):
-    """One entry of the files in `collectors/`."""
+class Builtin(Statement):
+    """An entry of the files in `collectors/`, named by its key."""
 
-    name: str
-    sql: str
-    every: Duration | None = None
+    question: Text
+    """What an operator asks that it answers."""
+    every: Interval | None = None
     """How often; with the source itself when it is left out."""
-    timeout: Duration = Duration(2)
-    metrics: dict[MetricName, BuiltinMetric]
+    enabled: bool = True
+    """Whether it runs unless the platform file says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """How a column becomes samples of a family. `labels` are columns; the label `target` comes before them."""
+    """How a column becomes samples of a family. `labels` are columns as well."""
 
     family: Family
     value: str
     labels: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Collector:
-    """A statement that is run read-only within `timeout` seconds, every `every` seconds (0: with the source)."""
+    """A statement and its metrics. `every` is in seconds, 0 for each time that the source is collected."""
 
     name: str
-    sql: str
+    statement: Statement
     every: float
-    timeout: float
+    own: bool
     columns: tuple[Column, ...]
 
-    def samples(self, target: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Collected:
-        """Turn rows into samples. Raises SourceError (rejected) when a column is missing or is not a number."""
-        out = Collected()
-        places = {name: place for place, name in enumerate(names)}
-        for column in self.columns:
-            if missing := {column.value, *column.labels} - places.keys():
-                raise SourceError(
-                    "rejected",
-                    f"{self.name}: the statement returns no column {', '.join(sorted(missing))}",
-                    remedy=f"It returns: {', '.join(names)}.",
-                )
-            labels = [places[label] for label in column.labels]
-            for row in rows:
-                value = row[places[column.value]]
-                try:
-                    number = None if value is None else float(value)
-                except (TypeError, ValueError) as error:
-                    raise SourceError(
-                        "rejected", f"{self.name}: column {column.value} holds {value!r}, not a number"
-                    ) from error
-                out.set(
-                    column.family,
-                    number,
-                    target,
-                    *("" if row[place] is None else str(row[place]) for place in labels),
-                )
-        return out
+    def conditions(self) -> Iterator[str]:
+        """Yield every condition that it speaks of."""
+        yield from self.statement.when
+        for pieces in self.statement.choose.values():
+            yield from (condition for condition in pieces if condition != "else")
 
+    def applies(self, facts: Facts) -> bool:
+        """Say whether the server has what it needs, rights left aside."""
+        return all(term(condition).holds(facts) for condition in self.statement.when)
 
-def builtin() -> list[Collector]:
-    """Read the built-in collectors."""
-    folder = files("exporter.sources.postgres") / "collectors"
-    adapter = TypeAdapter(list[BuiltinCollector])
-    found: list[Collector] = []
-    for file in sorted(folder.iterdir(), key=lambda item: item.name):
-        for entry in adapter.validate_python(yaml.safe_load(file.read_text(encoding="utf-8"))):
-            found.append(_collector(entry.name, entry.sql, entry.every or 0.0, entry.timeout, entry.metrics))
-    return found
+    def allowed(self, facts: Facts) -> bool:
+        """Say whether the user has the role that it needs."""
+        needs = self.statement.needs
+        return needs is None or needs in facts.roles or facts.superuser
 
+    def sql(self, facts: Facts, words: dict[str, str], limit: int) -> bytes:
+        """Fit the statement to the server, and cut it off one row after `limit`.
 
-def own(name: str, query: "Query") -> Collector:
-    """Make a collector of a query of the platform file."""
-    return _collector(name, query.sql, query.every, query.timeout, query.metrics)
+        `words` are further pieces that built-in statements may name.
+        """
+        text = self.statement.sql.strip().rstrip(";")
+        pieces = {} if self.own else dict(words)
+        for name, choices in self.statement.choose.items():
+            pieces[name] = _choice(choices, facts)
+        if schema := self._schema(facts):
+            pieces["schema"] = schema
+        for name, piece in pieces.items():
+            text = text.replace(f"{{{name}}}", piece)
+        return "\n".join(("select * from (", text, f") as rows limit {limit + 1}")).encode()
 
-
-def _collector(name: str, sql: str, every: float, timeout: float, metrics: Mapping[str, Any]) -> Collector:
-    columns = tuple(
-        Column(
-            Family(metric, entry.type, entry.help, ("target", *entry.labels)),
-            entry.value,
-            tuple(entry.labels),
+    def _schema(self, facts: Facts) -> str | None:
+        conditions = (term(condition) for condition in self.statement.when)
+        return next(
+            (
+                facts.extensions[condition.name].schema
+                for condition in conditions
+                if condition.kind == "extension" and condition.name in facts.extensions
+            ),
+            None,
         )
-        for metric, entry in metrics.items()
+
+
+def _choice(choices: dict[str, str], facts: Facts) -> str:
+    for condition, piece in choices.items():
+        if condition != "else" and term(condition).holds(facts):
+            return piece
+    return choices.get("else", "null")
+
+
+@dataclass(slots=True)
+class Table:
+    """The rows of an answer, column by column, values as the server writes them."""
+
+    columns: dict[str, list[Cell]]
+    truncated: bool = False
+
+    @classmethod
+    def of(cls, result: PGresult, limit: int, pivot: str | None) -> "Table":
+        """Read at most `limit` rows; with `pivot`, make one row of rows of (name, value)."""
+        count, get = min(result.ntuples, limit), result.get_value
+        columns: dict[str, list[Cell]] = {
+            (result.fname(place) or b"").decode(): [get(row, place) for row in range(count)]
+            for place in range(result.nfields)
+        }
+        if pivot is not None:
+            value = next(name for name in columns if name != pivot)
+            columns = {_text(name): [cell] for name, cell in zip(columns[pivot], columns[value], strict=True)}
+        return cls(columns, truncated=result.ntuples > limit)
+
+    def folded(self, fold: Fold, collector: Collector) -> "Table":
+        """Return the rows that stay by themselves, and the rest of each group in one."""
+        for name in (*collector.statement.labels, *(column.value for column in collector.columns)):
+            if name not in self.columns:
+                raise _missing(collector, self, name)
+        cells = (map(_text, self.columns[name]) for name in collector.statement.labels)
+        values = {
+            column.value: [None if cell is None else float(cell) for cell in self.columns[column.value]]
+            for column in collector.columns
+        }
+        labels, kept = fold.apply(list(zip(*cells, strict=True)), values)
+        texts = zip(*labels, strict=True) if labels else ((),) * len(collector.statement.labels)
+        named = zip(collector.statement.labels, texts, strict=True)
+        columns: dict[str, list[Cell]] = {name: [text.encode() for text in column] for name, column in named}
+        columns.update({name: list(column) for name, column in kept.items()})
+        return Table(columns, self.truncated)
+
+
+def samples(collector: Collector, before: Key, table: Table) -> Collected:
+    """Turn rows into samples, whose labels begin with the values `before`.
+
+    Raises:
+        SourceError: rejected, when a column is missing, holds no number, or two rows have the same labels.
+    """
+    out, keys = Collected(), _Keys(collector, before, table)
+    for column in collector.columns:
+        if column.value not in table.columns:
+            if collector.statement.pivot is not None:
+                continue  # a setting that this server does not know
+            raise _missing(collector, table, column.value)
+        values = table.columns[column.value]
+        labels = keys(column.labels)
+        try:
+            found = {
+                key: float(value) for key, value in zip(labels, values, strict=True) if value is not None
+            }
+        except ValueError:
+            found = {
+                key: _number(collector, column.value, value)
+                for key, value in zip(labels, values, strict=True)
+                if value is not None
+            }
+        if len(found) < len(values) and len(set(labels)) < len(labels):
+            raise SourceError(
+                "rejected",
+                f"{collector.name}: two rows have the same {', '.join(column.labels) or 'labels: none'}",
+                remedy="Group by the label columns, or make a label of what tells the rows apart.",
+            )
+        if found:
+            out.families[column.family] = found
+    return out
+
+
+class _Keys:
+    """The label values of each row, made once for all metrics with the same labels."""
+
+    def __init__(self, collector: Collector, before: Key, table: Table) -> None:
+        self._collector, self._before, self._table = collector, before, table
+        self._made: dict[tuple[str, ...], list[Key]] = {}
+
+    def __call__(self, labels: tuple[str, ...]) -> list[Key]:
+        if labels not in self._made:
+            self._made[labels] = self._make(labels)
+        return self._made[labels]
+
+    def _make(self, labels: tuple[str, ...]) -> list[Key]:
+        table = self._table.columns
+        for label in labels:
+            if label not in table:
+                raise _missing(self._collector, self._table, label)
+        count = len(next(iter(table.values()))) if table else 0
+        if not labels:
+            return [self._before] * count
+        before = self._before
+        texts = [[_text(cell) for cell in table[label]] for label in labels]
+        return [(*before, *row) for row in zip(*texts, strict=True)]
+
+
+def _text(cell: Cell) -> str:
+    return cell.decode() if isinstance(cell, bytes) else "" if cell is None else str(cell)
+
+
+def _number(collector: Collector, column: str, value: Cell) -> float:
+    try:
+        return _BOOLEANS[value] if value in _BOOLEANS else float(value or 0)
+    except ValueError as error:
+        raise SourceError(
+            "rejected", f"{collector.name}: column {column} holds {_text(value)[:80]!r}, not a number"
+        ) from error
+
+
+def _missing(collector: Collector, table: Table, column: str) -> SourceError:
+    return SourceError(
+        "rejected",
+        f"{collector.name}: the statement returns no column {column}",
+        remedy=f"It returns: {', '.join(table.columns)}.",
     )
-    return Collector(name, sql.strip().rstrip(";"), every, timeout, columns)
+
+
+@cache
+def builtin() -> tuple[Collector, ...]:
+    """Read the built-in collectors.
+
+    Raises:
+        ValueError: a name stands for two collectors or two metrics.
+    """
+    folder = files("exporter.sources.postgres") / "collectors"
+    adapter = TypeAdapter(dict[str, Builtin])
+    found: dict[str, Collector] = {}
+    owners: dict[str, str] = {}
+    for file in sorted(folder.iterdir(), key=lambda item: item.name):
+        entries = adapter.validate_python(
+            yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        )
+        for name, entry in entries.items():
+            if name in found:
+                raise ValueError(f"two collectors are called {name}")
+            for metric in entry.metrics:
+                if (owner := owners.setdefault(metric, name)) != name:
+                    raise ValueError(f"{metric} belongs to both {owner} and {name}")
+            found[name] = _collector(name, entry, entry.every or 0.0, own=False)
+    return tuple(found.values())
+
+
+def own(name: str, query: Query) -> Collector:
+    """Make a collector of a query of the platform file."""
+    return _collector(name, query, query.every, own=True)
+
+
+def _collector(name: str, statement: Statement, every: float, *, own: bool) -> Collector:
+    return Collector(
+        name,
+        statement,
+        every,
+        own,
+        tuple(_column(statement, metric, declared) for metric, declared in statement.metrics.items()),
+    )
+
+
+def _column(statement: Statement, metric: str, declared: Metric) -> Column:
+    family = Family(metric, declared.type, declared.help, statement.labels_of(declared))
+    return Column(family, declared.value, statement.columns_of(declared))

@@ -54,8 +54,12 @@ _REMEDIES: dict[str, str] = {
 }
 
 
-async def connect(dsn: Secret, timeout: float) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+async def connect(
+    dsn: Secret, timeout: float, database: str | None = None
+) -> psycopg.AsyncConnection[tuple[Any, ...]]:
     """Open the connection: autocommit, no prepared statements (poolers lose them), TLS verified on remote hosts.
+
+    `database` takes the place of the one that the connection string names; `timeout` is in seconds.
 
     Raises:
         SourceError: with the class of the failure.
@@ -70,6 +74,8 @@ async def connect(dsn: Secret, timeout: float) -> psycopg.AsyncConnection[tuple[
         ) from error
     if settings.get("password"):
         conceal(str(settings["password"]))
+    if database is not None:
+        settings["dbname"] = database
     settings.setdefault("application_name", "platform-exporter")
     settings["connect_timeout"] = max(1, int(timeout))
     if "sslmode" not in settings and is_remote(str(settings.get("host", ""))):

@@ -1,0 +1,244 @@
+"""One database: its connection, what it has, and the collectors that run there, all in one read-only transaction.
+
+Limits are set with SET LOCAL, because a session's SET would leak to other clients of a pooler. Each statement stands
+behind a savepoint and its own statement_timeout; everything is sent at once. Built-in statements see pg_catalog alone,
+so that nothing that a user of the database created can take the place of a function or an operator.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from exporter.engine.families import Collected
+from exporter.engine.source import SourceError
+from exporter.engine.trace import note, step
+from exporter.platform.values import Secret
+from exporter.sources.postgres.collector import Collector, Table, samples
+from exporter.sources.postgres.connection import connect, failure
+from exporter.sources.postgres.facts import Server, array, discover
+from exporter.sources.postgres.fold import Fold
+from exporter.sources.postgres.pipeline import Answer, ask
+from exporter.sources.postgres.profiles import Profile
+
+LOCK_TIMEOUT_MS = 200
+_STATEMENT_TIMEOUT_MS = 2000
+_FACTS_LAST = 300.0
+_CANCEL_SECONDS = 1.0
+_RETRY_REFUSED = 60.0
+_BEGIN = (
+    b"begin read only",
+    f"set local lock_timeout = {LOCK_TIMEOUT_MS}".encode(),
+    f"set local statement_timeout = {_STATEMENT_TIMEOUT_MS}".encode(),
+    b"set local search_path = pg_catalog",
+    b"savepoint collector",
+)
+_AGAIN = b"rollback to savepoint collector"
+_OWN_PATH = b"set local search_path to default"
+
+
+@dataclass(slots=True)
+class Run:
+    """What is known of one collector in one database. Times are of the monotonic clock."""
+
+    collector: Collector
+    every: float
+    timeout: float
+    limit: int
+    due: float = 0.0
+    data: Collected = field(default_factory=Collected)
+    succeeded: float | None = None
+    ran: bool = False
+    duration: float = 0.0
+    truncated: bool = False
+    error: SourceError | None = None
+    fold: Fold | None = None
+
+
+class Session:
+    """Collects from one database, over a connection that is kept.
+
+    Attributes:
+        runs: every collector that exists here; empty before the first collection.
+        gaps: names of roles that some collector needs and the user has not.
+    """
+
+    def __init__(
+        self,
+        dsn: Secret,
+        database: str | None,
+        runs: Sequence[Run],
+        profile: Profile,
+        target: str,
+        tick: float,
+    ) -> None:
+        self._dsn, self._database, self._all, self._profile = dsn, database, runs, profile
+        self._target, self._tick = target, tick
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._statements: dict[str, bytes] = {}
+        self._asked = 0.0
+        self.server: Server | None = None
+        self.runs: list[Run] = []
+        self.gaps: list[str] = []
+        self.connect_seconds: float | None = None
+
+    @property
+    def connection(self) -> psycopg.AsyncConnection[Any] | None:
+        """The open connection, if there is one."""
+        return self._connection
+
+    def due(self, now: float) -> list[Run]:
+        """Return the collectors that are due; all that might be while it is not known which exist here."""
+        return [run for run in (self.runs if self.server else self._all) if now >= run.due]
+
+    async def collect(self, deadline: float) -> bool:
+        """Run what is due. Returns whether everything was answered before `deadline` (monotonic clock).
+
+        Raises:
+            SourceError: the server cannot be reached, or was lost on the way.
+        """
+        try:
+            return await self._collect(deadline)
+        except psycopg.Error as error:
+            self.drop()
+            raise failure(error) from error
+        except BaseException:
+            self.drop()
+            raise
+
+    async def _collect(self, deadline: float) -> bool:
+        kept = self._connection is not None
+        try:
+            return await self._attempt(deadline)
+        except psycopg.OperationalError:
+            if not kept:
+                raise
+            self.drop()  # it died since the last collection: once more, on a new one
+        return await self._attempt(deadline)
+
+    async def _attempt(self, deadline: float) -> bool:
+        connection = await self._open(deadline)
+        server, now = self.server, time.monotonic()
+        assert server is not None, "an open session knows its server"
+        due = self.due(now)
+        answers = await ask(connection, self._segments(due, deadline - now), deadline)
+        if not answers:
+            await self._cancel(connection)
+            raise SourceError("timeout", f"no answer within {deadline - now:.1f} s")
+        if answers[0].error is not None:
+            raise answers[0].error
+        for run, answer in zip(due, answers[1:], strict=False):
+            self._take(run, answer, now)
+        if len(answers) == len(due) + 2:
+            return True
+        for run in due[len(answers) - 1 :]:
+            self._fail(
+                run, SourceError("timeout", "the collection's time was over before it was its turn"), now
+            )
+        await self._cancel(connection)
+        return False
+
+    async def _open(self, deadline: float) -> psycopg.AsyncConnection[Any]:
+        """Return the connection, with the server's facts fresh enough."""
+        now = time.monotonic()
+        if self._connection is None or self._connection.closed:
+            with step(f"connect with {self._dsn}" + (f" to {self._database}" if self._database else "")):
+                self._connection = await connect(self._dsn, deadline - now, self._database)
+            self.connect_seconds = time.monotonic() - now
+        elif self.server is not None and now - self._asked < _FACTS_LAST:
+            return self._connection
+        with step("ask the catalogue what the server has"):
+            conditions = [condition for run in self._all for condition in run.collector.conditions()]
+            try:
+                server = await discover(self._connection, conditions, self._profile.provider, deadline)
+            except TimeoutError as error:
+                await self._cancel(self._connection)
+                raise SourceError("timeout", "the catalogue was not answered in time") from error
+        self._adopt(server)
+        return self._connection
+
+    def _adopt(self, server: Server) -> None:
+        """Fit the collectors to what the server has."""
+        self._asked = time.monotonic()
+        if self.server is not None and self.server.facts == server.facts:
+            self.server = server
+            return
+        self.server, facts = server, server.facts
+        exist = [run for run in self._all if run.collector.applies(facts)]
+        self.runs = [run for run in exist if run.collector.allowed(facts)]
+        self.gaps = sorted({str(run.collector.statement.needs) for run in exist if run not in self.runs})
+        words = {"platform_roles": array(self._profile.platform_roles)}
+        self._statements = {
+            run.collector.name: run.collector.sql(facts, words, run.limit) for run in self.runs
+        }
+        for run in self._all:
+            if run not in self.runs:
+                run.data, run.error, run.succeeded, run.ran = Collected(), None, None, False
+
+    def _segments(self, due: Sequence[Run], seconds: float) -> list[list[bytes]]:
+        segments = [list(_BEGIN)]
+        for run in due:
+            segment = [_AGAIN]
+            limit = max(1, int(1000 * min(run.timeout, seconds)))
+            if limit != _STATEMENT_TIMEOUT_MS:
+                segment.append(f"set local statement_timeout = {limit}".encode())
+            if run.collector.own:
+                segment.append(_OWN_PATH)
+            segments.append([*segment, self._statements[run.collector.name]])
+        segments.append([b"rollback"])
+        return segments
+
+    def _take(self, run: Run, answer: Answer, now: float) -> None:
+        run.duration = answer.seconds
+        what = f"collector {run.collector.name}" + (f" in {self._database}" if self._database else "")
+        note(what, self._statements[run.collector.name].decode(), answer.seconds)
+        if answer.error is not None:
+            self._fail(run, failure(answer.error, self.server.user if self.server else ""), now)
+            return
+        assert answer.result is not None, "an answer without an error has a result"
+        try:
+            run.data, run.truncated = self._samples(run, answer)
+        except SourceError as error:
+            self._fail(run, error, now)
+            return
+        note(f"{answer.result.ntuples} rows, {len(run.data)} samples")
+        run.error, run.succeeded, run.ran = None, now, True
+        run.due = now + run.every - self._tick / 2  # half a tick early, or the right one would be missed
+
+    def _samples(self, run: Run, answer: Answer) -> tuple[Collected, bool]:
+        statement = run.collector.statement
+        assert answer.result is not None, "the caller looked"
+        table = Table.of(answer.result, run.limit, statement.pivot)
+        before: tuple[str, ...] = (self._target,)
+        if statement.scope == "database":
+            assert self.server is not None, "an open session knows its server"
+            before = (self._target, self.server.database)
+        if run.fold is not None:
+            table = table.folded(run.fold, run.collector)
+        return samples(run.collector, before, table), table.truncated
+
+    def _fail(self, run: Run, error: SourceError, now: float) -> None:
+        note(f"failed: {error.reason}", str(error))
+        wait = run.every
+        if error.reason in ("permission", "rejected"):
+            if run.error is None:
+                self._asked = 0.0  # something was dropped, revoked or updated: see what the server has now
+            else:
+                wait = max(wait, _RETRY_REFUSED)
+        run.error, run.ran, run.due = error, True, now + wait - self._tick / 2
+
+    async def _cancel(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """End on the server what was not answered, then hang up: waiting is over."""
+        try:
+            await connection.cancel_safe(timeout=_CANCEL_SECONDS)
+        except psycopg.Error as error:
+            note("the server could not be told to stop", str(error))
+        self.drop()
+
+    def drop(self) -> None:
+        """Close the connection at once: a server that hangs would keep a polite close waiting."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.pgconn.finish()
