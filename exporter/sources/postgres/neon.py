@@ -161,8 +161,6 @@ class Gate:
             listing = await self._plane.endpoints()
             endpoint = self._find(listing)
             self._describe(endpoint, metrics)
-            if endpoint.state not in STATES:
-                raise SourceError("parse", f"Neon calls the compute {endpoint.state!r}, which is a new word")
         except SourceError as error:
             connect = self._config.on_api_error == "scrape"
             return self._verdict(connect, "api_error", metrics, error)
@@ -233,6 +231,8 @@ class Gate:
         metrics.set(SUSPEND_TIMEOUT, endpoint.suspend_timeout, target, name)
         metrics.set(AUTOSCALING_LIMIT, endpoint.min_cu, target, name, "min")
         metrics.set(AUTOSCALING_LIMIT, endpoint.max_cu, target, name, "max")
+        if endpoint.state not in STATES:
+            raise SourceError("parse", f"Neon calls the compute {endpoint.state!r}, a word not known here")
 
     def _verdict(
         self, connect: bool, otherwise: Skip, metrics: Collected, error: SourceError | None = None
