@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from exporter.demo.native.cluster import Cluster
-from tests.support.process import free_port
+from tests.support.process import free_port, wait_until
 from tests.support.programs import binary
 
 
@@ -36,10 +36,22 @@ class PostgresCluster:
         with (self._cluster.data / "postgresql.conf").open("a") as file:
             file.writelines(f"{key} = {value}\n" for key, value in settings.items())
 
-    @property
-    def data(self) -> Path:
-        """The data folder, such as a standby begins as a copy of while the server is stopped."""
-        return self._cluster.data
+    def follow(self, primary: "PostgresCluster", slot: str) -> None:
+        """Make the data folder as a copy of the stopped `primary`'s, to stream from it through `slot`."""
+        data = self._cluster.data
+        shutil.copytree(primary._cluster.data, data)
+        for path in (data / "standby.signal", self._cluster.log):
+            path.touch()
+        with (data / "postgresql.conf").open("a") as file:
+            file.write(f"port = {self.port}\nprimary_slot_name = '{slot}'\n")
+            file.write(
+                f"primary_conninfo = 'host=127.0.0.1 port={primary.port} user=postgres "
+                f"password={primary.password} application_name={slot}'\n"
+            )
+        self.password = primary.password
+        if self._cluster.user is not None:
+            for path in (data, *data.rglob("*"), self._cluster.log):
+                shutil.chown(path, self._cluster.user, self._cluster.user)
 
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
@@ -112,12 +124,36 @@ def postgres_cluster(programs: Path | None = None, **settings: str) -> Iterator[
     The folder lies directly under the temporary directory, because the unprivileged user that the server runs as
     when the tests run as root cannot reach pytest's own.
     """
+    with _unmade(programs) as cluster:
+        cluster.create(settings)
+        cluster.start()
+        yield cluster
+
+
+@contextmanager
+def standby_cluster(
+    primary: PostgresCluster, slot: str, programs: Path | None = None
+) -> Iterator[PostgresCluster]:
+    """Yield a running standby of `primary`, which is stopped and started for it; stop and remove it, and its slot."""
+    primary.execute(sql.SQL("select pg_create_physical_replication_slot({}, true)").format(slot))
+    primary.stop()
+    with _unmade(programs) as standby:
+        standby.follow(primary, slot)
+        primary.start()
+        standby.start()
+        yield standby
+    released = sql.SQL("select active from pg_replication_slots where slot_name = {}").format(slot)
+    wait_until(lambda: primary.execute(released) == [(False,)], 30, "the standby's slot to be free")
+    primary.execute(sql.SQL("select pg_drop_replication_slot({})").format(slot))
+
+
+@contextmanager
+def _unmade(programs: Path | None) -> Iterator[PostgresCluster]:
+    """Yield a PostgresCluster whose data folder is still to be made; stop it and remove its folder after."""
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     folder.chmod(0o711)
     cluster = PostgresCluster(folder, programs or binary("initdb").parent)
     try:
-        cluster.create(settings)
-        cluster.start()
         yield cluster
     finally:
         cluster.stop(immediate=True)

