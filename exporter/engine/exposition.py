@@ -152,30 +152,30 @@ class _Block:
             known = dict(zip(self._keys, self._prefixes, strict=True))
             self._prefixes = [known.get(key) or _prefix(self._family, key) for key in keys]
             self._keys = keys
-        lines = _join(self._prefixes, list(part.samples.values()))
-        richer = self._openmetrics(part) if part.created or part.exemplars else lines
+        values = list(part.samples.values())
+        lines = richer = _join(self._prefixes, values)
+        if part.created or part.exemplars:
+            richer = _join(self._prefixes, values, [self._tail(part, key) for key in keys])
         self._part, self._rendered = part, (lines, richer)
         return self._rendered
 
-    def _openmetrics(self, part: Part) -> bytes:
-        lines = []
-        for key, prefix in zip(self._keys, self._prefixes, strict=True):
-            exemplar = part.exemplars.get(key)
-            tail = _exemplar(exemplar) if exemplar is not None else ""
-            lines.append(f"{prefix.decode()}{value_text(part.samples[key])}{tail}")
-            if (created := part.created.get(key)) is not None:
-                lines.append(f"\n{_created_prefix(self._family, key)}{value_text(created)}")
-        return "".join(lines).encode()
+    def _tail(self, part: Part, key: Key) -> bytes:
+        """Return what OpenMetrics has behind the value: an exemplar, and a line that says when the series began."""
+        tail = b"" if (exemplar := part.exemplars.get(key)) is None else _exemplar(exemplar)
+        if (created := part.created.get(key)) is not None:
+            tail += f"{_created_prefix(self._family, key)}{value_text(created)}".encode()
+        return tail
 
 
-def _join(prefixes: list[bytes], values: list[float]) -> bytes:
-    """Put a value behind each prefix."""
+def _join(prefixes: list[bytes], values: list[float], tails: list[bytes] | None = None) -> bytes:
+    """Put a value behind each prefix, and a tail behind each value."""
     numbers = orjson.dumps(values)
     lossy = b"n" in numbers  # JSON has no NaN and no infinity; they become null
     texts = [value_text(value).encode() for value in values] if lossy else numbers[1:-1].split(b",")
-    pieces = prefixes * 2
-    pieces[0::2] = prefixes
-    pieces[1::2] = texts
+    columns = (prefixes, texts) if tails is None else (prefixes, texts, tails)
+    pieces = prefixes * len(columns)
+    for place, column in enumerate(columns):
+        pieces[place :: len(columns)] = column
     return b"".join(pieces)
 
 
@@ -192,7 +192,7 @@ def _prefix(family: Family, key: Key) -> bytes:
 
 def _created_prefix(family: Family, key: Key) -> str:
     labels = key[1:] if family.type == "histogram" else key
-    return f"{family.name.removesuffix('_total')}_created{_labels(family.labels, labels)} "
+    return f"\n{family.name.removesuffix('_total')}_created{_labels(family.labels, labels)} "
 
 
 def _labels(names: Iterable[str], values: Iterable[str]) -> str:
@@ -201,10 +201,10 @@ def _labels(names: Iterable[str], values: Iterable[str]) -> str:
     return f"{{{inside}}}" if inside else ""
 
 
-def _exemplar(exemplar: Exemplar) -> str:
+def _exemplar(exemplar: Exemplar) -> bytes:
     labels = ",".join(f'{name}="{value.translate(_LABEL_ESCAPES)}"' for name, value in exemplar.labels)
     stamp = "" if exemplar.timestamp is None else f" {exemplar.timestamp:.3f}"
-    return f" # {{{labels}}} {value_text(exemplar.value)}{stamp}"
+    return f" # {{{labels}}} {value_text(exemplar.value)}{stamp}".encode()
 
 
 def _text_header(family: Family) -> bytes:

@@ -35,6 +35,11 @@ class Family:
         if self.type == "stateset" and self.labels[-1:] != (self.name,):
             raise ValueError(f"{self.name}: the last label of a stateset is named like it")
 
+    @property
+    def has_created(self) -> bool:
+        """Whether OpenMetrics has creation times and exemplars for it: histograms, and counters named `…_total`."""
+        return self.type == "histogram" or (self.type == "counter" and self.name.endswith("_total"))
+
 
 Key = tuple[str, ...]
 """Label values in the order of the family's labels. A histogram's key begins with the suffix of the sample's name,
@@ -43,27 +48,46 @@ and for `_bucket` ends with the value of `le`."""
 Samples = dict[Key, float]
 
 
+LONGEST_EXEMPLAR = 128
+"""Characters of all label names and values of an exemplar together, as OpenMetrics 1.0 bounds them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exemplar:
-    """One event that stands for a sample: labels such as a trace id, its value, and when it was, Unix time."""
+    """One event that stands for a sample: labels such as a trace id, its value, and when it was, Unix time.
+
+    Raises ValueError for label names that are none, and for more characters than OpenMetrics allows: Prometheus would
+    refuse the whole scrape.
+    """
 
     labels: tuple[tuple[str, str], ...]
     value: float
     timestamp: float | None = None
 
+    def __post_init__(self) -> None:
+        if bad := [name for name, _ in self.labels if not _LABEL.fullmatch(name)]:
+            raise ValueError(f"{bad} cannot be label names of an exemplar")
+        length = sum(len(name) + len(text) for name, text in self.labels)
+        if length > LONGEST_EXEMPLAR:
+            raise ValueError(
+                f"the labels of an exemplar have {length} characters, at most {LONGEST_EXEMPLAR} are allowed"
+            )
+
 
 class Collected:
     """What one collection brought: samples by family. NULL is absent: `set` passes over None.
 
-    `created` and `exemplars` go by family and key as samples do, and are written in OpenMetrics alone.
+    `created` and `exemplars` go by family and key as samples do, and are written in OpenMetrics alone; for families
+    that have none there they are passed over. `dropped` counts the samples that the source itself gathered in `other`.
     """
 
-    __slots__ = ("created", "exemplars", "families")
+    __slots__ = ("created", "dropped", "exemplars", "families")
 
     def __init__(self) -> None:
         self.families: dict[Family, Samples] = {}
         self.created: dict[Family, Samples] = {}
         self.exemplars: dict[Family, dict[Key, Exemplar]] = {}
+        self.dropped: dict[Family, int] = {}
 
     def set(
         self,
@@ -83,9 +107,9 @@ class Collected:
         if not all(map(str.isascii, labels)):
             labels = tuple(map(encodable, labels))
         self.families.setdefault(family, {})[labels] = float(value)
-        if created is not None:
+        if created is not None and family.has_created:
             self.created.setdefault(family, {})[labels] = created
-        if exemplar is not None:
+        if exemplar is not None and family.has_created:
             self.exemplars.setdefault(family, {})[labels] = exemplar
 
     def observe(
@@ -128,6 +152,8 @@ class Collected:
             self.created[family] = {**self.created.get(family, {}), **created}
         for family, exemplars in other.exemplars.items():
             self.exemplars[family] = {**self.exemplars.get(family, {}), **exemplars}
+        for family, count in other.dropped.items():
+            self.dropped[family] = self.dropped.get(family, 0) + count
 
     def __iter__(self) -> Iterator[tuple[Family, Samples]]:
         return iter(self.families.items())

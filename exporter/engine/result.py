@@ -12,13 +12,18 @@ from exporter.engine.source import REASONS, Reason, SourceError
 
 @dataclass(slots=True)
 class Result:
-    """What is known of a source. Times are Unix seconds; `data` are those of the last success."""
+    """What is known of a source. Times are Unix seconds; `data` are those of the last success.
+
+    `resume` is when a source that fails may be asked again, also by the exporter that takes the lead meanwhile.
+    """
 
     data: Collected = field(default_factory=Collected)
     succeeded: float | None = None
     duration: float = 0.0
     failures: dict[Reason, int] = field(default_factory=dict)
     error: SourceError | None = None
+    failures_in_a_row: int = 0
+    resume: float | None = None
 
     @property
     def counts(self) -> bool:
@@ -35,6 +40,8 @@ def dump(result: Result) -> bytes:
             "duration": result.duration,
             "failures": {reason: count for reason, count in result.failures.items() if count},
             "error": None if error is None else [error.reason, str(error), error.remedy],
+            "failures_in_a_row": result.failures_in_a_row,
+            "resume": result.resume,
             "families": [
                 [family.name, family.type, family.help, family.labels, _plain(samples)]
                 for family, samples in result.data
@@ -58,7 +65,9 @@ def load(text: bytes) -> Result:
     if error is not None:
         reason, message, remedy = error
         error = SourceError(reason if reason in REASONS else "internal", message, remedy=remedy)
-    return Result(data, document["succeeded"], document["duration"], known, error)
+    in_a_row = document.get("failures_in_a_row", 0 if error is None else 1)  # 0.1 wrote none of these
+    resume = document.get("resume")
+    return Result(data, document["succeeded"], document["duration"], known, error, in_a_row, resume)
 
 
 def _plain(samples: Samples) -> list[Any]:

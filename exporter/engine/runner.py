@@ -60,19 +60,26 @@ FAILING = Family(
     "1 with the reason of the last failure, only while the last collection failed.",
     ("source", "reason"),
 )
+CIRCUIT_OPEN = Family(
+    "platform_exporter_source_circuit_open",
+    "gauge",
+    "Whether the source failed so often in a row that it is only probed, ever less often; a success closes it.",
+    ("source",),
+)
 SERVED_AGE = Family(
     "platform_exporter_source_served_age_seconds",
     "gauge",
     "How old the source's data were when they were scraped last.",
     ("source",),
 )
-FAMILIES = (UP, LAST_SUCCESS, DURATION, INTERVAL, FAILURES, FAILING, SERVED_AGE)
+FAMILIES = (UP, LAST_SUCCESS, DURATION, INTERVAL, FAILURES, FAILING, CIRCUIT_OPEN, SERVED_AGE)
 
 STALE_AFTER_INTERVALS = 3
 """After so many intervals without success a source's series are withdrawn, so that Prometheus marks them stale."""
 
 _PATIENT_FAILURES = 3
-"""So many failures in a row are asked again at the usual interval; then the wait doubles up to _longest_wait."""
+"""So many failures in a row are asked again at the usual interval; then the circuit is open, and the wait between the
+single collections that probe it doubles up to _longest_wait."""
 
 _LONGEST_LOCKED_INTERVAL = 60.0
 """Sources with a longer interval are not moved to scrapes: their age is that of their interval anyway."""
@@ -115,11 +122,14 @@ class Runner:
     error: SourceError | None = None
     failures_in_a_row: int = 0
     failures: dict[Reason, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
+    due: float | None = None
     task: asyncio.Task[None] | None = None
     shared: SharedResult | None = None
     budget: Budget = field(init=False)
     _served: dict[Hashable, float] = field(default_factory=dict)
     _succeeded: float | None = None
+    # By the clock that nobody sets: when the exporter that led before would have asked again.
+    _held_until: float = float("-inf")
 
     def __post_init__(self) -> None:
         self.budget = Budget(self.max_series_per_family, self.on_drop)
@@ -133,6 +143,11 @@ class Runner:
     def age(self) -> float | None:
         """Seconds since the last success, by a clock that nobody sets; None before the first."""
         return None if self._succeeded is None else time.monotonic() - self._succeeded
+
+    @property
+    def circuit_open(self) -> bool:
+        """Whether the source failed so often that it is only probed now and then, until a collection succeeds."""
+        return self.failures_in_a_row > _PATIENT_FAILURES
 
     async def run(self) -> None:
         """Collect on schedule until cancelled."""
@@ -148,6 +163,7 @@ class Runner:
                 and self.source.every <= _LONGEST_LOCKED_INTERVAL
             ):
                 due = self._before_scrape(started, due)
+            self.due = time.time() + max(0.0, due - clock())
             await self._idle(max(due, clock()))
 
     def scraped(self) -> None:
@@ -158,9 +174,14 @@ class Runner:
         """Collect once, within the source's time-out, and note how it went; or take what the leader collected."""
         if self.shared is not None and await self._follow(self.shared):
             return
+        if time.monotonic() < self._held_until:
+            self.runs += 1
+            return
         started = time.perf_counter()
         try:
             data = self.budget.apply(await within(self.source.timeout, self.source.collect()))
+            for family, count in data.dropped.items():
+                self.on_drop(family, count)
             result = Result(data, time.time(), time.perf_counter() - started, self.failures)
             if self.shared is not None:
                 result = await self.shared.publish(result)
@@ -192,6 +213,7 @@ class Runner:
         if self.last_success is not None or self.error is not None:
             state.set(UP, 0 if self.error else 1, name)
             state.set(DURATION, self.last_duration, name)
+            state.set(CIRCUIT_OPEN, self.circuit_open, name)
         state.set(LAST_SUCCESS, self.last_success, name)
         state.set(SERVED_AGE, self.served_age, name)
         shown = Collected()
@@ -216,7 +238,16 @@ class Runner:
         return following
 
     def _result(self) -> Result:
-        return Result(self.data, self.last_success, self.last_duration, self.failures, self.error)
+        resume = time.time() + self._wait() if self.error is not None else None
+        return Result(
+            self.data,
+            self.last_success,
+            self.last_duration,
+            self.failures,
+            self.error,
+            self.failures_in_a_row,
+            resume,
+        )
 
     def _adopt(self, result: Result) -> None:
         if result.succeeded is None:
@@ -226,7 +257,9 @@ class Runner:
         self.data, self.last_success, self.last_duration = result.data, result.succeeded, result.duration
         for reason, count in result.failures.items():
             self.failures[reason] = max(self.failures[reason], count)
-        self.error, self.failures_in_a_row = result.error, 0 if result.error is None else 1
+        self.error, self.failures_in_a_row = result.error, result.failures_in_a_row
+        wait = 0.0 if result.resume is None else min(result.resume - time.time(), _LONGEST_RETRY_AFTER)
+        self._held_until = time.monotonic() + wait
 
     def _failed(self, error: SourceError) -> None:
         self.failures[error.reason] += 1
@@ -242,6 +275,8 @@ class Runner:
         every = self.source.every
         if self.shared is not None and self.shared.following:
             return every
+        if (held := self._held_until - time.monotonic()) > 0:
+            return held
         if self.error is not None and self.error.retry_after is not None:
             return max(every, min(self.error.retry_after, _LONGEST_RETRY_AFTER))
         doublings = max(0, self.failures_in_a_row - _PATIENT_FAILURES)

@@ -9,7 +9,7 @@ from itertools import islice
 import structlog
 
 from exporter.engine.exposition import Part, Renderer
-from exporter.engine.families import Collected, Family, Key
+from exporter.engine.families import Collected, Family, Key, Samples
 from exporter.engine.packing import Packer
 
 SERIES = Family(
@@ -70,6 +70,7 @@ class SnapshotPublisher:
         self._renderer = Renderer()
         self._packer = Packer()
         self._dropped: dict[str, float] = {}
+        self._left_out: dict[int, tuple[Samples, int]] = {}
         self._dirty = asyncio.Event()
 
     def bound(self, max_series: int) -> None:
@@ -138,11 +139,20 @@ class SnapshotPublisher:
         by_name: dict[str, tuple[Family, list[Part]]] = {}
         seen: dict[str, set[Key]] = {}
         left = self._max_series
+        left_out, self._left_out = self._left_out, {}
+
+        def leave_out(family: Family, samples: Samples, count: int) -> None:
+            """Count samples that are not shown: once, however often what a source said last is rendered."""
+            _, before = left_out.get(id(samples), (samples, 0))
+            self._left_out[id(samples)] = samples, count
+            if count > before:
+                self.drop(family, count - before)
+
         for collected in collections:
             for family, samples in collected:
                 declared, parts = by_name.setdefault(family.name, (family, []))
                 if declared is not family and declared != family:
-                    self.drop(family, len(samples))
+                    leave_out(family, samples, len(samples))
                     continue
                 fresh = samples
                 if parts:
@@ -153,7 +163,7 @@ class SnapshotPublisher:
                 if len(fresh) > left:
                     fresh = dict(islice(fresh.items(), left))
                 if len(fresh) < len(samples):
-                    self.drop(family, len(samples) - len(fresh))
+                    leave_out(family, samples, len(samples) - len(fresh))
                 left -= len(fresh)
                 parts.append(
                     Part(fresh, collected.created.get(family, {}), collected.exemplars.get(family, {}))

@@ -81,6 +81,7 @@ class WindowedCounters:
         self.cursor: int | None = None
         """Where the next window begins."""
         self.values: dict[Family, Samples] = {}
+        self._gathered: dict[Family, int] = {}
 
     async def next(self, now: float) -> Window | None:
         """Return the window to ask for at `now`, or None when no new one is complete. Raises StateError."""
@@ -114,8 +115,10 @@ class WindowedCounters:
             return False
         version, self._version = self._version, None  # should anything go wrong from here, read again
         values = {family: dict(samples) for family, samples in self.values.items()}
-        for family, samples in sums.items():
-            self._grow(family, values.setdefault(family, {}), samples)
+        gathered = {
+            family: self._grow(family, values.setdefault(family, {}), samples)
+            for family, samples in sums.items()
+        }
         begun = window.start if self.begun is None else self.begun
         try:
             self._version = await self.store.write(self._key, _dump(begun, window.end, values), version or 0)
@@ -124,6 +127,8 @@ class WindowedCounters:
             await self._restore()
             return False
         self.begun, self.cursor, self.values = begun, window.end, values
+        for family, count in gathered.items():
+            self._gathered[family] = self._gathered.get(family, 0) + count
         return True
 
     def known(self, family: Family, *labels: str) -> None:
@@ -131,21 +136,32 @@ class WindowedCounters:
         self._known.setdefault(family, {})[labels] = 0.0
 
     def collected(self) -> Collected:
-        """Return all counters as they stand."""
+        """Return all counters as they stand: each counts from the start of the first window on.
+
+        What was gathered in `other` since the last call is told as `dropped`.
+        """
         result = Collected()
         for family in {**self._known, **self.values}:
-            result.families[family] = {**self._known.get(family, {}), **self.values.get(family, {})}
+            samples = {**self._known.get(family, {}), **self.values.get(family, {})}
+            result.families[family] = samples
+            if self.begun is not None and family.has_created:
+                result.created[family] = dict.fromkeys(samples, float(self.begun))
+        result.dropped = {family: count for family, count in self._gathered.items() if count}
+        self._gathered = {}
         return result
 
-    def _grow(self, family: Family, values: Samples, samples: Mapping[tuple[str, ...], float]) -> None:
+    def _grow(self, family: Family, values: Samples, samples: Mapping[tuple[str, ...], float]) -> int:
+        """Add `samples` to `values`; return how many series were gathered in `other`."""
         other = (OTHER,) * len(family.labels)
+        gathered = 0
         for labels, value in samples.items():
             key = labels
             if labels not in values and len(values) >= self._most - 1 and other not in (labels, ()):
-                key = other
+                key, gathered = other, gathered + 1
                 if other not in values:
                     log.warning("counters.too_many_series", family=family.name, most=self._most)
             values[key] = values.get(key, 0.0) + value
+        return gathered
 
     async def _restore(self) -> None:
         """Take over what the store holds, unless that is known to be ours."""

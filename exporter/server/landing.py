@@ -1,5 +1,6 @@
 """The landing page: every source with its state, its age and its last error."""
 
+import time
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -46,7 +47,7 @@ def _row(source: SourceStatus) -> str:
     error = ""
     if source.error is not None:
         remedy = f"<br><em>{escape(source.error.remedy)}</em>" if source.error.remedy else ""
-        error = f"<code>{escape(source.error.message)}</code>{remedy}"
+        error = f"<code>{escape(source.error.message)}</code>{remedy}{_probed(source)}"
     cells = (
         f'<span class="{kind}">{escape(word)}</span>',
         age,
@@ -57,6 +58,14 @@ def _row(source: SourceStatus) -> str:
         error,
     )
     return f'<tr><th scope="row">{escape(source.name)}</th><td>{"</td><td>".join(cells)}</td></tr>'
+
+
+def _probed(source: SourceStatus) -> str:
+    """Return a line about the circuit when it is open."""
+    if source.circuit == "closed" or source.due_timestamp_seconds is None:
+        return ""
+    wait = Duration(round(max(0.0, source.due_timestamp_seconds - time.time())))
+    return f"<br>Circuit open after {source.failures_in_a_row:,} failures in a row; probed again in {wait}."
 
 
 def _word(source: SourceStatus) -> tuple[str, str]:

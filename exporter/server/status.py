@@ -49,6 +49,11 @@ class SourceStatus(_Answer):
     """Exported now."""
     failures: dict[Reason, int]
     """Failed collections by reason; reasons that never occurred are left out."""
+    failures_in_a_row: int
+    circuit: Literal["closed", "open"]
+    """`open`: it failed so often in a row that it is only probed, ever less often; a success closes the circuit."""
+    due_timestamp_seconds: float | None
+    """When it is asked next, Unix time; null while it is asked for the first time."""
     error: SourceFailure | None
     """Null when the last collection succeeded."""
 
@@ -94,6 +99,9 @@ def _status(runner: Runner) -> SourceStatus:
         duration_seconds=runner.last_duration,
         series=len(runner.data) if runner.fresh else 0,
         failures={reason: count for reason, count in runner.failures.items() if count},
+        failures_in_a_row=runner.failures_in_a_row,
+        circuit="open" if runner.circuit_open else "closed",
+        due_timestamp_seconds=runner.due,
         error=None
         if error is None
         else SourceFailure(

@@ -151,3 +151,34 @@ def test_histogram_info_stateset_created_and_exemplars() -> None:
 def test_a_histogram_that_makes_no_sense_is_refused(buckets: dict[float, float]) -> None:
     with pytest.raises(ValueError, match="end with infinity"):
         Collected().observe(Family("h", "histogram", "H."), buckets, 1.0)
+
+
+def test_creation_times_are_written_only_where_openmetrics_has_them() -> None:
+    """Strict parsers refuse them elsewhere, and with them the whole scrape."""
+    out = Collected()
+    for name, kind in (("g", "gauge"), ("pg_stat_database_deadlocks", "counter"), ("u", "unknown")):
+        out.set(Family(name, kind, "x"), 1, created=5.0, exemplar=Exemplar((("trace_id", "a"),), 1))  # type: ignore[arg-type]  # mypy sees str
+    assert out.created == {}
+    assert out.exemplars == {}
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [(("trace_id", "x" * 121),), (("a", "ü" * 64), ("b", "y" * 63)), (("1st", "x"),), (("a-b", "x"),)],
+)
+def test_an_exemplar_that_openmetrics_forbids_is_refused(labels: tuple[tuple[str, str], ...]) -> None:
+    with pytest.raises(ValueError, match="exemplar"):
+        Exemplar(labels, 1.0)
+
+
+def test_an_exemplar_may_have_128_characters() -> None:
+    out = Collected()
+    out.set(
+        Family("jobs_total", "counter", "Jobs."), 1, exemplar=Exemplar((("id", "ü" * 126),), 1.0), created=2.0
+    )
+    text = Renderer().render(
+        [(family, [Part(samples, out.created[family], out.exemplars[family])]) for family, samples in out]
+    )
+    (family,) = openmetrics_parser.text_string_to_metric_families(text.openmetrics.decode())  # type: ignore[no-untyped-call]  # no hints there
+    assert family.samples[0].exemplar.labels == {"id": "ü" * 126}
+    assert [sample.value for sample in family.samples] == [1.0, 2.0]

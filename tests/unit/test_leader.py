@@ -68,10 +68,13 @@ class Asked(Source):
     def __init__(self, name: str, who: str, asked: list[str], *, counts: bool = False) -> None:
         super().__init__(name, every=0.05, timeout=0.2, exclusive=True)
         self.who, self.asked, self.counts, self.broken = who, asked, counts, False
+        self.retry_after: float | None = None
+        self.failed = 0
 
     async def collect(self) -> Collected:
         if self.broken:
-            raise SourceError("connect", "nobody there", remedy="Start it.")
+            self.failed += 1
+            raise SourceError("connect", "nobody there", remedy="Start it.", retry_after=self.retry_after)
         self.asked.append(self.who)
         out = Collected()
         out.set(GAUGE, 1, self.name, self.who)
@@ -161,6 +164,31 @@ async def test_failures_of_the_leader_are_those_of_all(pair: Pair) -> None:
     await eventually(lambda: not other.shown("probe", engine.FAILING))
 
 
+async def test_a_new_leader_waits_as_long_as_the_old_one_was_told_to(pair: Pair) -> None:
+    one, other, asked = pair
+    await eventually(other.who)
+    for exporter in (one, other):
+        exporter.probe.broken, exporter.probe.retry_after = True, 100.0
+    await eventually(lambda: other.shown("probe", engine.FAILING))
+    one.store.cut_off = True
+    before = len(asked["api"])
+    await eventually(lambda: other.leadership.role == "leader" and "other" in asked["api"][before:])
+    await eventually(lambda: (other.runner("probe").due or 0) > time.time() + 50)
+    assert other.probe.failed == 0, "the vendor is not asked by the new leader either"
+    assert other.shown("probe", engine.FAILING) == {("probe", "connect"): 1.0}
+
+
+async def test_a_new_leader_finds_the_circuit_as_the_old_one_left_it(pair: Pair) -> None:
+    one, other, _ = pair
+    await eventually(other.who)
+    one.probe.broken = other.probe.broken = True
+    await eventually(lambda: other.runner("probe").circuit_open)
+    assert other.shown("probe", engine.CIRCUIT_OPEN) == {("probe",): 1.0}
+    assert other.runner("probe").failures_in_a_row > 3
+    one.probe.broken = other.probe.broken = False
+    await eventually(lambda: other.shown("probe", engine.CIRCUIT_OPEN) == {("probe",): 0.0})
+
+
 async def test_a_leader_that_is_cut_off_is_replaced_and_counters_never_fall(pair: Pair) -> None:
     one, other, asked = pair
     seen: dict[str, float] = {"one": 0.0, "other": 0.0}
@@ -229,7 +257,8 @@ async def test_a_result_is_read_as_it_was_written() -> None:
         data.set(GAUGE, value, f'"\n{number}', "ü")
     data.set(COUNTER, 2, "a", created=1.5)
     error = SourceError("tls", "no", remedy="yes")
-    copy = load(dump(Result(data, 12.25, 0.5, {"tls": 2, "dns": 0}, error)))
+    copy = load(dump(Result(data, 12.25, 0.5, {"tls": 2, "dns": 0}, error, 4, 99.5)))
+    assert (copy.failures_in_a_row, copy.resume) == (4, 99.5)
     assert copy.data.families == data.families
     assert copy.data.created == data.created
     assert (copy.succeeded, copy.duration, copy.failures) == (12.25, 0.5, {"tls": 2})

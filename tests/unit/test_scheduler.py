@@ -215,6 +215,55 @@ async def test_the_overall_bound_holds() -> None:
     assert b'platform_exporter_series_dropped_total{family="value"} 400.0' in publisher.current.text
 
 
+async def test_what_is_beyond_the_overall_bound_is_counted_once_a_collection() -> None:
+    def collected(count: int) -> Collected:
+        out = Collected()
+        for number in range(count):
+            out.set(VALUE, number, str(number))
+        return out
+
+    now = collected(500)
+    publisher = SnapshotPublisher(lambda: [now], max_series=100)
+    for _ in range(5):
+        await publisher.publish()
+    assert publisher.dropped == {"value": 400}
+    publisher.bound(50)
+    await publisher.publish()
+    assert publisher.dropped == {"value": 450}
+    now = collected(200)
+    await publisher.publish()
+    assert publisher.dropped == {"value": 600}
+
+
+async def test_what_a_source_gathers_itself_is_counted_too() -> None:
+    class Gathering(Scripted):
+        async def collect(self) -> Collected:
+            out = await super().collect()
+            out.dropped[VALUE] = 7
+            return out
+
+    dropped: list[tuple[str, int]] = []
+    runner = Runner(
+        Gathering("s", fine), 10, lambda: None, lambda family, count: dropped.append((family.name, count))
+    )
+    await runner.collect()
+    assert dropped == [("value", 7)]
+
+
+async def test_the_circuit_opens_after_failures_and_closes_with_a_success() -> None:
+    source = Scripted("s", broken)
+    runner = Runner(source, 10, lambda: None, lambda *_: None)
+    states = []
+    for _ in range(5):
+        await runner.collect()
+        states.append(shown(runner)[engine.CIRCUIT_OPEN]["s",])
+    assert states == [0, 0, 0, 1, 1]
+    source.work = fine
+    await runner.collect()
+    assert shown(runner)[engine.CIRCUIT_OPEN]["s",] == 0
+    assert runner._wait() == source.every
+
+
 @pytest.mark.parametrize("rubbish", [{("a", "b"): 1.0}, {(1,): 1.0}, {("\ud800",): 1.0}, {("a",): 10**400}])
 async def test_what_cannot_be_written_is_left_out_and_the_others_are_shown(rubbish: Samples) -> None:
     good, bad = Collected(), Collected()

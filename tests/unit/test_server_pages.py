@@ -1,6 +1,7 @@
 """The OpenAPI document is valid and says what is served; the landing page shows what was dropped."""
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from exporter.engine.engine import Engine
+from exporter.engine.engine import Engine, build_sources
 from exporter.engine.families import Family
 from exporter.platform.load import load
 from exporter.server.app import application
@@ -97,3 +98,21 @@ async def test_a_defect_is_told_as_such_and_no_more(client: httpx.AsyncClient) -
     answer = await client.post("/-/reload")
     assert (answer.status_code, answer.text) == (500, "Internal Server Error")
     assert (await client.get("/nowhere")).text == "Not here. Try /metrics or /.\n"
+
+
+async def test_an_open_circuit_is_shown_to_people_and_programs(
+    client: httpx.AsyncClient, engine: Engine
+) -> None:
+    engine.scheduler.start(build_sources(engine.platform))
+    runner = engine.scheduler.runners["health.a"]
+    try:
+        for _ in range(4):
+            await runner.collect()
+        runner.due = time.time() + 9.7
+        (source,) = (await client.get("/api/v1/sources")).json()["sources"]
+        assert (source["circuit"], source["failures_in_a_row"]) == ("open", 4)
+        assert source["due_timestamp_seconds"] == runner.due
+        page = re.sub(r"<[^>]+>", " ", (await client.get("/")).text)
+        assert re.search(r"Circuit open after 4 failures in a row; probed again in (9|10)s\.", page)
+    finally:
+        await engine.scheduler.stop(list(engine.scheduler.runners))

@@ -258,6 +258,32 @@ async def test_known_series_start_at_zero_and_keep_what_they_have() -> None:
     assert subject.collected().families == {EVENTS: {(): 3.0}}
 
 
+async def test_counters_tell_when_they_began_restarts_included() -> None:
+    store = MemoryStore()
+    subject = counters(store, EVENTS, BY_NAME)
+    subject.known(EVENTS)
+    assert subject.collected().created == {}, "nothing is counted yet"
+    await subject.next(600)
+    await subject.add(Window(540, 600), {BY_NAME: {("a",): 1.0}})
+    restarted = counters(store, EVENTS, BY_NAME)
+    restarted.known(EVENTS)
+    await restarted.next(700)
+    assert restarted.collected().created == {EVENTS: {(): 540.0}, BY_NAME: {("a",): 540.0}}
+
+
+async def test_what_is_gathered_in_other_is_counted_once() -> None:
+    store = MemoryStore()
+    one, late = counters(store, BY_NAME, most=3), counters(store, BY_NAME, most=3)
+    many: Samples = {(f"name-{number}",): 1.0 for number in range(6)}
+    for subject in (one, late):
+        await subject.next(600)
+    assert await one.add(Window(540, 600), {BY_NAME: many})
+    assert one.collected().dropped == {BY_NAME: 4}
+    assert one.collected().dropped == {}
+    assert not await late.add(Window(540, 600), {BY_NAME: many})
+    assert late.collected().dropped == {}, "another exporter counted that window"
+
+
 async def test_series_stay_and_their_number_is_bounded() -> None:
     store, total, shown = MemoryStore(), 0.0, dict[str, float]()
     for minute in range(8):  # a restart each minute
