@@ -2,12 +2,17 @@
 
 local alerts = import 'alerts.libsonnet';
 local config = import 'config.libsonnet';
+local maintenance = import 'lib/maintenance.libsonnet';
 local signals = import 'signals.libsonnet';
 local slo = import 'slo.libsonnet';
 
 function(catalogue)
   local alert_groups = alerts.groups(catalogue);
-  local groups = { signals: signals(catalogue), slo: slo(catalogue) }
+  local groups = {
+                   maintenance: maintenance.groups(catalogue),
+                   signals: signals(catalogue),
+                   slo: slo(catalogue),
+                 }
                  + { ['alerts-' + topic]: alert_groups[topic] for topic in std.objectFields(alert_groups) };
   { 'prometheus/prometheus.yml': config(catalogue) }
   + {

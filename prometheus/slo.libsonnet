@@ -5,9 +5,10 @@
 // is the same.
 
 local duration = import 'lib/duration.libsonnet';
+local maintenance = import 'lib/maintenance.libsonnet';
+local policy = import 'lib/policy.libsonnet';
 local promql = import 'lib/promql.libsonnet';
 local services = import 'lib/service.libsonnet';
-local text = import 'lib/text.libsonnet';
 
 // Up to here a window is read from the source itself: averages of rate5m lag a sudden outage by two minutes.
 local direct_up_to = duration.seconds('1h');
@@ -18,72 +19,97 @@ local labels(slo) = { slo: slo.slo, service: slo.service, sli: slo.sli };
 local record(name, expr, labels={}) =
   { record: name, expr: expr } + (if labels == {} then {} else { labels: labels });
 
-// One entry an SLO: the catalogue's numbers with the signal they are measured on.
+// One entry an SLO: the catalogue's numbers with the signal they are measured on. What the source itself says of the
+// last hour includes maintenance that has just ended; the recorded rates leave it out.
 local levels(catalogue) = [
   {
     slo: slo,
-    signal: if slo.sli == 'availability' then services.signal(catalogue, service)
-    else error 'services.%s: no rule measures the SLI %s yet' % [service.name, slo.sli],
+    signal: signal,
+    factor: maintenance.factor(catalogue, service.name),
+    averaged: signal.averaged || maintenance.has(catalogue, service.name),
   }
   for service in catalogue.services
   for slo in service.slos
+  for signal in [services.level(catalogue, service, slo)]
 ];
 
 local windows(slos) = std.set(std.flatMap(
-  function(slo) std.flatMap(function(tier) [tier.long, tier.short], slo.tiers) + ['5m'], slos
-), duration.seconds);
+  function(slo) std.flatMap(function(tier) [tier.long, tier.short], slo.tiers), slos
+) + ['1h'], duration.seconds);
+
+local lasting(expr, factor) = if factor == '' then expr else '(\n  ' + std.strReplace(expr, '\n', '\n  ') + '\n)' + factor;
 
 local level_rules(level, windows) =
-  [
+  local own = if level.slo.sli == 'latency' then level.signal.records else {};
+  [record(name, own[name], { service: level.slo.service }) for name in std.objectFields(own)]
+  + [
     record('slo:objective:ratio', 'vector(' + level.slo.objective + ')', labels(level.slo)),
     record('slo:error_budget:ratio', 'vector(' + level.slo.budget + ')', labels(level.slo)),
-    record('slo:events_bad:rate5m', level.signal.bad('5m'), labels(level.slo)),
-    record('slo:events_total:rate5m', level.signal.total('5m'), labels(level.slo)),
-  ] + [
-    record('slo:sli_error:ratio_rate' + window, level.signal.error_ratio(window), labels(level.slo))
-    for window in windows
-    if duration.seconds(window) <= direct_up_to
-  ];
+    record('slo:time_period:days', 'vector(' + level.slo.period_days + ')', labels(level.slo)),
+    record('slo:events_bad:rate5m', lasting(level.signal.bad('5m'), level.factor), labels(level.slo)),
+    record('slo:events_total:rate5m', lasting(level.signal.total('5m'), level.factor), labels(level.slo)),
+  ] + (
+    if level.averaged then [] else [
+      record(
+        'slo:sli_error:ratio_rate' + window,
+        services.ratio(level.signal.bad(window), level.signal.total(window)),
+        labels(level.slo)
+      )
+      for window in windows
+      if window != '5m' && duration.seconds(window) <= direct_up_to
+    ]
+  );
 
-local average_rule(window) = record('slo:sli_error:ratio_rate' + window, text.fill(|||
-  avg_over_time(slo:events_bad:rate5m[%(window)s])
-  /
-  (avg_over_time(slo:events_total:rate5m[%(window)s]) > 0)
-|||, text.places({ window: window })));
+local average_rule(window, slos) =
+  local over(metric) = 'avg_over_time(' + metric + slos + '[' + window + '])';
+  record(
+    'slo:sli_error:ratio_rate' + window,
+    over('slo:events_bad:rate5m') + '\n/\n(' + over('slo:events_total:rate5m') + ' > 0)'
+  );
+
+local named(slos) = '{' + promql.matcher('slo', [slo.slo for slo in slos]) + '}';
 
 // One rule for all periods: two of one name would be duplicates, whatever they select.
 local remaining_rule(periods, slos) =
-  local ratio(period) = text.fill('slo:sli_error:ratio_rate%(period)s{%(slos)s}', text.places({
-    period: period,
-    slos: promql.matcher('slo', [slo.slo for slo in slos if slo.period == period]),
-  }));
+  local ratio(period) =
+    'slo:sli_error:ratio_rate' + period + named([slo for slo in slos if slo.period == period]);
   local ratios = std.join(' or ', [ratio(period) for period in periods]);
   record(
     'slo:period_error_budget_remaining:ratio',
     '1 - ' + (if std.length(periods) == 1 then ratios else '(' + ratios + ')') + ' / slo:error_budget:ratio'
   );
 
+// What is left of the budget, spent as fast as in the last hour; nothing is said while nothing is spent.
+local exhaustion_rule = record('slo:time_to_exhaustion:seconds', |||
+  clamp_min(slo:period_error_budget_remaining:ratio, 0) * slo:time_period:days * 86400
+  /
+  ((slo:sli_error:ratio_rate1h > 0) / slo:error_budget:ratio)
+|||);
+
 function(catalogue)
   local all = levels(catalogue);
   local slos = [level.slo for level in all];
+  local averaged = [level.slo for level in all if level.averaged];
   local used = windows(slos);
+  local short = [w for w in used if w != '5m' && duration.seconds(w) <= direct_up_to];
   local periods = std.set([slo.period for slo in slos], duration.seconds);
-  local averaged = std.set(
-    [window for window in used if duration.seconds(window) > direct_up_to] + periods, duration.seconds
-  );
+  local long = std.set([w for w in used if duration.seconds(w) > direct_up_to] + periods, duration.seconds);
   if std.length(slos) == 0 then [] else [
     {
       name: 'slo',
       // Stated, because the alerts count bad events as samples times this interval.
       interval: catalogue.monitoring.evaluation_interval,
-      rules: std.flatMap(function(level) level_rules(level, used), all) + [
-        record('slo:current_burn_rate:ratio', 'slo:sli_error:ratio_rate5m / slo:error_budget:ratio'),
-      ],
+      rules: std.flatMap(function(level) level_rules(level, used), all)
+             + [record(
+               'slo:sli_error:ratio_rate5m', 'slo:events_bad:rate5m\n/\n(slo:events_total:rate5m > 0)'
+             )]
+             + (if std.length(averaged) == 0 then [] else [average_rule(w, named(averaged)) for w in short])
+             + [record('slo:current_burn_rate:ratio', 'slo:sli_error:ratio_rate5m / slo:error_budget:ratio')],
     },
     {
       name: 'slo-long-windows',
       interval: long_window_interval,
-      rules: [average_rule(window) for window in averaged]
-             + [remaining_rule(periods, slos)],
+      rules: [average_rule(window, '') for window in long]
+             + [remaining_rule(periods, slos), policy.rule, exhaustion_rule],
     },
   ]

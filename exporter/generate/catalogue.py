@@ -7,7 +7,7 @@ from typing import Any
 from exporter.engine.engine import build_sources
 from exporter.engine.runner import stale_after
 from exporter.generate.alerting import alerting_entry, unreadable_secrets
-from exporter.generate.services import service_entry, unreachable_tiers
+from exporter.generate.services import service_entry, unusable_levels
 from exporter.platform.kpis import Kpi
 from exporter.platform.load import fingerprint, load
 from exporter.platform.model import Platform
@@ -25,7 +25,7 @@ def catalogue(path: Path) -> dict[str, Any]:
         PlatformError: the file is not usable, or asks for an alert that could never fire.
     """
     platform = load(path)
-    if problems := [*unreachable_tiers(path, platform), *unreadable_secrets(path, platform)]:
+    if problems := [*unusable_levels(path, platform), *unreadable_secrets(path, platform)]:
         raise PlatformError(problems)
     return {
         "platform": platform.platform,

@@ -14,8 +14,8 @@ from exporter.generate.alerting import SEVERITIES
 from exporter.platform.load import locate
 from exporter.platform.model import Platform
 from exporter.platform.problems import Problem
-from exporter.platform.services import Service
-from exporter.platform.values import Duration, plain
+from exporter.platform.services import Service, Signals
+from exporter.platform.values import Duration, Ratio, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,42 +37,103 @@ TIERS = (
     Tier("trend", "3d", "6h", Decimal("0.10"), "3h", "p3"),
 )
 
+SHORTEST_WINDOW = 300
+"""The recorded rates look back five minutes, which must hold at least four scrapes."""
+
+# Kinds of signals whose percentiles arrive ready made, so that only minutes can be counted.
+_READY_PERCENTILES = {"cloudflare_worker"}
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A promise of a service: which share of which events must be good, and where the platform file says so."""
+
+    sli: str
+    objective: Ratio
+    promise: str
+    keys: tuple[str, ...]
+    bound: Duration | None = None
+    percentile: str | None = None
+
 
 def service_entry(name: str, service: Service) -> dict[str, Any]:
     """Return one service of the document."""
-    signals = service.signals
-    signal = (
-        {"kind": "cloudflare_worker", "script_name": signals.cloudflare_worker}
-        if signals.cloudflare_worker is not None
-        else {"kind": "health", "target": signals.health}
-    )
     return {
         "name": name,
         "title": service.title,
         "question": service.question,
-        "signals": [signal],
-        "slos": [_availability(name, service)] if service.objectives.availability is not None else [],
+        "signals": [_signal(service.signals)],
+        "slos": [_slo(name, service, level) for level in _levels(service)],
         "depends_on": list(service.depends_on),
     }
 
 
-def _availability(name: str, service: Service) -> dict[str, Any]:
-    objective, period = service.objectives.availability, service.objectives.period
-    assert objective is not None, "called for services with the objective only"
-    budget = 1 - objective
+def _signal(signals: Signals) -> dict[str, Any]:
+    match signals.kind:
+        case "cloudflare_worker":
+            return {"kind": "cloudflare_worker", "script_name": signals.cloudflare_worker}
+        case "metrics" | "freshness" as kind:
+            part = getattr(signals, kind)
+            given = {key: value for key, value in part if value is not None}
+            return {"kind": kind, **{key: _text(value) for key, value in given.items()}}
+        case "services":
+            return {"kind": "services", "services": list(signals.services or ())}
+        case kind:
+            return {"kind": kind, "target": getattr(signals, kind)}
+
+
+def _text(value: str | Duration) -> str:
+    """Write a duration as its seconds, as PromQL wants it."""
+    return plain(Decimal(str(float(value)))) if isinstance(value, Duration) else value
+
+
+def _levels(service: Service) -> Iterator[Level]:
+    objectives = service.objectives
+    if objectives.availability is not None:
+        yield Level(
+            "availability", objectives.availability, objectives.availability.percent, ("availability",)
+        )
+    if objectives.freshness is not None:
+        yield Level("freshness", objectives.freshness, objectives.freshness.percent, ("freshness",))
+    if (latency := objectives.latency) is not None:
+        in_minutes = service.signals.kind in _READY_PERCENTILES
+        objective = latency.of_minutes if in_minutes else latency.share
+        promise = f"{objective.percent} {'with' if in_minutes else 'within'}"
+        promise += f" {latency.percentile} below {latency.bound}" if in_minutes else f" {latency.bound}"
+        keys = ("latency", "of_minutes" if in_minutes else latency.percentile)
+        yield Level("latency", objective, promise, keys, latency.bound, latency.percentile)
+
+
+def _slo(name: str, service: Service, level: Level) -> dict[str, Any]:
+    period = service.objectives.period
+    budget = 1 - level.objective
     return {
-        "slo": f"{name}-availability",
+        "slo": f"{name}-{level.sli}",
         "service": name,
-        "sli": "availability",
-        "title": f"{service.title} availability",
-        "objective": plain(objective),
-        "objective_text": objective.percent,
+        "sli": level.sli,
+        "title": f"{service.title} {level.sli}",
+        "objective": plain(level.objective),
+        "objective_text": level.promise,
         "budget": plain(budget),
         "period": str(period),
         "period_days": plain(Decimal(period) / 86400),
         "minimum_bad_events": str(service.objectives.minimum_bad_events),
-        "tiers": [_tier(tier, budget, period) for tier in TIERS],
+        "tiers": [_tier(tier, budget, period) for tier in _tiers(period)],
+        **(
+            {}
+            if level.bound is None
+            else {
+                "bound": _text(level.bound),
+                "bound_text": str(level.bound),
+                "percentile": level.percentile,
+            }
+        ),
     }
+
+
+def _tiers(period: Duration) -> list[Tier]:
+    """Leave out the tiers whose long window is no small part of the period: they would only say that it is over."""
+    return [tier for tier in TIERS if 2 * Duration.parse(tier.long) <= period]
 
 
 def _tier(tier: Tier, budget: Decimal, period: Duration) -> dict[str, str]:
@@ -99,17 +160,26 @@ def _spaced(duration: Duration) -> str:
     return " ".join(f"{number}{unit}" for number, unit in ((days, "d"), (hours, "h")) if number) or "0h"
 
 
-def unreachable_tiers(path: Path, platform: Platform) -> Iterator[Problem]:
-    """A burn rate cannot exceed 1 / budget: a tier that asks for more would never fire."""
+def unusable_levels(path: Path, platform: Platform) -> Iterator[Problem]:
+    """Objectives whose alerts could never fire, and intervals too long to measure any."""
+    scrape = platform.monitoring.scrape_interval
+    if platform.services and 4 * scrape > SHORTEST_WINDOW:
+        yield locate(
+            path,
+            ("monitoring", "scrape_interval"),
+            f"at {scrape} the five minutes of the recorded rates hold fewer than four scrapes",
+            "Scrape every 75s or more often.",
+        )
     for name, service in platform.services.items():
-        objective, period = service.objectives.availability, service.objectives.period
-        if objective is None:
-            continue
-        never = [tier.name for tier in TIERS if _factor(tier, period) * (1 - objective) >= 1]
-        if never:
-            yield locate(
-                path,
-                ("services", name, "objectives", "availability"),
-                f"at {objective.percent} the {never[0]} burn alert could never fire: it would need over 100% errors",
-                "Raise the objective, or shorten the period.",
-            )
+        period = service.objectives.period
+        for level in _levels(service):
+            # A burn rate cannot exceed 1 / budget: a tier that asks for more would never fire.
+            never = [t.name for t in _tiers(period) if _factor(t, period) * (1 - level.objective) >= 1]
+            if never:
+                yield locate(
+                    path,
+                    ("services", name, "objectives", *level.keys),
+                    f"at {level.objective.percent} the {never[0]} burn alert could never fire: "
+                    "it would need over 100% errors",
+                    "Raise the objective, or shorten the period.",
+                )

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 from exporter import sources as source_kinds
+from exporter.platform.base import Part
 from exporter.platform.document import Location
 from exporter.platform.model import Platform
 from exporter.platform.problems import suggestion
+from exporter.platform.services import Service
 
 Broken = tuple[Location, str, str]
 
@@ -35,31 +37,98 @@ def _dependencies(platform: Platform) -> Iterator[Broken]:
 
 
 def _signals(platform: Platform) -> Iterator[Broken]:
-    endpoints = platform.section("health")
-    cloudflare = platform.section("cloudflare").get("cloudflare")
     for name, service in platform.services.items():
-        where = ("services", name, "signals")
-        if (health := service.signals.health) is not None and health not in endpoints:
-            yield (
-                (*where, "health"),
-                f"`{health}` is no health endpoint of this file",
-                suggestion(health, endpoints),
-            )
-        if (script := service.signals.cloudflare_worker) is None:
-            continue
-        workers = getattr(cloudflare, "workers", None)
-        if workers is None:
-            yield (
-                (*where, "cloudflare_worker"),
-                "this file has no sources.cloudflare.workers to take the signal from",
-                "Add account, token and workers under sources.cloudflare.",
-            )
-        elif workers.scripts and script not in workers.scripts:
-            yield (
-                (*where, "cloudflare_worker"),
-                f"`{script}` is not among sources.cloudflare.workers.scripts",
-                suggestion(script, workers.scripts),
-            )
+        signals, where = service.signals, ("services", name, "signals")
+        for kind, section, what in (
+            ("health", "health", "health endpoint"),
+            ("postgres", "postgres", "database"),
+        ):
+            known = platform.section(section)
+            if (target := getattr(signals, kind)) is not None and target not in known:
+                yield (*where, kind), f"`{target}` is no {what} of this file", suggestion(target, known)
+        if signals.cloudflare_worker is not None:
+            yield from _worker(platform, signals.cloudflare_worker, (*where, "cloudflare_worker"))
+        if signals.freshness is not None and (source := signals.freshness.source) is not None:
+            known = _sources(platform)
+            if source not in known:
+                yield (
+                    (*where, "freshness", "source"),
+                    f"`{source}` is no source of this file",
+                    suggestion(source, known),
+                )
+        for index, member in enumerate(signals.services or ()):
+            others = [
+                other
+                for other, part in platform.services.items()
+                if part.signals.services is None and part.signals.freshness is None
+            ]
+            if member not in others:
+                yield (
+                    (*where, "services", index),
+                    f"`{member}` is no service of this file with events of its own",
+                    suggestion(member, others),
+                )
+        yield from _objectives(name, service)
+
+
+def _sources(platform: Platform) -> set[str]:
+    """Return the names of the configured sources: `kind.name`, or what a kind that exists once calls its parts."""
+    return {
+        f"{kind}.{key}"
+        for kind, description in source_kinds.KINDS.items()
+        for key in (
+            platform.section(kind)
+            if description.many
+            else [
+                part
+                for entry in platform.section(kind).values()
+                for part in type(entry).model_fields
+                if isinstance(getattr(entry, part), Part)
+            ]
+        )
+    }
+
+
+def _worker(platform: Platform, script: str, where: Location) -> Iterator[Broken]:
+    workers = getattr(platform.section("cloudflare").get("cloudflare"), "workers", None)
+    if workers is None:
+        yield (
+            where,
+            "this file has no sources.cloudflare.workers to take the signal from",
+            "Add account, token and workers under sources.cloudflare.",
+        )
+    elif workers.scripts and script not in workers.scripts:
+        yield (
+            where,
+            f"`{script}` is not among sources.cloudflare.workers.scripts",
+            suggestion(script, workers.scripts),
+        )
+
+
+def _objectives(name: str, service: Service) -> Iterator[Broken]:
+    signals, objectives, where = service.signals, service.objectives, ("services", name, "objectives")
+    fresh = signals.freshness is not None
+    if objectives.availability is not None and fresh:
+        yield (
+            (*where, "availability"),
+            "`signals.freshness` says how old something is, not whether it answers",
+            "Call this objective `freshness`.",
+        )
+    if objectives.freshness is not None and not fresh:
+        yield (
+            (*where, "freshness"),
+            "there is nothing with an age under `signals`",
+            "Call this objective `availability`, or give the service `signals.freshness`.",
+        )
+    if objectives.latency is None:
+        return
+    timed = signals.kind in ("cloudflare_worker", "health")
+    if not (timed or (signals.metrics is not None and signals.metrics.duration is not None)):
+        yield (
+            (*where, "latency"),
+            f"`signals.{signals.kind}` says nothing of durations",
+            "Remove it, or give the service a signal that does: cloudflare_worker, health, metrics.duration.",
+        )
 
 
 def _queries(platform: Platform) -> Iterator[Broken]:
@@ -77,8 +146,13 @@ def _queries(platform: Platform) -> Iterator[Broken]:
             if metric in owners:
                 yield where, "is already the name of another metric", "Choose another name."
             owners[metric] = name
-            if "target" in declared.labels:
-                yield (*where, "labels"), "`target` is set by the exporter", "Name the column otherwise."
+            for label in ("target", "datname")[: 2 if query.scope == "database" else 1]:
+                if label in query.columns_of(declared):
+                    yield (
+                        (*where, "labels"),
+                        f"`{label}` is set by the exporter",
+                        "Name the column otherwise.",
+                    )
             if (twin := _twin(metric)) in owners:
                 yield where, f"OpenMetrics cannot tell it from {twin}", "Choose another name."
             if declared.type == "counter" and not metric.endswith("_total"):

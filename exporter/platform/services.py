@@ -1,11 +1,44 @@
 """Services and what they promise: what SLOs, alerts and dashboards speak of."""
 
+from decimal import Decimal
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from exporter.platform.base import Part, Slug, Text
 from exporter.platform.values import Duration, Ratio, fault
+
+
+class Metrics(Part):
+    """Counters and a histogram of the platform's own: any that Prometheus has, those of `queries` included."""
+
+    total: str
+    """PromQL selector of a counter of all events, such as business_calls_total."""
+    bad: str
+    """PromQL selector of a counter of the bad ones, such as business_calls_total{status="failed"}."""
+    duration: str | None = None
+    """PromQL selector of a histogram of durations in seconds, without _bucket and le."""
+    events: Text = "events"
+    """What is counted, as people say it: requests, calls."""
+
+
+class Freshness(Part):
+    """Something that must have happened lately: each look at its time is an event, bad when it is too old."""
+
+    source: str | None = None
+    """A source as kind.name: when it was read last."""
+    metric: str | None = None
+    """PromQL selector of a Unix time, such as that of the last backup."""
+    within: Duration
+    """How old it may be."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.source is None) is (self.metric is None):
+            raise fault(
+                "freshness", "needs exactly one thing that has an age", "Write one of: source, metric."
+            )
+        return self
 
 
 class Signals(Part):
@@ -15,14 +48,27 @@ class Signals(Part):
     """Script name of the Worker that serves it, one of sources.cloudflare.workers.scripts if these are named."""
     health: Slug | None = None
     """A health endpoint of sources.health: each look at it is an event, bad when it is unhealthy or out of reach."""
+    postgres: Slug | None = None
+    """A database of sources.postgres: each look at it is an event, bad when it does not answer."""
+    metrics: Metrics | None = None
+    freshness: Freshness | None = None
+    services: Annotated[list[Slug], Field(min_length=1)] | None = None
+    """Other services: their events together, as one journey through all of them has them."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if len(self.model_fields_set) != 1:
             raise fault(
-                "signals", "needs exactly one kind of signal", "Write one of: cloudflare_worker, health."
+                "signals",
+                "needs exactly one kind of signal",
+                f"Write one of: {', '.join(type(self).model_fields)}.",
             )
         return self
+
+    @property
+    def kind(self) -> str:
+        """The name of the one signal that is given."""
+        return next(iter(self.model_fields_set))
 
 
 def _reachable(objective: Ratio) -> Ratio:
@@ -33,15 +79,68 @@ def _reachable(objective: Ratio) -> Ratio:
     return objective
 
 
+Objective = Annotated[Ratio, AfterValidator(_reachable)]
+"""A share of events that must be good, with something left for the bad ones."""
+
+
+class Latency(Part):
+    """How quick answers must be: one percentile and its bound, such as p95: 500ms."""
+
+    p50: Duration | None = None
+    p75: Duration | None = None
+    p90: Duration | None = None
+    p95: Duration | None = None
+    p99: Duration | None = None
+    of_minutes: Objective = Ratio("0.99")
+    """Where only percentiles are known: share of the minutes in which the percentile keeps its bound."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if len(self.model_fields_set - {"of_minutes"}) != 1:
+            raise fault("latency", "needs exactly one percentile", "Write one of: p50, p75, p90, p95, p99.")
+        return self
+
+    @property
+    def percentile(self) -> str:
+        """The percentile that has a bound: `p95`."""
+        return next(
+            name for name in type(self).model_fields if name in self.model_fields_set - {"of_minutes"}
+        )
+
+    @property
+    def bound(self) -> Duration:
+        """The bound of the percentile."""
+        bound: Duration = getattr(self, self.percentile)
+        return bound
+
+    @property
+    def share(self) -> Ratio:
+        """Share of answers that must keep the bound, which is what the percentile says: 0.95."""
+        return Ratio(Decimal(self.percentile[1:]) / 100)
+
+
 class Objectives(Part):
     """What the service promises over `period`."""
 
-    availability: Annotated[Ratio, AfterValidator(_reachable)] | None = None
+    availability: Objective | None = None
     """Share of events that must be good, such as 99.95%."""
+    latency: Latency | None = None
+    freshness: Objective | None = None
+    """Share of the time in which what `signals.freshness` names must be fresh."""
     period: Duration = Duration(30 * 86400)
-    """Length of the error budget's period."""
+    """Length of the error budget's period: a day to 30 days."""
     minimum_bad_events: int = Field(default=5, ge=1)
     """A burn alert waits for at least this many bad events in its long window: one failure at night pages nobody."""
+
+    @model_validator(mode="after")
+    def _period(self) -> Self:
+        if not 86400 <= self.period <= 30 * 86400:
+            raise fault(
+                "period",
+                f"{self.period} is not between 1d and 30d",
+                "Choose a length between these; Prometheus keeps 45 days.",
+            )
+        return self
 
 
 class Service(Part):

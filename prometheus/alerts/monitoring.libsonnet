@@ -24,7 +24,7 @@ function(catalogue) {
         ({{ if $value }}Prometheus has no such target{{ else }}the scrape fails{{ end }}).
       |||,
       impact: 'Every other alert of this platform is blind.',
-      action: 'See whether the exporter runs, then read the error on Prometheus\' page of targets.',
+      action: "See whether the exporter runs, then read the error on Prometheus' page of targets.",
       panel: 'exporter/targets',
     }],
   },

@@ -30,7 +30,7 @@ local burn(catalogue, tier_name, action) = [
       budget: slo.budget,
       days: slo.period_days,
       period_seconds: duration.seconds(slo.period),
-      events: services.signal(catalogue, level.service).events,
+      events: services.level(catalogue, level.service, slo).events,
       minimum_bad_events: slo.minimum_bad_events,
       interval: duration.seconds(catalogue.monitoring.evaluation_interval),
       long: tier.long,
@@ -84,7 +84,7 @@ function(catalogue) {
 
   ErrorBudgetBurnSlow: {
     kind: 'symptom',
-    rules: burn(catalogue, 'slow', 'Make the most frequent error of the last day part of today\'s work.'),
+    rules: burn(catalogue, 'slow', "Make the most frequent error of the last day part of today's work."),
   },
 
   ErrorBudgetBurnTrend: {
@@ -102,13 +102,13 @@ function(catalogue) {
         labels: labels(level.slo),
         words: { slo: level.slo.slo, title: level.slo.title, objective: level.slo.objective_text },
         // The objective is a constant, so it stands when everything that is measured has gone.
-        expr: 'slo:objective:ratio{slo="%(slo)s"} unless on (slo) slo:events_total:rate5m{slo="%(slo)s"}',
+        expr: 'slo:objective:ratio{slo="%(slo)s"} unless on (slo) slo:events_bad:rate5m{slo="%(slo)s"}',
         value: 'no data',
         threshold: 'no data for %(for)s',
         summary: '%(title)s is not measured.',
         description: 'For %(for)s nothing has said whether the objective of %(objective)s is met.',
         impact: 'Nobody would be told if customers were failing.',
-        action: 'Open the exporter\'s landing page and mend the source that feeds this service.',
+        action: "Open the exporter's landing page and mend the source that feeds this service.",
         panel: 'slo/' + level.slo.slo + '/events',
       }
       for level in levels(catalogue)

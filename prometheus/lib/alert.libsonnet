@@ -1,15 +1,20 @@
 // What every alert has in common, added in one place so that none can lack it: overrides of the platform file,
 // severity from priority, words in texts, links.
 //
-// An alert is {for, priority, threshold, kind, rules}; rules has one object for each component: service, labels,
-// expr, value, threshold, summary, description, impact, action, panel (key of the panel that shows it on the technical
-// dashboard) and `words`, which fill every %(word)s of its texts together with %(for)s and %(threshold)s. Its own `for`
-// and `priority` go before the alert's, and the platform file's before both.
+// An alert is {for, priority, kind, threshold, warn, unit, rules}. `threshold` is the number that it compares with, in
+// `unit` (a key of lib/units.libsonnet); `warn` is a milder one that makes a second rule of the same name and priority
+// p3. `enabled: false` leaves it out until a platform file asks for it by any change.
+//
+// rules has one object for each component: service, labels, expr, value, threshold, summary, description, impact,
+// action, panel (key of the panel that shows it on the technical dashboard) and `words`, which fill every %(word)s of
+// its texts together with %(for)s, %(threshold)s, %(limit)s and %(value)s: the threshold and the value as people read
+// them. Its own `for` and `priority` go before the alert's, and the platform file's before both.
 
 local text = import 'text.libsonnet';
+local units = import 'units.libsonnet';
 local url = import 'url.libsonnet';
 
-local changeable = ['for', 'priority', 'threshold'];
+local changeable = ['for', 'priority', 'threshold', 'unit', 'warn'];
 
 // {key: value} for each key that one of the layers holds; the first layer that has it wins.
 local settle(keys, layers) = {
@@ -24,39 +29,53 @@ local dashboard_url(catalogue, panel) =
   url.trim(catalogue.monitoring.grafana) + '/d/' + uid
   + (if panel == null then '' else '?viewPanel=' + std.parseHex(std.substr(std.md5(uid + '/' + panel), 0, 7)));
 
-local rule(catalogue, name, alert, override, part) =
-  local wait_and_priority = settle(['for', 'priority'], [override, part, alert]);
-  local priority = wait_and_priority.priority;
+local texts = ['summary', 'description', 'impact', 'action', 'value', 'threshold'];
+
+local rule(catalogue, name, alert, part, settled) =
+  local threshold = std.get(settled, 'threshold');
+  local unit = units[std.get(alert, 'unit', 'number')];
   local places = text.places(
-    std.get(part, 'words', {}) + settle(['threshold'], [override, alert]) + wait_and_priority
+    std.get(part, 'words', {}) + settle(['for', 'priority', 'threshold'], [settled])
+    + { value: unit.value }
+    + (if threshold == null then {} else { limit: unit.limit(threshold) })
   );
-  local filled(key) = text.fill(part[key], places);
+  local whole = { value: '%(value)s', threshold: '%(limit)s' } + part;
+  local filled(key) = text.fill(whole[key], places);
   {
     alert: name,
     expr: filled('expr'),
-    [if std.objectHas(wait_and_priority, 'for') then 'for']: wait_and_priority['for'],
+    [if std.objectHas(settled, 'for') then 'for']: settled['for'],
     labels: std.get(part, 'labels', {}) {
-      severity: std.get(part, 'severity', catalogue.alerting.priorities[priority].severity),
-      priority: priority,
+      severity: std.get(part, 'severity', catalogue.alerting.priorities[settled.priority].severity),
+      priority: settled.priority,
       service: part.service,
       kind: alert.kind,
     },
     annotations: {
       [key]: text.paragraph(filled(key))
-      for key in ['summary', 'description', 'impact', 'action', 'value', 'threshold']
+      for key in texts
     } + {
       runbook_url: url.trim(catalogue.monitoring.runbooks) + '/' + name + '.md',
       dashboard_url: dashboard_url(catalogue, std.get(part, 'panel')),
     },
   };
 
+// One component's rules: the alert itself, and its milder level.
+local levels(catalogue, name, alert, override, part) =
+  local settled = settle(['for', 'priority'], [override, part, alert]) + settle(['threshold', 'warn'], [override, alert]);
+  [rule(catalogue, name, alert, part, settled)]
+  + (
+    if !std.objectHas(settled, 'warn') then []
+    else [rule(catalogue, name, alert, part, settled { threshold: settled.warn, priority: std.get(alert, 'warn_priority', 'p3') })]
+  );
+
 {
   // What the platform file may change of this alert, and from which value.
-  settings(alert):: settle(changeable, [alert]),
+  settings(alert):: settle(changeable, [alert]) { kind: alert.kind },
 
   // All Prometheus rules of one alert.
   rules(catalogue, name, alert)::
     local override = std.get(catalogue.alerting.alerts, name, {});
-    if std.get(override, 'enabled', true) == false then []
-    else [rule(catalogue, name, alert, override, part) for part in alert.rules],
+    local wanted = std.get(override, 'enabled', std.get(alert, 'enabled', true) || override != {});
+    if wanted then std.flatMap(function(part) levels(catalogue, name, alert, override, part), alert.rules) else [],
 }

@@ -2,14 +2,18 @@
 
 local promql = import '../lib/promql.libsonnet';
 
-function(catalogue, signals) {
-  local scripts = promql.matcher('script_name', [signal.script_name for signal in signals]),
+function(catalogue, service, signal) {
+  local script = promql.matcher('script_name', [signal.script_name]),
+  local rate(metric, window) = 'sum(rate(' + metric + '{' + script + '}[' + window + ']))',
 
   // Customers' requests: an end of traffic means something.
-  counts_customers:: true,
-  events:: 'requests',
-  total(window):: 'sum(rate(cloudflare_workers_requests_total{' + scripts + '}[' + window + ']))',
-  bad(window):: 'sum(rate(cloudflare_workers_errors_total{' + scripts + '}[' + window + ']))',
-  // The API answers with ready quantiles, which cannot be merged: the slowest script speaks for the service.
-  p95:: 'max(cloudflare_workers_request_duration_seconds{' + scripts + ', quantile="0.95"})',
+  counts_customers: true,
+  events: 'requests',
+  sparse: true,
+  total(window):: rate('cloudflare_workers_requests_total', window),
+  bad(window):: rate('cloudflare_workers_errors_total', window),
+  // The API answers with ready quantiles, which cannot be merged into a count of slow requests.
+  quantile(q):: 'max(cloudflare_workers_request_duration_seconds{' + script + ', quantile="' + q + '"})',
+  mean: rate('cloudflare_workers_wall_seconds_total', '5m')
+        + '\n/\n(' + rate('cloudflare_workers_requests_total', '5m') + ' > 0)',
 }

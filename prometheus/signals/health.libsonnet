@@ -1,25 +1,17 @@
-// A service known only from the outside: every check of its health endpoint is one event.
-//
-// Checks per second, not "1" per target, so that a guard of N bad events means N failed checks.
+// A service known only from the outside: every check of its health endpoint is one event, slow or not.
 
-local promql = import '../lib/promql.libsonnet';
+local looks = import '../lib/looks.libsonnet';
 
-function(catalogue, signals) {
-  local names = [signal.target for signal in signals],
-  local targets = promql.matcher('target', names),
-  local intervals = std.set([
-    source.every_seconds
-    for source in catalogue.sources
-    if source.kind == 'health' && std.member(names, source.target)
-  ]),
-  local every =
-    if std.length(intervals) == 1 then intervals[0]
-    else error 'health targets %s of one service: want one common interval, have %s' % [names, intervals],
-
-  counts_customers:: false,
-  events:: 'checks',
-  local over(window) = '(probe_success{' + targets + '}[' + window + '])',
-  total(window):: 'sum(max by (target) (present_over_time' + over(window) + ')) / ' + every,
-  bad(window):: 'sum(1 - max by (target) (avg_over_time' + over(window) + ')) / ' + every,
-  p95:: 'max(quantile_over_time(0.95, probe_duration_seconds{' + targets + '}[5m]))',
-}
+function(catalogue, service, signal)
+  local seen = looks(catalogue, 'health', signal.target);
+  local target = 'target="' + signal.target + '"';
+  {
+    events: 'checks',
+    total: seen.total('probe_success'),
+    bad: seen.bad('probe_success'),
+    quantile(q):: 'max(quantile_over_time(' + q + ', probe_duration_seconds{' + target + '}[5m]))',
+    timed: seen.total('probe_success'),
+    slow(window, bound)::
+      'sum(avg_over_time((max by (target) (probe_duration_seconds{' + target + '}) > bool ' + bound + ')['
+      + window + ':' + seen.every + '])) / ' + seen.every_seconds,
+  }

@@ -1,0 +1,50 @@
+// Announced maintenance, as a series: 1 inside a window and 0 outside, for each service that has windows.
+//
+// Service levels leave its time out, and five minutes more: so long do the recorded rates remember what happened in it.
+
+local windows(catalogue) = std.get(catalogue, 'maintenance', { windows: [] }).windows;
+local concerned(catalogue, services) = [
+  window
+  for window in windows(catalogue)
+  if std.length(std.setInter(std.set(window.services), std.set(services))) > 0
+];
+// 1 when one of the expressions is.
+local any(expressions) =
+  local parts = ['max(' + expr + ')' for expr in expressions];
+  if std.length(parts) == 1 then parts[0] else 'clamp_max(\n  ' + std.join('\n  + ', parts) + ',\n  1\n)';
+local recent(service) = 'max_over_time(maintenance:active{service="' + service + '"}[5m])';
+
+{
+  has(catalogue, service):: std.length(concerned(catalogue, [service])) > 0,
+
+  // ` * (…)` that makes an expression without labels 0 inside the windows of a service; '' without windows.
+  factor(catalogue, service)::
+    if self.has(catalogue, service) then '\n* on ()\n(1 - max(' + recent(service) + '))' else '',
+
+  // ` unless …` for series with the label service.
+  outside(catalogue, services)::
+    if std.length(concerned(catalogue, services)) > 0
+    then ' unless on (service) max_over_time(maintenance:active[5m]) == 1' else '',
+
+  groups(catalogue)::
+    local services = std.set(std.flatMap(function(window) window.services, windows(catalogue)));
+    if std.length(services) == 0 then [] else [{
+      name: 'maintenance',
+      interval: catalogue.monitoring.evaluation_interval,
+      rules: [
+        {
+          record: 'maintenance:local_time:seconds',
+          expr: 'vector(time())\n+\n(\n  ' + std.strReplace(zone.offset, '\n', '\n  ') + '\n)',
+          labels: { timezone: zone.timezone },
+        }
+        for zone in catalogue.maintenance.zones
+      ] + [
+        {
+          record: 'maintenance:active',
+          expr: any([window.active for window in concerned(catalogue, [service])]),
+          labels: { service: service },
+        }
+        for service in services
+      ],
+    }],
+}

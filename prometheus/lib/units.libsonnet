@@ -1,0 +1,15 @@
+// How a number is written for people, inside the templates of alerts: as value of the alert, and as its threshold.
+
+local unit(format, suffix='') = {
+  value: '{{ $value | ' + format + ' }}' + suffix,
+  limit(number):: '{{ ' + format + ' ' + number + ' }}' + suffix,
+};
+
+{
+  ratio: unit('humanizePercentage'),
+  seconds: unit('humanizeDuration'),
+  bytes: unit('humanize1024', 'B'),
+  // Times normal: 2 is twice as much.
+  factor: { value: '{{ printf "%.1f" $value }} times', limit(number):: number + ' times' },
+  number: { value: '{{ $value | humanize }}', limit(number):: number },
+}
