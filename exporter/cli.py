@@ -74,9 +74,13 @@ def run(
         Path | None,
         typer.Option("--web.config.file", metavar="FILE", help="Prometheus' web configuration: TLS, users."),
     ] = None,
+    lifecycle: Annotated[
+        bool,
+        typer.Option("--web.enable-lifecycle", help="Let POST /-/reload in also when there are no users."),
+    ] = False,
     log_level: Annotated[logs.Level, typer.Option("--log.level", help="Least level of the log.")] = "info",
 ) -> None:
-    """Collect from every source and serve /metrics. SIGHUP or POST /-/reload reads the file again."""
+    """Collect from every source and serve /metrics. SIGHUP reads the files again."""
     _secrets(secrets_dir)
     if state_dir is not None:
         os.environ["PLATFORM_STATE_DIR"] = str(state_dir.resolve())
@@ -88,7 +92,9 @@ def run(
     try:
         debug = log_level == "debug"
         uvloop.run(
-            serve(platform, host.strip("[]"), int(port), web_config=web_config, debug=debug),
+            serve(
+                platform, host.strip("[]"), int(port), web_config=web_config, lifecycle=lifecycle, debug=debug
+            ),
             loop_factory=Loop,
         )
     except (PlatformError, ListenError) as error:

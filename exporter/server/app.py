@@ -22,11 +22,21 @@ _PAGE_HEADERS = {
 }
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
+_NO_LIFECYCLE = (
+    "Lifecycle API is not enabled. Send SIGHUP, start with --web.enable-lifecycle, "
+    "or have basic_auth_users in the web configuration.\n"
+)
+
 Reload = Callable[[], Awaitable[None]]
 
 
-def application(engine: Engine, web: WebFile, reload: Reload, *, debug: bool = False) -> Front:
-    """Return the ASGI application that serves `engine`; `reload` reads files again and may raise PlatformError."""
+def application(
+    engine: Engine, web: WebFile, reload: Reload, *, lifecycle: bool = False, debug: bool = False
+) -> Front:
+    """Return the ASGI application that serves `engine`; `reload` reads files again and may raise PlatformError.
+
+    Over HTTP it is asked for by users of the web configuration, or by anybody when `lifecycle` says so.
+    """
 
     async def healthy(request: Request) -> Response:
         return PlainTextResponse("platform-exporter is healthy.\n")
@@ -38,6 +48,8 @@ def application(engine: Engine, web: WebFile, reload: Reload, *, debug: bool = F
         return PlainTextResponse(f"Not yet asked: {', '.join(waiting)}.\n", status_code=503)
 
     async def read_again(request: Request) -> Response:
+        if not lifecycle and web.policy.users is None:
+            return PlainTextResponse(_NO_LIFECYCLE, status_code=403)
         try:
             await reload()
         except PlatformError as error:
@@ -79,6 +91,7 @@ def application(engine: Engine, web: WebFile, reload: Reload, *, debug: bool = F
             read_again,
             {
                 200: Answer("Done."),
+                403: Answer("There are no users, and --web.enable-lifecycle was not given."),
                 500: Answer("The platform file is not usable, and everything goes on as before."),
                 408: Answer("The body, which is not needed, did not arrive in time."),
                 413: Answer("The body, which is not needed, is too large."),
@@ -105,5 +118,8 @@ def application(engine: Engine, web: WebFile, reload: Reload, *, debug: bool = F
     pages = Starlette(
         routes=[operation.route for operation in (*operations, described_by)],
         exception_handlers={404: unknown},
+    )
+    pages.router.redirect_slashes = (
+        False  # the address of a redirect would be made of the client's Host header
     )
     return Front(Metrics(engine), pages, web, debug=debug)

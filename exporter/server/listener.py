@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
-from exporter.server.protocol import GuardedProtocol, refusal
+from exporter.server.protocol import MOST_HEAD_BYTES, GuardedProtocol, refusal
 from exporter.server.seats import Seat, Seats
 from exporter.server.webfile import WebFile
 
@@ -55,7 +55,7 @@ class Listener:
         self._seats = Seats() if seats is None else seats
         self._state = ServerState()
         self._arrivals: set[asyncio.Task[None]] = set()
-        self._lingering: set[socket.socket] = set()
+        self._lingering: dict[socket.socket, None] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._socket: socket.socket | None = None
         self._nobody = asyncio.Event()
@@ -164,9 +164,11 @@ class Listener:
         """Answer 503 without reading, unless the answer would have to be secured first."""
         request_id = token_hex(8)
         log.info("http.refused", status=503, reason="no connection left", client=host, request_id=request_id)
-        if self._web.tls is not None or len(self._lingering) >= _MOST_LINGERING:
+        if self._web.tls is not None:
             client.close()
             return
+        if len(self._lingering) >= _MOST_LINGERING:
+            self._let_go(next(iter(self._lingering)))  # who was told first has most likely read it
         client.setblocking(False)
         try:
             client.send(refusal(HTTPStatus.SERVICE_UNAVAILABLE, request_id, "retry-after: 1\r\n"))
@@ -175,11 +177,15 @@ class Listener:
             client.close()
             return
         # Closing before the client has sent its request would reset the connection under our answer.
-        self._lingering.add(client)
+        self._lingering[client] = None
         asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._let_go, client)
 
     def _let_go(self, client: socket.socket) -> None:
-        self._lingering.discard(client)
+        if client not in self._lingering:
+            return
+        del self._lingering[client]
+        with suppress(OSError):  # nothing came, or it is gone
+            client.recv(MOST_HEAD_BYTES)  # a request that was not read would make of the end a reset
         client.close()
 
     async def _tell_the_time(self) -> None:

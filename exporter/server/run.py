@@ -24,11 +24,18 @@ _LEAVE_SECONDS = 0.5
 
 
 async def serve(
-    path: Path, host: str, port: int, *, web_config: Path | None = None, debug: bool = False
+    path: Path,
+    host: str,
+    port: int,
+    *,
+    web_config: Path | None = None,
+    lifecycle: bool = False,
+    debug: bool = False,
 ) -> None:
     """Serve the platform file at `path` on host:port; SIGTERM and SIGINT end it, SIGHUP reloads.
 
-    `web_config` is Prometheus' web configuration file; `debug` says whether lines at debug level are logged.
+    `web_config` is Prometheus' web configuration file; `lifecycle` lets anybody reload over HTTP; `debug` says
+    whether lines at debug level are logged.
 
     Raises:
         PlatformError: the platform file or the web configuration is not usable.
@@ -54,7 +61,7 @@ async def serve(
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
-    listener = Listener(application(engine, web, reload, debug=debug), web)
+    listener = Listener(application(engine, web, reload, lifecycle=lifecycle, debug=debug), web)
     listener.open(host, port)
     reloads: set[asyncio.Task[None]] = set()
     loop = asyncio.get_running_loop()

@@ -1,5 +1,6 @@
 """The exporter as a process, and what it serves."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,12 @@ COMMAND = Path(sys.executable).parent / "platform-exporter"
 class Exporter:
     """A running exporter at `url`, with its platform file and its log."""
 
-    def __init__(self, url: str, pid: int, platform: Path, log: Path) -> None:
-        self.url, self.pid, self.platform, self.log = url, pid, platform, log
+    def __init__(self, url: str, process: subprocess.Popen[bytes], platform: Path, log: Path) -> None:
+        self.url, self.process, self.platform, self.log = url, process, platform, log
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
 
     def series(self) -> Series:
         """Scrape, and return values by name and labels."""
@@ -50,8 +55,8 @@ def exporter(platform: str, folder: Path, **environment: str) -> Iterator[Export
     file.write_text(platform)
     port = free_port()
     command: list[str | Path] = [COMMAND, "run", "-p", file, "--listen", f"127.0.0.1:{port}"]
-    command += ["--state-dir", folder / "state"]
+    command += ["--state-dir", folder / "state", "--web.enable-lifecycle"]
     with running(command, log, env=environment) as process:
         url = f"http://127.0.0.1:{port}"
         wait_http(f"{url}/-/ready", 30, log=log)
-        yield Exporter(url, process.pid, file, log)
+        yield Exporter(url, process, file, log)

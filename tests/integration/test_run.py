@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from tests.integration.support import COMMAND, Exporter, exporter
-from tests.support.process import free_port, wait_until
+from tests.support.process import free_port
 from tests.support.programs import binary
 
 PLATFORM = """
@@ -119,11 +119,21 @@ def test_a_bad_file_is_refused_and_everything_goes_on(subject: Exporter) -> None
     subject.wait_value(1.0, "platform_exporter_config_last_reload_successful")
 
 
-def test_it_ends_within_a_second_while_sources_hang(subject: Exporter) -> None:
-    started = time.monotonic()
-    os.kill(subject.pid, signal.SIGTERM)
-    wait_until(lambda: '"stopped"' in subject.log.read_text(), 5, "the exporter to stop", log=subject.log)
-    assert time.monotonic() - started < 2
+def test_the_process_ends_within_a_second_while_sources_hang(silent_server: str, tmp_path: Path) -> None:
+    took = []
+    for attempt in range(3):  # a machine that is busy with something else only adds
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        text = PLATFORM.format(silent=silent_server, gone=free_port(), every="500ms")
+        with exporter(text, folder) as subject:
+            started = time.monotonic()
+            os.kill(subject.pid, signal.SIGTERM)
+            assert subject.process.wait(10) == 0
+            took.append(time.monotonic() - started)
+        assert '"stopped"' in subject.log.read_text()
+        if took[-1] < 1:
+            break
+    assert min(took) < 1
 
 
 def test_every_log_line_is_json_with_the_agreed_fields(subject: Exporter) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import ssl
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,9 +25,13 @@ class Served:
     """A running exporter: where it listens, its process, its log, its web configuration file."""
 
     port: int
-    pid: int
+    process: subprocess.Popen[bytes]
     log: Path
     web: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
 
     def client(self, *, trust: Path | None = None, **options: Any) -> httpx.Client:
         """Return a client; with `trust`, one of HTTPS that trusts this authority."""
@@ -66,7 +71,7 @@ def served(folder: Path, web: str | None, *words: str) -> Iterator[Served]:
         command += ["--web.config.file", file]
     with running(command, log, env={"PLATFORM_STATE_DIR": str(folder / "state")}) as process:
         wait_until(lambda: '"listening"' in log.read_text(), 20, "the exporter", log=log)
-        yield Served(port, process.pid, log, file)
+        yield Served(port, process, log, file)
 
 
 def hashed(password: str) -> str:

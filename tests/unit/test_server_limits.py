@@ -27,15 +27,14 @@ def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with the length of the body; /slow takes half a second, /large is 64 MiB, /early reads no body."""
+    """Answer with the length of the body; /slow takes half a second, /long ten, /large is 64 MiB, /early reads no body."""
     length, more = 0, scope["path"] != "/early"
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             return
         length, more = length + len(message["body"]), message["more_body"]
-    if scope["path"] == "/slow":
-        await asyncio.sleep(0.5)
+    await asyncio.sleep({"/slow": 0.5, "/long": 10}.get(scope["path"], 0))
     body = bytes(64 << 20) if scope["path"] == "/large" else str(length).encode()
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -168,6 +167,17 @@ async def test_beyond_the_cap_there_is_an_answer_and_who_is_in_is_served() -> No
         await welcome.say(GET)
         assert (await welcome.answer())[0] == 200, "an idle connection gave way"
         assert await clients[0].closed() == b""
+
+
+async def test_a_crowd_beyond_the_cap_is_answered_too() -> None:
+    async with listening(1) as port, AsyncExitStack() as stack:
+        first = await stack.enter_async_context(connected(port))
+        await first.say(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
+        crowd = [await stack.enter_async_context(connected(port)) for _ in range(150)]
+        for client in crowd:
+            await client.say(GET)
+        answers = await asyncio.gather(*(client.answer() for client in crowd))
+        assert {status for status, _, _ in answers} == {503}
 
 
 async def test_the_end_waits_for_answers_and_not_for_idlers() -> None:

@@ -33,7 +33,7 @@ async def front(engine: Engine) -> Front:
     async def reload() -> None:
         raise RuntimeError("canary")
 
-    return application(engine, WebFile(None), reload)
+    return application(engine, WebFile(None), reload, lifecycle=True)
 
 
 @pytest.fixture
