@@ -27,7 +27,7 @@ def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with the length of the body; /slow takes half a second, /long ten, /large is 64 MiB, /early reads no body."""
+    """Answer with the length of the body; /slow takes half a second, /long ten, /large is 64 MiB, /early reads none."""
     length, more = 0, scope["path"] != "/early"
     while more:
         message = await receive()
