@@ -25,6 +25,7 @@ PROGRAMS = {
     "postgres_exporter": ("prometheus-postgres-exporter", "usr/bin/prometheus-postgres-exporter"),
     "blackbox_exporter": ("prometheus-blackbox-exporter", "usr/bin/prometheus-blackbox-exporter"),
     "redis_exporter": ("prometheus-redis-exporter", "usr/bin/prometheus-redis-exporter"),
+    "pgbouncer": ("pgbouncer", "usr/sbin/pgbouncer"),
     "victoria-metrics": ("victoria-metrics", "usr/bin/victoria-metrics"),
 }
 
@@ -38,10 +39,15 @@ def forky_binary(name: str) -> Path:
         package, inside = PROGRAMS[name]
     except KeyError:
         raise FetchError(f"{name!r} is not among the known programs: {', '.join(PROGRAMS)}") from None
-    tree = fetch.once(CACHE / package, lambda folder: _unpack(package, folder))
+    tree = unpacked(package)
     if not (tree / inside).exists():
         raise FetchError(f"package {package} of {SUITE} has no {inside}; mend PROGRAMS in {__file__}")
     return tree / inside
+
+
+def unpacked(package: str) -> Path:
+    """Return the folder with the tree of `package`, downloading it at the first call. Raises FetchError."""
+    return fetch.once(CACHE / package, lambda folder: _unpack(package, folder))
 
 
 def debian_mirror(apt: Path = APT) -> str:
