@@ -1,0 +1,239 @@
+"""The Postgres source's connections: how many, to which databases, within which time, and what they may see."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from exporter.engine.source import SourceError
+from exporter.platform.queries import Query
+from exporter.platform.values import Secret
+from exporter.sources.postgres import Postgres, PostgresSource
+from exporter.sources.postgres.collector import Collector
+from exporter.sources.postgres.collector import own as own_query
+from tests.support.distance import distant
+from tests.support.postgres import PostgresCluster
+from tests.support.process import wait_until
+
+OURS = "select count(*) from pg_stat_activity where application_name = 'platform-exporter'"
+Families = dict[str, dict[tuple[str, ...], float]]
+
+
+def query(name: str = "mine", **keys: object) -> Collector:
+    """Return own SQL that gives the gauge of its name, 1 unless `keys` say otherwise."""
+    text = {
+        "title": "Mine",
+        "database": "main",
+        "every": "100ms",
+        "sql": "select 1 as value",
+        "metrics": {name: {"type": "gauge", "help": "Mine.", "value": "value"}},
+        **keys,
+    }
+    return own_query(name, Query.model_validate(text))
+
+
+def source(
+    monkeypatch: pytest.MonkeyPatch, dsn: str, *collectors: Collector, **keys: object
+) -> PostgresSource:
+    monkeypatch.setenv("TEST_DSN", dsn)
+    config = {"dsn": Secret("env", "TEST_DSN"), "every": "100ms", "timeout": "5s", **keys}
+    return PostgresSource("main", Postgres.model_validate(config), collectors)
+
+
+async def collect(subject: PostgresSource) -> Families:
+    return {family.name: samples for family, samples in await subject.collect()}
+
+
+@pytest.fixture
+def databases(own_postgres: PostgresCluster) -> Iterator[PostgresCluster]:
+    """A server with the databases alpha, beta, gamma and an invalid one."""
+    for name in ("alpha", "beta", "gamma", "broken"):
+        own_postgres.execute(f"create database {name}")
+    own_postgres.execute("update pg_database set datconnlimit = -2 where datname = 'broken'")
+    return own_postgres
+
+
+async def test_every_database_is_visited_over_few_connections(
+    databases: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = query(scope="database", sql="select 1 as value")
+    subject = source(monkeypatch, databases.dsn(), each, connections=2)
+    families = await collect(subject)
+    assert families["mine"] == {("main", name): 1.0 for name in ("postgres", "alpha", "beta", "gamma")}
+    assert families["pg_exporter_databases"] == {
+        ("main", "scraped"): 4.0,
+        ("main", "unreachable"): 1.0,
+        ("main", "excluded"): 0.0,
+        ("main", "failed"): 0.0,
+        ("main", "capped"): 0.0,
+    }
+    assert families["pg_exporter_connections"] == {("main",): 2.0}
+    assert databases.execute(OURS) == [(2,)]
+    databases.execute("drop database gamma with (force)")
+    databases.execute("create database delta")
+    await asyncio.sleep(0.2)
+    subject._main._asked = 0  # type: ignore[union-attr]  # facts are asked anew every five minutes
+    families = await collect(subject)
+    assert {labels[1] for labels in families["mine"]} == {"postgres", "alpha", "beta", "delta"}
+    await subject.close()
+    assert databases.execute(OURS) == [(0,)]
+
+
+async def test_databases_are_chosen_and_capped(
+    databases: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = query(scope="database")
+    rules = {"include": ["*a"], "exclude": ["gam*"], "most": 1}
+    subject = source(monkeypatch, databases.dsn(), each, databases=rules)
+    families = await collect(subject)
+    assert {labels[1] for labels in families["mine"]} == {"postgres", "alpha"}
+    assert families["pg_exporter_databases"]["main", "capped"] == 1.0
+    await subject.close()
+
+
+async def test_a_database_that_refuses_takes_nothing_from_the_others(
+    databases: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    databases.execute("create role visitor login password 'visitor-password'")
+    databases.execute("alter database beta connection limit 0")
+    subject = source(
+        monkeypatch,
+        databases.dsn("postgres", user="visitor", password="visitor-password"),
+        query(scope="database"),
+    )
+    families = await collect(subject)
+    assert {labels[1] for labels in families["mine"]} == {"postgres", "alpha", "gamma"}
+    assert families["pg_exporter_databases"]["main", "failed"] == 1.0
+    _, gaps = await subject.inspect()
+    assert any("database beta" in gap.missing for gap in gaps)
+    await subject.close()
+
+
+async def test_at_the_deadline_what_arrived_is_kept_and_the_rest_is_ended_on_the_server(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = query("slow", sql="select 1 as value from pg_sleep(30)", timeout="1m")
+    subject = source(monkeypatch, own_postgres.dsn(), query("before"), slow, query("after"), timeout="1s")
+    started = time.monotonic()
+    families = await collect(subject)
+    assert time.monotonic() - started < 3
+    assert families["before"] == {("main",): 1.0}
+    assert families["pg_up"] == {("main",): 1.0}
+    assert "after" not in families
+    assert {labels[1:] for labels in families["pg_scrape_collector_failing"]} == {
+        ("slow", "timeout"),
+        ("after", "timeout"),
+    }
+    wait_until(lambda: own_postgres.execute(OURS) == [(0,)], 5, "no session is left")
+    await subject.close()
+
+
+async def test_a_frozen_server_is_a_timeout_and_is_asked_again(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = source(monkeypatch, own_postgres.dsn(), query(), timeout="500ms")
+    await collect(subject)
+    own_postgres.freeze()
+    try:
+        with pytest.raises(SourceError) as caught:
+            await subject.collect()
+        assert caught.value.reason == "timeout"
+    finally:
+        own_postgres.thaw()
+    subject.timeout = 5
+    assert (await collect(subject))["mine"] == {("main",): 1.0}
+    await subject.close()
+
+
+async def test_nothing_of_a_collection_outlives_it(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Limits are local to the transaction: through a pooler they would leak to other clients."""
+    subject = source(monkeypatch, own_postgres.dsn(), query())
+    await collect(subject)
+    connection = subject._main.connection  # type: ignore[union-attr]  # the session that a pooler would hand on
+    assert connection is not None
+    for setting, value in {
+        "statement_timeout": "0",
+        "lock_timeout": "0",
+        "search_path": '"$user", public',
+    }.items():
+        cursor = await connection.execute(f"show {setting}")
+        assert await cursor.fetchone() == (value,)
+    cursor = await connection.execute("show transaction_read_only")
+    assert await cursor.fetchone() == ("off",)
+    await subject.close()
+
+
+async def test_own_sql_sees_the_search_path_of_its_role(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_postgres.execute("create table things (id int)")
+    own_postgres.execute("insert into things values (1), (2)")
+    subject = source(monkeypatch, own_postgres.dsn(), query(sql="select count(*) as value from things"))
+    assert (await collect(subject))["mine"] == {("main",): 2.0}
+    await subject.close()
+
+
+async def test_what_was_altered_meanwhile_is_found_out(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice = {"kind": {"pg_stat_io": "'new'", "else": "'old'"}, "none": {"pg_no_such_view": "1"}}
+    chosen = query(
+        choose=choice,
+        sql="select {kind} as kind, 1 as value, {none}::int as nothing, '{}' as braces",
+        labels=["kind", "braces"],
+    )
+    gone = query("gone", when=["pg_no_such_view"])
+    subject = source(monkeypatch, own_postgres.dsn(), chosen, gone)
+    families = await collect(subject)
+    assert families["mine"] == {("main", "old", "{}"): 1.0}
+    assert ("main", "gone") not in families["pg_scrape_collector_success"]
+    await subject.close()
+
+
+async def test_rows_beyond_the_limit_are_cut_off_and_said(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = query(
+        sql="select n as value, n::text as n from generate_series(1, 10) as n", labels=["n"], limit=3
+    )
+    subject = source(monkeypatch, own_postgres.dsn(), many)
+    families = await collect(subject)
+    assert families["mine"] == {("main", str(n)): float(n) for n in (1, 2, 3)}
+    assert families["pg_scrape_collector_truncated"] == {("main", "mine"): 1.0}
+    await subject.close()
+
+
+async def test_collectors_are_switched_and_slowed_for_one_server(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = query("counted", sql="select count(*) as value from pg_stat_activity")
+    changes = {"off": {"enabled": False}, "counted": {"every": "1h"}}
+    subject = source(monkeypatch, own_postgres.dsn(), query("off"), counter, collectors=changes)
+    first = await collect(subject)
+    assert "off" not in first
+    with psycopg.connect(own_postgres.dsn()):
+        await asyncio.sleep(0.2)
+        assert (await collect(subject))["counted"] == first["counted"], "not asked again within the hour"
+    await subject.close()
+
+
+async def test_many_statements_cost_one_round_trip(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries = [query(f"query_{number}") for number in range(50)]
+    async with distant(own_postgres.port, 0.5) as relay:
+        dsn = own_postgres.dsn().replace(f":{own_postgres.port}/", f":{relay.port}/")
+        subject = source(monkeypatch, dsn, *queries, timeout="30s")
+        await collect(subject)
+        await asyncio.sleep(0.2)
+        started = time.monotonic()
+        families = await collect(subject)
+        took = time.monotonic() - started
+        assert families["query_49"] == {("main",): 1.0}
+        assert 0.5 <= took < 1.5, "50 statements, 50 savepoints and the frame, of half a second each"
+        assert relay.connections == 1
+        await subject.close()
