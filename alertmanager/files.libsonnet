@@ -2,16 +2,15 @@
 
 local config = import 'config.libsonnet';
 
-// The team's own word for each priority, as a template that the others call.
+// The team's own word for a priority, as a template that the others call.
 local priority_words(priorities) = std.join('', [
-  '{{ define "platform.priority" -}}\n',
-  '{{ with .CommonLabels.priority }}',
+  '{{ define "platform.word" -}}\n',
+  '{{ if eq . "" }}no priority{{ end }}',
   std.join('', [
     '{{ if eq . "' + priority + '" }}' + priorities[priority].word + '{{ end }}'
     for priority in std.objectFields(priorities)
   ]),
-  '{{ else }}no priority{{ end }}\n',
-  '{{- end }}\n',
+  '\n{{- end }}\n',
 ]);
 
 function(catalogue) {

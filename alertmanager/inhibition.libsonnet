@@ -1,7 +1,8 @@
 // Which alerts say nothing new while another one fires.
 //
 // A label that is missing on both sides counts as equal. Every rule therefore names, in its matchers, what both sides
-// must have; platform and environment come from Prometheus' external labels and keep platforms apart.
+// must have; platform and environment come from Prometheus' external labels and keep platforms apart. The alert
+// Unresolved has the labels of the alert that it is about, so what silences the one silences the other.
 
 local place = ['platform', 'environment'];
 
@@ -13,22 +14,51 @@ local rule(source, target, equal=[]) = {
 
 local tier(name) = ['slo_tier = "' + name + '"'];
 local slower(names) = ['slo_tier =~ "' + std.join('|', names) + '"'];
+local equals(labels) = [label + ' = "' + labels[label] + '"' for label in std.objectFields(labels)];
 
-[
+local always = [
   rule(tier('fast'), slower(['medium', 'slow', 'trend']), ['slo']),
   rule(tier('medium'), slower(['slow', 'trend']), ['slo']),
   rule(tier('slow'), tier('trend'), ['slo']),
   rule(
     ['severity = "critical"', 'service != ""'],
     ['severity =~ "warning|info"', 'service != ""'],
-    ['alertname', 'service']
+    ['alertname', 'service', 'alert']
   ),
   // Without the exporter every series is missing; one page says so, not one for each thing that can no longer be seen.
-  rule(['alertname = "ExporterDown"'], ['alertname =~ "SourceStale|SliMissing|TrafficStopped"']),
+  rule(
+    ['alertname = "ExporterDown"'],
+    ['alertname =~ "SourceStale|SliMissing|TrafficStopped|DrillFailed|DrillOverdue|StatusPageBehind"']
+  ),
   // What is down is not being read either.
   rule(
     ['alertname =~ "DatabaseDown|HealthUnhealthy"', 'source != ""'],
     ['alertname = "SourceStale"', 'source != ""'],
     ['source']
   ),
-]
+];
+
+// A service whose dependency is down fails for a reason that somebody was told already.
+local dependencies(catalogue) = [
+  rule(
+    ['service = "' + dependency + '"', 'kind =~ "symptom|cause"', 'priority = "p1"', 'alertname != "Unresolved"'],
+    ['service = "' + service.name + '"', 'kind = "symptom"']
+  )
+  for service in catalogue.services
+  for dependency in service.depends_on
+];
+
+// The alert KnownIssue fires until the issue expires; then it ends, and what it silenced is heard again.
+local known_issues(alerting) = std.flatMap(
+  function(issue)
+    local source = ['alertname = "KnownIssue"', 'issue = "' + issue.name + '"'];
+    local target = equals(issue.labels);
+    if issue.alert == '' then [rule(source, target + ['alertname != "KnownIssue"'])]
+    else [
+      rule(source, ['alertname = "' + issue.alert + '"'] + target),
+      rule(source, ['alertname = "Unresolved"', 'alert = "' + issue.alert + '"'] + target),
+    ],
+  alerting.known_issues
+);
+
+function(catalogue) always + dependencies(catalogue) + known_issues(catalogue.alerting)

@@ -7,6 +7,9 @@ local present(object) = { [key]: object[key] for key in std.objectFields(object)
 // Empty links are dropped by PagerDuty and refused by Slack; every alert of ours has both.
 local runbook = '{{ template "platform.runbook" . }}';
 local dashboard = '{{ template "platform.dashboard" . }}';
+local silence = '{{ template "platform.silence" . }}';
+
+local plain(annotation) = '{{ template "platform.plain" .CommonAnnotations.' + annotation + ' }}';
 
 local configs = {
   pagerduty(catalogue, channel):: {
@@ -24,17 +27,27 @@ local configs = {
       client_url: dashboard,
       details: {
         priority: '{{ template "platform.priority" . }}',
+        // PagerDuty derives it from the severity when its service is set to; said here for those that are not.
+        urgency: '{{ template "platform.pagerduty.urgency" . }}',
         environment: catalogue.environment,
         service: '{{ .CommonLabels.service }}',
+        metric: '{{ .CommonLabels.alertname }}',
+        since: '{{ template "platform.spans" . }}',
         value: '{{ template "platform.values" . }}',
         threshold: '{{ template "platform.thresholds" . }}',
         description: '{{ template "platform.descriptions" . }}',
-        impact: '{{ .CommonAnnotations.impact }}',
-        action: '{{ .CommonAnnotations.action }}',
+        impact: plain('impact'),
+        action: plain('action'),
+        vendors: plain('vendors'),
         runbook: runbook,
         dashboard: dashboard,
+        silence: silence,
       },
-      links: [{ href: runbook, text: 'Runbook' }, { href: dashboard, text: 'Dashboard' }],
+      links: [
+        { href: runbook, text: 'Runbook' },
+        { href: dashboard, text: 'Dashboard' },
+        { href: silence, text: 'Silence' },
+      ],
     }],
   },
 
@@ -54,7 +67,7 @@ local configs = {
       actions: [
         { type: 'button', text: 'Runbook', url: runbook },
         { type: 'button', text: 'Dashboard', url: dashboard },
-        { type: 'button', text: 'Silence', url: '{{ template "platform.silence" . }}' },
+        { type: 'button', text: 'Silence', url: silence },
       ],
     }],
   },
@@ -74,8 +87,18 @@ local configs = {
     })],
   },
 
-  webhook(catalogue, channel):: {
-    webhook_configs: [{ send_resolved: true, url: channel.url }],
+  // Told when it begins and no more: routes.libsonnet says why. Keys come from Alertmanager's own environment or role.
+  sms(catalogue, channel):: {
+    sns_configs: [
+      present({
+        send_resolved: false,
+        api_url: channel.url,
+        sigv4: { region: channel.region },
+        phone_number: number,
+        message: '{{ template "platform.sms" . }}',
+      })
+      for number in channel.numbers
+    ],
   },
 };
 
@@ -88,5 +111,14 @@ local configs = {
   // A resolved Watchdog means that alerting stopped; telling the far end of it would count as one more heartbeat.
   heartbeat(heartbeat):: {
     webhook_configs: [{ send_resolved: false, url: heartbeat.url }],
+  },
+
+  // The exporter, which publishes; the token keeps others from doing so.
+  status_page(page):: {
+    webhook_configs: [{
+      send_resolved: true,
+      url: page.url,
+      http_config: { authorization: { type: 'Bearer', credentials_file: page.token_file } },
+    }],
   },
 }

@@ -1,23 +1,106 @@
-// Who hears of which alert: by priority, every channel that asks for it.
+// Who hears of which alert: by priority, every channel that asks for it; in addition, step by step, who is told of what
+// nobody has solved.
+
+local intervals = import 'intervals.libsonnet';
 
 // Two alerts of one name on one component are one message; the same on two components are two.
 local group_by = ['alertname', 'service'];
 
-local channel_route(channel) = {
-  receiver: channel.name,
-  matchers: ['priority =~ "' + std.join('|', channel.priorities) + '"'],
-  // The next channel may want the same alert.
-  continue: true,
-};
+local equals(labels) = [label + ' = "' + labels[label] + '"' for label in std.objectFields(labels)];
+
+// One channel and one priority. What a window of maintenance is about has a branch of its own below it: a route's
+// mutes are not inherited, so each branch names all of its own.
+local by_priority(alerting, channel, priority, matchers) =
+  local own_window = [
+    {
+      matchers: ['service = "' + service + '"'],
+    } + intervals.on_route(alerting, priority, service)
+    for service in intervals.services(alerting)
+  ];
+  {
+    receiver: channel.name,
+    matchers: ['priority = "' + priority + '"'] + matchers,
+    [if std.objectHas(alerting.timing.repeat, priority) then 'repeat_interval']: alerting.timing.repeat[priority],
+    // The next channel may want the same alert.
+    continue: true,
+    [if priority != 'p1' && own_window != [] then 'routes']: own_window,
+  } + intervals.on_route(alerting, priority);
+
+// A telephone number gets one message per group and interval: a single group for all that goes there keeps it to that.
+// An interval begins with a message; what is solved within it is not told, so the next group cannot come too early.
+local sms = function(alerting, channel, priority, matchers)
+  by_priority(alerting, channel, priority, matchers) {
+    group_by: ['platform'],
+    group_interval: channel.group_interval,
+    routes:: [],
+  };
+
+local through(alerting, channel, priority, matchers=[]) =
+  (if channel.kind == 'sms' then sms else by_priority)(alerting, channel, priority, matchers);
+
+local named(alerting, name) = [channel for channel in alerting.channels if channel.name == name][0];
+
+local usual(alerting) = [
+  through(alerting, channel, priority, equals(channel.only))
+  for channel in alerting.channels
+  for priority in channel.priorities
+];
+
+// Alerts for which the platform file names channels take these, whatever their priority.
+local exceptions(alerting) = [
+  {
+    matchers: ['alertname = "' + entry.key + '"'],
+    routes: [
+      through(alerting, named(alerting, name), priority)
+      for name in entry.value.channels
+      for priority in std.objectFields(alerting.priorities)
+    ],
+  }
+  for entry in std.objectKeysValues(alerting.alerts)
+  if std.get(entry.value, 'channels') != null
+];
+
+// The alert Unresolved carries the step; it goes to the step's channels and to nobody else.
+local escalation(alerting) =
+  if alerting.escalation == [] then [] else [{
+    matchers: ['escalation != ""'],
+    routes: [
+      through(alerting, named(alerting, name), priority, ['escalation = "' + step.after + '"'])
+      for step in alerting.escalation
+      for name in step.channels
+      for priority in step.priorities
+    ],
+  }];
 
 // Repeated at every tick of the group, which is what group_interval means; a longer repeat_interval would skip ticks.
-local heartbeat_route(heartbeat) = {
-  receiver: 'heartbeat',
-  matchers: ['alertname = "Watchdog"'],
-  group_wait: '0s',
-  group_interval: heartbeat.every,
-  repeat_interval: '1s',
-};
+local heartbeat(alerting) =
+  if alerting.heartbeat == null then [] else [{
+    receiver: 'heartbeat',
+    matchers: ['alertname = "Watchdog"'],
+    group_wait: '0s',
+    group_interval: alerting.heartbeat.every,
+    repeat_interval: '1s',
+  }];
+
+// A known issue is there to be seen and to silence others, not to be told.
+local silent(alerting) =
+  if alerting.known_issues == [] then [] else [{ receiver: 'silent', matchers: ['alertname = "KnownIssue"'] }];
+
+// One group a component, told anew at every tick: a call that was lost is made up for by the next one.
+local status_page(alerting) =
+  if alerting.status_page == null then [] else [{
+    receiver: 'status-page',
+    matchers: [
+      'service =~ "' + std.join('|', [std.strReplace(name, '.', '\\.') for name in alerting.status_page.services]) + '"',
+      'kind =~ "symptom|cause"',
+      'priority =~ "p1|p2|p3"',
+    ],
+    group_by: ['service'],
+    group_wait: '0s',
+    group_interval: '1m',
+    repeat_interval: '1s',
+    continue: true,
+  }];
 
 function(catalogue)
   local alerting = catalogue.alerting;
@@ -28,6 +111,6 @@ function(catalogue)
     group_wait: alerting.timing.group_wait,
     group_interval: alerting.timing.group_interval,
     repeat_interval: alerting.timing.repeat_interval,
-    routes: (if alerting.heartbeat == null then [] else [heartbeat_route(alerting.heartbeat)])
-            + [channel_route(channel) for channel in alerting.channels],
+    routes: heartbeat(alerting) + silent(alerting) + escalation(alerting) + status_page(alerting)
+            + exceptions(alerting) + usual(alerting),
   }

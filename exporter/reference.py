@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from exporter.engine import leader, process, runner, snapshot
+from exporter.catalog import OWN
 from exporter.engine.families import Family
 from exporter.engine.source import REASONS
 from exporter.platform.schema import schema
@@ -42,7 +42,7 @@ def _metrics() -> str:
         "",
         *_table(
             "The exporter itself",
-            [*process.FAMILIES, *leader.FAMILIES, *runner.FAMILIES, *snapshot.FAMILIES],
+            OWN,
         ),
         f"`reason` is one of: {', '.join(f'`{reason}`' for reason in REASONS)}.",
         "",

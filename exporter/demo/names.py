@@ -10,6 +10,8 @@ WEBHOOK_SCRIPT = "demo-webhooks"
 SLACK_PATH = "/slack/services/T00000000/B00000000/demo"
 PAGERDUTY_PATH = "/pagerduty/v2/enqueue"
 HEARTBEAT_PATH = "/heartbeat"
+SNS_PATH = "/sns"
+STATUSPAGE_PATH = "/statuspage/v1"
 DEFAULT_PORT_BASE = 9700
 COOKIE = "PLATFORM_EXPORTER_DEMO"
 """Environment variable that marks the demo's processes with the path of their state folder."""

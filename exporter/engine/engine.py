@@ -13,6 +13,7 @@ from exporter.engine.scheduler import Scheduler
 from exporter.engine.snapshot import Snapshot, SnapshotPublisher
 from exporter.engine.source import Source
 from exporter.engine.state.place import store
+from exporter.planned import planned
 from exporter.platform.load import fingerprint, load, locate
 from exporter.platform.model import Platform
 from exporter.platform.problems import PlatformError
@@ -102,7 +103,8 @@ class Engine:
         log.info("reload.done", kept=sorted(same), stopped=sorted(running.keys() - wanted.keys()))
 
     def _gather(self) -> list[Collected]:
-        return [self.own.collected(), self.leadership.collected(), *self.scheduler.gather()]
+        own = [self.own.collected(), self.leadership.collected(), planned(self.platform)]
+        return [*own, *self.scheduler.gather()]
 
     def _keeps_state(self, platform: Platform) -> None:
         """Raise PlatformError when the state would have to move, which needs a restart."""

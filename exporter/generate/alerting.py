@@ -1,21 +1,30 @@
-"""Alerting as the Jsonnet folders see it: priorities, channels, timing, overrides."""
+"""Alerting as the Jsonnet folders see it: priorities, channels, timing, windows, overrides."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from exporter.platform.alerting import Alerting, Channel
+from exporter.generate.intervals import hours_intervals, window_intervals
+from exporter.generate.mixin import alert_settings
+from exporter.platform.alerting import Alerting, Channel, KnownIssue
+from exporter.platform.calendar import window_names
 from exporter.platform.load import locate
 from exporter.platform.model import Platform
-from exporter.platform.problems import Problem
-from exporter.platform.values import Secret
+from exporter.platform.problems import Problem, suggestion
+from exporter.platform.status_page import StatusPage
+from exporter.platform.values import Duration, Secret
 
 SEVERITIES = {"p1": "critical", "p2": "critical", "p3": "warning", "p4": "info"}
+SMS_INTERVAL = Duration(300)
+"""The shortest time between two text messages to one number."""
 
 
-def alerting_entry(alerting: Alerting) -> dict[str, Any]:
+def alerting_entry(platform: Platform) -> dict[str, Any]:
     """Return the section `alerting` of the document."""
-    timing = alerting.timing
+    alerting = platform.alerting
+    timing, hours, drill = alerting.timing, alerting.business_hours, alerting.drill
     return {
         "priorities": {
             priority: {"word": alerting.priorities.get(priority, priority.upper()), "severity": severity}  # type: ignore[call-overload]  # keys are the four literals
@@ -25,10 +34,23 @@ def alerting_entry(alerting: Alerting) -> dict[str, Any]:
             "group_wait": str(timing.group_wait),
             "group_interval": str(timing.group_interval),
             "repeat_interval": str(timing.repeat_interval),
+            "repeat": {priority: str(every) for priority, every in timing.repeat.items()},
         },
-        "channels": [_channel(name, channel) for name, channel in alerting.channels.items()],
+        "channels": [_channel(name, channel, alerting) for name, channel in alerting.channels.items()],
+        "escalation": [
+            {"after": str(step.after), "priorities": list(step.priorities), "channels": list(step.channels)}
+            for step in alerting.escalation
+        ],
+        "business_hours": hours
+        and {"priorities": list(hours.priorities), "intervals": hours_intervals(hours)},
+        "maintenance": _maintenance(platform),
+        "known_issues": [
+            _known_issue(number, issue) for number, issue in enumerate(alerting.known_issues, 1)
+        ],
         "heartbeat": alerting.heartbeat
         and {"url": alerting.heartbeat.url, "every": str(alerting.heartbeat.every)},
+        "status_page": alerting.status_page and _status_page(platform, alerting.status_page),
+        "drill": drill and {"every": str(drill.every), "every_seconds": f"{drill.every:g}"},
         "alerts": {
             name: {
                 key: str(value) if key in ("for", "threshold") else value
@@ -39,8 +61,55 @@ def alerting_entry(alerting: Alerting) -> dict[str, Any]:
     }
 
 
-def _channel(name: str, channel: Channel) -> dict[str, Any]:
-    common = {"name": name, "priorities": list(channel.priorities)}
+def _maintenance(platform: Platform) -> list[dict[str, Any]]:
+    """Return the windows: names, services (none: the whole platform), Alertmanager's intervals."""
+    windows = platform.alerting.maintenance
+    return [
+        {
+            "name": name,
+            "services": list(window.services),
+            "intervals": window_intervals(window),
+        }
+        for name, window in zip(window_names(windows), windows, strict=True)
+    ]
+
+
+def _known_issue(number: int, issue: KnownIssue) -> dict[str, Any]:
+    until = datetime.fromtimestamp(issue.expiry, ZoneInfo(issue.timezone))
+    return {
+        "name": f"{issue.alert or 'labels'}-{number}",
+        "alert": issue.alert or "",
+        "labels": dict(issue.labels),
+        "ticket": issue.ticket,
+        "expires": str(issue.expiry),
+        "until": f"{until:%Y-%m-%d %H:%M} {issue.timezone}",
+    }
+
+
+def _status_page(platform: Platform, page: StatusPage) -> dict[str, Any]:
+    """Return what Alertmanager needs: whom to tell of which components, those they depend on included."""
+    return {
+        "url": f"http://{platform.monitoring.exporter}/api/v1/status-page",
+        "token_file": _file(page.token),
+        "services": sorted(concerned(platform, page)),
+    }
+
+
+def concerned(platform: Platform, page: StatusPage) -> set[str]:
+    """Return the components of the page and everything that they depend on, directly or not."""
+    found: set[str] = set()
+    waiting = list(page.components)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            service = platform.services.get(name)
+            waiting += service.depends_on if service is not None else []
+    return found
+
+
+def _channel(name: str, channel: Channel, alerting: Alerting) -> dict[str, Any]:
+    common = {"name": name, "priorities": list(channel.priorities), "only": dict(channel.only)}
     if channel.pagerduty is not None:
         return {
             **common,
@@ -54,6 +123,15 @@ def _channel(name: str, channel: Channel) -> dict[str, Any]:
             "kind": "slack",
             "webhook_file": _file(channel.slack.webhook),
             "channel": channel.slack.channel,
+        }
+    if channel.sms is not None:
+        return {
+            **common,
+            "kind": "sms",
+            "numbers": list(channel.sms.numbers),
+            "region": channel.sms.region,
+            "url": channel.sms.url,
+            "group_interval": str(max(alerting.timing.group_interval, SMS_INTERVAL)),
         }
     email = channel.email
     assert email is not None, "the model asks for exactly one kind"
@@ -75,16 +153,31 @@ def _file(secret: Secret) -> str:
 
 def unreadable_secrets(path: Path, platform: Platform) -> Iterator[Problem]:
     """Alertmanager reads secrets from files alone: its configuration knows no environment variables."""
+    page = platform.alerting.status_page
+    secrets: list[tuple[tuple[str, ...], str, Secret | None]] = [
+        (("status_page", "token"), "status_page_token", page.token if page else None)
+    ]
     for name, channel in platform.alerting.channels.items():
         for kind, key, secret in (
             ("pagerduty", "routing_key", channel.pagerduty.routing_key if channel.pagerduty else None),
             ("slack", "webhook", channel.slack.webhook if channel.slack else None),
             ("email", "password", channel.email.password if channel.email else None),
         ):
-            if secret is not None and secret.kind != "file":
-                yield locate(
-                    path,
-                    ("alerting", "channels", name, kind, key),
-                    "Alertmanager can read this secret from a file only",
-                    f"Write ${{file:{name}_{key}}} and put the secret into that file of the secrets directory.",
-                )
+            secrets.append((("channels", name, kind, key), f"{name}_{key}", secret))
+    for where, file, secret in secrets:
+        if secret is not None and secret.kind != "file":
+            yield locate(
+                path,
+                ("alerting", *where),
+                "Alertmanager can read this secret from a file only",
+                f"Write ${{file:{file}}} and put the secret into that file of the secrets directory.",
+            )
+
+
+def unknown_issues(path: Path, platform: Platform) -> Iterator[Problem]:
+    """A known issue of an alert that does not exist would silence nothing."""
+    known = alert_settings()
+    for number, issue in enumerate(platform.alerting.known_issues):
+        if issue.alert is not None and issue.alert not in known:
+            where = ("alerting", "known_issues", number, "alert")
+            yield locate(path, where, f"there is no alert {issue.alert}", suggestion(issue.alert, known))

@@ -6,7 +6,8 @@ from typing import Any
 
 from exporter.engine.engine import build_sources
 from exporter.engine.runner import stale_after
-from exporter.generate.alerting import alerting_entry, unreadable_secrets
+from exporter.generate.alerting import alerting_entry, unknown_issues, unreadable_secrets
+from exporter.generate.maintenance import maintenance_entry
 from exporter.generate.services import service_entry, unusable_levels
 from exporter.platform.kpis import Kpi
 from exporter.platform.load import fingerprint, load
@@ -25,7 +26,11 @@ def catalogue(path: Path) -> dict[str, Any]:
         PlatformError: the file is not usable, or asks for an alert that could never fire.
     """
     platform = load(path)
-    if problems := [*unusable_levels(path, platform), *unreadable_secrets(path, platform)]:
+    if problems := [
+        *unusable_levels(path, platform),
+        *unreadable_secrets(path, platform),
+        *unknown_issues(path, platform),
+    ]:
         raise PlatformError(problems)
     return {
         "platform": platform.platform,
@@ -38,7 +43,8 @@ def catalogue(path: Path) -> dict[str, Any]:
         "sources": _sources(platform),
         "queries": _queries(platform),
         "kpis": [_kpi(kpi) for kpi in platform.kpis],
-        "alerting": alerting_entry(platform.alerting),
+        "alerting": alerting_entry(platform),
+        "maintenance": maintenance_entry(platform),
     }
 
 
@@ -95,7 +101,7 @@ def _queries(platform: Platform) -> list[dict[str, Any]]:
                     "name": metric,
                     "type": declared.type,
                     "help": declared.help,
-                    "labels": ["target", *declared.labels],
+                    "labels": list(query.labels_of(declared)),
                     "unit": declared.unit or "",
                     **_given(title=declared.title),
                 }

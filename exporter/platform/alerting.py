@@ -1,56 +1,17 @@
 """Who is told of what, and when."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from exporter.platform.base import Interval, Part, Slug
-from exporter.platform.values import Duration, HostPort, Secret, Url, fault
+from exporter.platform.base import Interval, LabelName, Part, Slug
+from exporter.platform.calendar import Hours, Maintenance, Moment, Zone
+from exporter.platform.channels import Channel, Priority
+from exporter.platform.status_page import StatusPage
+from exporter.platform.values import Duration, Url, fault
 
-Priority = Literal["p1", "p2", "p3", "p4"]
-
-
-class Pagerduty(Part):
-    """An Events API v2 integration."""
-
-    routing_key: Secret
-    url: Url = Url("https://events.pagerduty.com/v2/enqueue")
-
-
-class Slack(Part):
-    """An incoming webhook and the channel it writes to."""
-
-    webhook: Secret
-    channel: Annotated[str, Field(pattern=r"^[#@].+", examples=["#alerts"])]
-
-
-class Email(Part):
-    """Mail through an SMTP server."""
-
-    to: str
-    sender: str = Field(alias="from")
-    smarthost: HostPort
-    """host:port of the SMTP server."""
-    require_tls: bool = True
-    username: str | None = None
-    password: Secret | None = None
-
-
-class Channel(Part):
-    """One way to reach people, and which priorities take it. Exactly one of pagerduty, slack, email."""
-
-    pagerduty: Pagerduty | None = None
-    slack: Slack | None = None
-    email: Email | None = None
-    priorities: Annotated[list[Priority], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if len(self.model_fields_set - {"priorities"}) != 1:
-            raise fault(
-                "channel", "needs exactly one way to reach people", "Write one of: pagerduty, slack, email."
-            )
-        return self
+__all__ = ["Alerting", "Channel", "Priority"]
 
 
 class Timing(Part):
@@ -59,6 +20,9 @@ class Timing(Part):
     group_wait: Interval = Duration(30)
     group_interval: Interval = Duration(300)
     repeat_interval: Interval = Duration(4 * 3600)
+    """How long until an alert that still fires is told again."""
+    repeat: dict[Priority, Interval] = {}
+    """The same, for priorities that differ."""
 
 
 class Heartbeat(Part):
@@ -66,6 +30,71 @@ class Heartbeat(Part):
 
     url: Url
     every: Interval = Duration(60)
+
+
+class BusinessHours(Hours):
+    """When people are at work: alerts of these priorities wait until then, and are told if they still fire."""
+
+    priorities: Annotated[list[Priority], Field(min_length=1)] = ["p4"]
+
+    @model_validator(mode="after")
+    def _never_p1(self) -> Self:
+        if "p1" in self.priorities:
+            raise fault("business_hours", "p1 waits for nobody", "Take p1 out of `priorities`.")
+        return self
+
+
+class Escalation(Part):
+    """A step: who else is told of what has fired for so long."""
+
+    after: Annotated[Interval, Field(examples=["15m"])]
+    """How long an alert has fired, counted from when people could know."""
+    priorities: Annotated[list[Priority], Field(min_length=1)] = ["p1"]
+    channels: Annotated[list[Slug], Field(min_length=1)]
+
+
+def _ticket(ticket: str) -> str:
+    if not ticket.strip() or not ticket.isprintable() or " " in ticket:
+        raise fault("ticket", "is not a ticket", "Write its number or its address, such as OPS-123.")
+    return ticket
+
+
+class KnownIssue(Part):
+    """Alerts that are known, have a ticket, and stay silent until a day. Needs `alert`, `labels` or both."""
+
+    alert: str | None = None
+    """Name of the alert."""
+    labels: dict[LabelName, str] = {}
+    """Labels that it must have."""
+    ticket: Annotated[str, AfterValidator(_ticket), Field(examples=["OPS-123"])]
+    expires: Moment
+    """From this moment on the alert is heard again."""
+    timezone: Zone = "UTC"
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Self:
+        if self.alert is None and not self.labels:
+            raise fault("known_issue", "would silence everything", "Say which: `alert`, `labels` or both.")
+        return self
+
+    @property
+    def expiry(self) -> int:
+        """When it ends, Unix time."""
+        return int(self.expires.replace(tzinfo=ZoneInfo(self.timezone)).timestamp())
+
+
+class Drill(Part):
+    """A synthetic alert, marked as such, that proves each channel: it goes through Alertmanager's real routes."""
+
+    every: Annotated[Duration, AfterValidator(lambda every: _rarely(every))] = Duration(7 * 86400)
+    sinks: Url | None = None
+    """Address of stand-ins that keep what arrives, such as the demo's; without one, it counts that nobody refused."""
+
+
+def _rarely(every: Duration) -> Duration:
+    if every < 600:
+        raise fault("drill", f"{every} is too often", "Choose at least 10m: a drill sends real messages.")
+    return every
 
 
 class AlertOverride(Part):
@@ -76,6 +105,8 @@ class AlertOverride(Part):
     """How long the condition must hold."""
     priority: Priority | None = None
     threshold: Annotated[str, Field(pattern=r"^\d+(\.\d+)?%?$")] | None = None
+    channels: Annotated[list[Slug], Field(min_length=1)] | None = None
+    """Channels that this alert takes instead of those of its priority."""
 
 
 class Alerting(Part):
@@ -85,6 +116,13 @@ class Alerting(Part):
     """The team's own words for p1 (at once) to p4, such as P0 or high."""
     timing: Timing = Timing()
     channels: dict[Slug, Channel] = {}
+    escalation: list[Escalation] = []
+    """Who is told in addition when nobody has solved it, step by step."""
+    business_hours: BusinessHours | None = None
+    maintenance: list[Maintenance] = []
+    known_issues: list[KnownIssue] = []
     heartbeat: Heartbeat | None = None
+    status_page: StatusPage | None = None
+    drill: Drill | None = None
     alerts: dict[str, AlertOverride] = {}
     """Changes to alerts of the catalogue, by name."""

@@ -12,6 +12,7 @@ from exporter.platform.document import Document, Location, dotted, read
 from exporter.platform.model import Platform
 from exporter.platform.problems import PlatformError, Problem, suggestion
 from exporter.platform.references import broken_references
+from exporter.platform.routing import broken_routing
 
 _SHAPES = {
     "list_type": ("a list", "Write [one, two], or one line with a hyphen for each."),
@@ -37,7 +38,7 @@ def load(path: Path) -> Platform:
         raise PlatformError([_problem(document, details) for details in error.errors()]) from None
     if problems := [
         Problem(document.file, document.line(location), dotted(location), message, remedy)
-        for location, message, remedy in broken_references(platform)
+        for location, message, remedy in (*broken_references(platform), *broken_routing(platform))
     ]:
         raise PlatformError(problems)
     return platform

@@ -11,6 +11,7 @@ from exporter.demo.sinks.inbox import CHANNELS, Inbox
 from exporter.demo.sinks.page import render_page
 from exporter.demo.sinks.pagerduty import PagerDutyEvents
 from exporter.demo.sinks.slack import SlackWebhook
+from exporter.demo.sinks.sns import TextMessages
 
 
 def sinks_app(inbox: Inbox) -> Starlette:
@@ -42,5 +43,6 @@ def sinks_app(inbox: Inbox) -> Starlette:
             Route(HEARTBEAT_PATH, heartbeat, methods=["POST"]),
             *SlackWebhook(inbox).routes(),
             *PagerDutyEvents(inbox).routes(),
+            *TextMessages(inbox).routes(),
         ]
     )

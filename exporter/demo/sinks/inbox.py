@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-Channel = Literal["pagerduty", "slack", "email", "heartbeat"]
+Channel = Literal["pagerduty", "slack", "email", "sms", "statuspage", "heartbeat"]
 CHANNELS: tuple[str, ...] = get_args(Channel)
 KEPT_PER_CHANNEL = 200
 

@@ -10,7 +10,7 @@ from exporter.demo.sinks.inbox import Inbox, status_in
 
 
 class MailHandler:
-    """Records each message with its subject, addresses and plain text."""
+    """Records each message with its subject, addresses, plain text and HTML."""
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
@@ -19,7 +19,7 @@ class MailHandler:
         """Take one message."""
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         message = message_from_bytes(content, _class=EmailMessage, policy=policy.default)
-        part = message.get_body(("plain", "html"))
+        part, html = message.get_body(("plain", "html")), message.get_body(("html",))
         subject = str(message.get("subject", ""))
         self._inbox.put(
             "email",
@@ -29,6 +29,7 @@ class MailHandler:
                 "to": list(envelope.rcpt_tos),
                 "subject": subject,
                 "text": "" if part is None else str(part.get_content()),
+                "html": "" if html is None else str(html.get_content()),
             },
         )
         return "250 OK"

@@ -11,7 +11,14 @@ import orjson
 
 from exporter.demo.sinks.inbox import CHANNELS, Notification
 
-TITLES = {"pagerduty": "PagerDuty", "slack": "Slack", "email": "E-mail", "heartbeat": "Heartbeat"}
+TITLES = {
+    "pagerduty": "PagerDuty",
+    "slack": "Slack",
+    "email": "E-mail",
+    "sms": "SMS",
+    "statuspage": "Status page",
+    "heartbeat": "Heartbeat",
+}
 SHOWN_HEARTBEATS = 3
 
 
@@ -57,4 +64,8 @@ def _words(item: Notification) -> tuple[str, str, str]:
         return str(title), str(body.get("channel", "")), str(attachment.get("text") or body.get("text") or "")
     if item.channel == "email":
         return str(body["subject"]), ", ".join(body["to"]), str(body["text"])[:2000]
+    if item.channel == "sms":
+        return str(body["message"]), str(body["to"]), ""
+    if item.channel == "statuspage":
+        return str(body["title"]), str(body["where"]), str(body["text"])
     return "The monitoring is alive", str(body.get("receiver", "")), ""

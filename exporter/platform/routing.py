@@ -1,0 +1,125 @@
+"""Names and combinations in `alerting` that could not work: channels that do not exist, circles, silence by mistake."""
+
+from collections.abc import Iterator, Mapping
+
+from exporter.platform.alerting import Alerting
+from exporter.platform.document import Location
+from exporter.platform.model import Platform
+from exporter.platform.problems import suggestion
+from exporter.sources import KINDS
+
+Broken = tuple[Location, str, str]
+
+GENERATED = ("default", "heartbeat", "silent", "status-page")
+"""Receivers that every platform may have beside its channels."""
+
+
+def components(platform: Platform) -> list[str]:
+    """Return what the label `service` may say: services, and sources as kind.name."""
+    sources = [f"{kind}.{name}" for kind in KINDS for name in platform.section(kind)]
+    return [*platform.services, *sources]
+
+
+def broken_routing(platform: Platform) -> Iterator[Broken]:
+    """Yield location, message and remedy of what is wrong."""
+    alerting = platform.alerting
+    yield from _channels(alerting)
+    yield from _text_messages(alerting)
+    yield from _services(platform)
+    yield from _circles(platform)
+
+
+def _channels(alerting: Alerting) -> Iterator[Broken]:
+    for name in alerting.channels:
+        if name in GENERATED:
+            where = ("alerting", "channels", name)
+            yield where, "is the name of a receiver that is generated", "Choose another name."
+    named: list[tuple[Location, str]] = [
+        (("alerting", "escalation", number, "channels", index), name)
+        for number, step in enumerate(alerting.escalation)
+        for index, name in enumerate(step.channels)
+    ]
+    named += [
+        (("alerting", "alerts", alert, "channels", index), name)
+        for alert, override in alerting.alerts.items()
+        for index, name in enumerate(override.channels or ())
+    ]
+    for named_at, name in named:
+        if name not in alerting.channels:
+            yield named_at, f"`{name}` is no channel of this file", suggestion(name, alerting.channels)
+    used = {name for _, name in named}
+    for name, channel in alerting.channels.items():
+        if not channel.priorities and name not in used:
+            where = ("alerting", "channels", name)
+            yield (
+                where,
+                "would never be told anything",
+                "Give it `priorities`, or name it in a step of `escalation`.",
+            )
+
+
+def _text_messages(alerting: Alerting) -> Iterator[Broken]:
+    """One route and one group are what keeps a number at one message in five minutes."""
+    owners: dict[str, str] = {}
+    for name, channel in alerting.channels.items():
+        if channel.sms is None:
+            continue
+        where = ("alerting", "channels", name)
+        for number in channel.sms.numbers:
+            if (other := owners.setdefault(number, name)) != name:
+                yield (
+                    (*where, "sms", "numbers"),
+                    f"a number of it is in {other} too, and would get twice as many messages",
+                    "Write each number in one channel.",
+                )
+        steps = sum(
+            len(step.priorities) for step in alerting.escalation for used in step.channels if used == name
+        )
+        alerts = sum(name in (override.channels or ()) for override in alerting.alerts.values())
+        if len(channel.priorities) + steps + alerts > 1:
+            yield (
+                where,
+                "takes alerts in more than one way, and could not hold to one message in five minutes",
+                "Leave one: a single priority, or a single step of `escalation` with a single priority.",
+            )
+
+
+def _services(platform: Platform) -> Iterator[Broken]:
+    known = components(platform)
+    named: list[tuple[Location, str]] = [
+        (("alerting", "maintenance", number, "services", index), name)
+        for number, window in enumerate(platform.alerting.maintenance)
+        for index, name in enumerate(window.services)
+    ]
+    if (page := platform.alerting.status_page) is not None:
+        named += [(("alerting", "status_page", "components", name), name) for name in page.components]
+    for where, name in named:
+        if name not in known:
+            yield where, f"`{name}` is no service or source of this file", suggestion(name, known)
+
+
+def _circles(platform: Platform) -> Iterator[Broken]:
+    """Services that depend on each other would silence each other."""
+    dependencies = {name: service.depends_on for name, service in platform.services.items()}
+    for name in dependencies:
+        if (path := _path(dependencies, name, name)) is not None:
+            yield (
+                ("services", name, "depends_on"),
+                f"leads back to {name} ({' → '.join([name, *path])}): each would silence the others",
+                "Leave out the dependency that matters least.",
+            )
+            return
+
+
+def _path(dependencies: Mapping[str, list[str]], start: str, goal: str) -> list[str] | None:
+    """Return a way from `start` to `goal` of at least one step, None when there is none."""
+    ways = [[name] for name in dependencies.get(start, ())]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop(0)
+        if way[-1] == goal:
+            return way
+        if way[-1] not in seen:
+            seen.add(way[-1])
+            ways += [[*way, name] for name in dependencies.get(way[-1], ())]
+    return None
