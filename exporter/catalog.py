@@ -6,13 +6,20 @@ from exporter.engine.families import Family
 from exporter.platform.model import Platform
 from exporter.sources import KINDS
 
-OWN = (*process.FAMILIES, *leader.FAMILIES, *runner.FAMILIES, *snapshot.FAMILIES, *planned.FAMILIES)
+OWN: tuple[Family, ...] = (
+    *process.FAMILIES,
+    *leader.FAMILIES,
+    *runner.FAMILIES,
+    *snapshot.FAMILIES,
+    *planned.FAMILIES,
+)
 """What the exporter says of itself and of its platform file."""
 
 
 def metric_families(platform: Platform | None = None) -> list[Family]:
     """Return all declared families sorted by name; with a platform, those of its own SQL too."""
-    families = [*OWN, *(family for kind in KINDS.values() for family in kind.families)]
+    families = list(OWN)
+    families += [family for kind in KINDS.values() for family in kind.families]
     for query in platform.queries.values() if platform is not None else ():
         families += [
             Family(name, metric.type, metric.help, ("target", *metric.labels))

@@ -31,7 +31,7 @@ def window_intervals(window: Maintenance) -> list[Interval]:
 
 def _span_intervals(span: Span) -> Iterator[Interval]:
     """Whole days of one month are one interval."""
-    whole = [("00:00", "24:00") == (start, end) for _, start, end in span.days]
+    whole = [(start, end) == ("00:00", "24:00") for _, start, end in span.days]
     numbered = list(enumerate(zip(span.days, whole, strict=True)))
     for _, group in groupby(
         numbered, lambda item: (item[1][0][0].year, item[1][0][0].month, item[1][1] or f"part {item[0]}")

@@ -44,7 +44,7 @@ def _moment(raw: Any) -> Any:
     if isinstance(raw, datetime):
         moment = raw if raw.tzinfo is None else None
     elif isinstance(raw, date):
-        moment = datetime(raw.year, raw.month, raw.day)  # noqa: DTZ001  # its zone is a key beside it
+        moment = datetime(raw.year, raw.month, raw.day)  # its zone is a key beside it
     else:
         moment = _parsed(raw)
     if moment is None:

@@ -84,9 +84,9 @@ def _own(event: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_page_in_every_channel_and_its_end(stack: tuple[Alertmanager, Sinks]) -> None:
     running, here = stack
-    vendors = {"vendors": "Neon: Elevated errors in eu-central-1 (major)."}
+    vendors = "Neon: Elevated errors in eu-central-1 (major)."
     for status, ended in (("firing", False), ("resolved", True)):
-        running.post(alert("DatabaseDown", ended=ended, **vendors))
+        running.post(alert("DatabaseDown", ended=ended, vendors=vendors))
         pagerduty = here.wait("pagerduty", "DatabaseDown" if not ended else "", status)
         _compare(f"pagerduty-{status}", _own(pagerduty))
         slack = here.wait("slack", "DatabaseDown", status)

@@ -115,7 +115,7 @@ def alertmanager(
             (generated / path).write_text(text)
     config, log = generated / "alertmanager" / "alertmanager.yml", folder / "alertmanager.log"
     address = f"127.0.0.1:{port or free_port()}"
-    command = [
+    command: list[str | Path] = [
         program,
         f"--config.file={config}",
         f"--storage.path={folder / 'alertmanager'}",
