@@ -1,10 +1,15 @@
 """A server under test, who may ask it, and what a collection says."""
 
+import asyncio
 import os
+import secrets
 import threading
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, LiteralString, cast
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, LiteralString, TypeVar
 from unittest.mock import patch
 
 import psycopg
@@ -13,7 +18,7 @@ from psycopg import sql
 
 from exporter.engine.families import Collected
 from exporter.engine.source import Gap
-from exporter.platform.values import Duration, Secret
+from exporter.platform.values import Secret
 from exporter.sources.postgres import Postgres, PostgresSource
 from exporter.sources.postgres.collector import builtin
 from tests.support.postgres import PostgresCluster
@@ -42,20 +47,78 @@ class Server:
         for statement in seed.split(";\n"):  # no single transaction: a subscription cannot be made in one
             self.run(statement)
 
-    def run(self, statement: str, database: str = DATABASE) -> list[tuple[Any, ...]]:
+    def run(self, statement: LiteralString, database: str = DATABASE) -> list[tuple[Any, ...]]:
         """Run a statement as the superuser and return its rows."""
-        return self.cluster.execute(cast(LiteralString, statement), database)
+        return self.cluster.execute(statement, database)
 
     def dsn(self, user: str = MONITOR, database: str = DATABASE) -> str:
         """Return a connection URI."""
         return self.cluster.dsn(database, user=user, password=user)
+
+    def run_all(self, statements: Sequence[str]) -> None:
+        """Run statements as the superuser, each in a transaction of its own."""
+        with (
+            psycopg.connect(self.cluster.dsn(DATABASE), autocommit=True) as connection,
+            connection.pipeline(),
+        ):
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    def end_sessions_of(self, role: str) -> None:
+        """End every session of `role`, and wait until they are gone."""
+        sessions = f"from pg_stat_activity where usename = '{role}'"
+        self.run(f"select pg_terminate_backend(pid) {sessions}")
+        wait_until(lambda: not self.run(f"select {sessions}"), 30, f"sessions of {role} to end")
+
+    @contextmanager
+    def role(self, name: str, changed: str, back: str) -> Iterator[None]:
+        """Alter a role, and put it back at the end."""
+        self.run(f"alter role {name} {changed}")
+        try:
+            yield
+        finally:
+            self.run(f"alter role {name} {back}")
+
+    @contextmanager
+    def database(self, *statements: str) -> Iterator[str]:
+        """Create a database, run `statements` there, yield its name; drop it at the end."""
+        name = f"test_{secrets.token_hex(4)}"
+        self.run(f"create database {name}")
+        try:
+            for statement in statements:
+                self.run(statement, name)
+            yield name
+        finally:
+            self.run(f"drop database {name}")
+
+    def burn_transactions(self, count: int) -> None:
+        """Use up so many transaction ids."""
+        with (
+            psycopg.connect(self.cluster.dsn(DATABASE), autocommit=True) as connection,
+            connection.pipeline(),
+        ):
+            for _ in range(count):
+                connection.execute("select txid_current()")
+
+    @contextmanager
+    def settings(self, **values: str) -> Iterator[None]:
+        """Change settings of the running server, and put them back at the end."""
+        for name, value in values.items():
+            self.run(f"alter system set {name} = '{value}'")
+        self.run("select pg_reload_conf()")
+        try:
+            yield
+        finally:
+            for name in values:
+                self.run(f"alter system reset {name}")
+            self.run("select pg_reload_conf()")
 
     @contextmanager
     def session(self, *statements: str, database: str = DATABASE) -> Iterator[psycopg.Connection[Any]]:
         """Hold a superuser's session that ran `statements` in one open transaction; roll back at the end."""
         with psycopg.connect(self.cluster.dsn(database)) as connection:
             for statement in statements:
-                connection.execute(cast(LiteralString, statement))
+                connection.execute(statement.encode())
             yield connection
             if not connection.broken:
                 connection.rollback()
@@ -66,13 +129,16 @@ class Server:
         connections = [psycopg.connect(self.cluster.dsn(DATABASE)) for _ in range(sessions)]
 
         def wait(connection: psycopg.Connection[Any]) -> None:
+            for statement in statements[:-1]:
+                connection.execute(statement.encode())
             with pytest.raises(psycopg.errors.QueryCanceled):
-                for statement in statements:
-                    connection.execute(cast(LiteralString, statement))
+                connection.execute(statements[-1].encode())
 
         threads = [threading.Thread(target=wait, args=(connection,)) for connection in connections]
         pids = sql.SQL(", ").join(sql.Literal(connection.info.backend_pid) for connection in connections)
-        waits = sql.SQL("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and pid in ({})")
+        waits = sql.SQL(
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and pid in ({})"
+        )
         try:
             for thread in threads:
                 thread.start()
@@ -100,7 +166,7 @@ class Samples:
         """Return the samples of a family by label values, in the order of its declaration."""
         return self._families.get(name, ((), {}))[1]
 
-    def value(self, name: str, **labels: str) -> float | None:
+    def value(self, name: str, /, **labels: str) -> float | None:
         """Return the value of the one sample that has these labels among others; None when it is absent."""
         names, samples = self._families.get(name, ((), {}))
         found = [
@@ -116,6 +182,10 @@ class Samples:
         return sorted(
             f"{name}{{{','.join(labels)}}}" for name, (labels, samples) in self._families.items() if samples
         )
+
+    def everything(self) -> dict[str, dict[tuple[str, ...], float]]:
+        """Return all samples by the name of their family."""
+        return {name: samples for name, (_, samples) in self._families.items()}
 
     def failing(self) -> dict[tuple[str, ...], float]:
         """Return (collector, reason) of those that failed."""
@@ -138,14 +208,30 @@ class Asked:
         return gaps
 
 
+T = TypeVar("T")
+
+
+async def soon(asked: Asked, look: Callable[[Samples], T | None], timeout: float = 30) -> T:
+    """Collect until `look` finds something true, and return that: a server tells its statistics with a delay."""
+    deadline = time.monotonic() + timeout
+    while not (found := look(await asked.collect())):
+        assert time.monotonic() < deadline, f"not within {timeout:g} s"
+        await asyncio.sleep(0.1)
+    return found
+
+
 @asynccontextmanager
-async def asking(dsn: str, timeout: float = 20, every: float = 15, **options: Any) -> AsyncIterator[Asked]:
-    """Yield a source with all built-in collectors for `dsn`; `options` are keys of its part of the platform file."""
-    with patch.dict(os.environ, TEST_DSN=dsn):
-        config = Postgres.model_validate(
-            {"dsn": Secret("env", "TEST_DSN"), "timeout": f"{timeout:g}s", "every": f"{every:g}s", **options}
-        )
-        asked = Asked(PostgresSource("main", config, builtin()))
+async def asking(dsn: str | Path, timeout: float = 20, **options: Any) -> AsyncIterator[Asked]:
+    """Yield a source that runs every built-in collector at every collection, slow ones and optional ones too.
+
+    `dsn` is a connection string or the file that holds it; `options` are keys of its part of the platform file.
+    """
+    collectors = [replace(collector, every=0.0) for collector in builtin()]
+    options.setdefault("collectors", {collector.name: {"enabled": True} for collector in collectors})
+    secret = Secret("file", str(dsn)) if isinstance(dsn, Path) else Secret("env", "TEST_DSN")
+    with patch.dict(os.environ, TEST_DSN=str(dsn)):
+        config = Postgres.model_validate({"dsn": secret, "timeout": f"{timeout:g}s", **options})
+        asked = Asked(PostgresSource("main", config, collectors))
         try:
             yield asked
         finally:

@@ -1,8 +1,6 @@
 """Every collector's SQL on every version: as the role it is made for, and as one that may do nothing."""
 
-import pytest
-
-from tests.integration.postgres.support import BARE, DATABASE, MONITOR, Server, asking
+from tests.integration.postgres.support import MONITOR, Server, asking
 
 EVERYTHING = {"every": "15s"}
 

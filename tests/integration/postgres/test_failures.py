@@ -1,0 +1,104 @@
+"""A server that cannot be had: what is said of it, and that all is well again by itself."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from exporter.engine.source import SourceError
+from tests.integration.postgres.support import DATABASE, MONITOR, Asked, Server, asking
+
+
+async def refused(asked: Asked) -> str:
+    """Collect in vain; return the reason."""
+    with pytest.raises(SourceError) as caught:
+        await asked.collect()
+    return caught.value.reason
+
+
+@contextmanager
+def all_connections(server: Server) -> Iterator[None]:
+    """Take every connection that the server has for ordinary roles."""
+    with ExitStack() as sessions:
+        for _ in range(200):
+            try:
+                sessions.enter_context(psycopg.connect(server.dsn()))
+            except psycopg.OperationalError:
+                break
+        else:
+            pytest.fail("the server takes any number of connections")
+        yield
+
+
+async def test_role_has_no_connection_left(server: Server) -> None:
+    with server.role(MONITOR, "connection limit 1", "connection limit -1"):
+        with psycopg.connect(server.dsn()):
+            async with asking(server.dsn()) as asked:
+                assert await refused(asked) == "too_many_connections"
+        async with asking(server.dsn()) as asked:
+            samples = await asked.collect()
+            assert samples.value("pg_up") == 1.0
+            assert samples.value("pg_exporter_connections") == 1.0
+
+
+async def test_server_has_no_connection_left(server: Server) -> None:
+    async with asking(server.dsn()) as asked:
+        with all_connections(server):
+            assert await refused(asked) == "too_many_connections"
+        assert (await asked.collect()).value("pg_up") == 1.0
+
+
+async def test_connection_that_is_held_goes_on_when_none_is_left(server: Server) -> None:
+    async with asking(server.dsn()) as asked:
+        await asked.collect()
+        with all_connections(server):
+            samples = await asked.collect()
+        assert samples.value("pg_up") == 1.0
+        used = samples.value("pg_connections_used_ratio")
+        assert used is not None
+        assert 0.9 < used <= 1
+
+
+async def test_password_that_is_changed(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "dsn"
+    file.write_text(server.dsn())
+    async with asking(file) as asked:
+        await asked.collect()
+        with server.role(MONITOR, "password 'another'", f"password '{MONITOR}'"):
+            assert (await asked.collect()).value("pg_up") == 1.0, "an open connection stays"
+            server.end_sessions_of(MONITOR)
+            assert await refused(asked) == "auth"
+            file.write_text(server.cluster.dsn(DATABASE, user=MONITOR, password="another"))
+            assert (await asked.collect()).value("pg_up") == 1.0
+
+
+async def test_sessions_that_somebody_ends(server: Server) -> None:
+    async with asking(server.dsn()) as asked:
+        for _ in range(3):
+            assert (await asked.collect()).value("pg_up") == 1.0
+            server.end_sessions_of(MONITOR)
+
+
+async def test_server_that_stops_and_starts(server: Server) -> None:
+    async with asking(server.dsn()) as asked:
+        await asked.collect()
+        server.cluster.stop()
+        assert await refused(asked) == "connect"
+        server.cluster.start()
+        assert (await asked.collect()).value("pg_up") == 1.0
+
+
+async def test_server_that_never_answers(server: Server) -> None:
+    async with asking(server.dsn(), timeout=1) as asked:
+        await asked.collect()
+        server.cluster.freeze()
+        try:
+            for _ in range(3):
+                assert await refused(asked) == "timeout"
+        finally:
+            server.cluster.thaw()
+        assert (await asked.collect()).value("pg_up") == 1.0
+        left = f"select count(*) from pg_stat_activity where usename = '{MONITOR}'"
+        assert server.run(left)[0][0] <= 1 + len(server.run("select from pg_database"))

@@ -1,0 +1,86 @@
+"""pg_stat_statements with more statements than it keeps, in another schema, older than its server."""
+
+import itertools
+
+from tests.integration.postgres.support import Samples, Server, asking
+
+TYPES = ("int2", "int4", "int8", "float4", "float8", "numeric", "text", "bool")
+"""A constant's type makes a statement another one, its value does not."""
+KEEP = 20
+
+
+def distinct(count: int) -> list[str]:
+    """Return so many statements that pg_stat_statements tells apart."""
+    combinations = itertools.islice(itertools.product(TYPES, repeat=4), count)
+    return ["select " + ", ".join(f"null::{name}" for name in types) for types in combinations]
+
+
+def assert_top_and_other_are_all(samples: Samples) -> float:
+    """The remainder is what makes the sum of the top ones that of all; return its calls."""
+    top = samples.all("pg_stat_statements_top_calls_total")
+    assert len(top) <= KEEP + 1
+    assert sum(top.values()) == sum(samples.all("pg_stat_statements_calls_total").values())
+    return sum(value for labels, value in top.items() if labels[-1] == "other")
+
+
+async def test_more_statements_than_are_kept(server: Server) -> None:
+    server.run("select pg_stat_statements_reset()")
+    async with asking(server.dsn()) as asked:
+        others = [assert_top_and_other_are_all(await asked.collect())]
+        for part in range(5):
+            server.run_all(distinct(1500)[part * 300 : (part + 1) * 300])
+            samples = await asked.collect()
+            others.append(assert_top_and_other_are_all(samples))
+    assert others == sorted(others), "the remainder is a counter, whatever is evicted"
+    assert others[-1] > others[0]
+    assert samples.failing() == {}
+    assert samples.value("pg_stat_statements_max") == 100.0
+    assert samples.value("pg_stat_statements_entries") or 0 <= 100
+    assert (samples.value("pg_stat_statements_dealloc_total") or 0 > 0) == (server.version >= 14)
+
+
+async def test_no_literal_and_no_comment_is_told(server: Server) -> None:
+    server.run("select pg_stat_statements_reset()")
+    server.run("create role somebody")
+    for statement in (
+        "alter role somebody password 'canary-of-a-password'",
+        "select 'canary-in-a-literal', $$canary-in-dollars$$, E'canary-\\n-escaped' /* canary-in-a-comment */",
+        "select 1 -- canary-behind-dashes",
+        "set application_name = 'canary-in-a-setting'",
+    ):
+        server.run(statement)
+    server.run("drop role somebody")
+    async with asking(server.dsn()) as asked:
+        samples = await asked.collect()
+    texts = samples.all("pg_stat_statements_query_info")
+    assert texts, "the text is told where it is asked for"
+    assert "canary" not in repr(samples.everything())
+
+
+async def test_extension_in_another_schema(server: Server) -> None:
+    with server.database(
+        "create schema extensions",
+        "grant usage on schema extensions to monitor",
+        "create extension pg_stat_statements schema extensions",
+    ) as name:
+        async with asking(server.dsn(database=name)) as asked:
+            samples = await asked.collect()
+    assert samples.failing() == {}
+    assert samples.all("pg_stat_statements_calls_total")
+    assert samples.value("pg_stat_statements_max") == 100.0
+
+
+async def test_extension_of_every_version_that_the_server_can_have(server: Server) -> None:
+    """After pg_upgrade the extension stays as old as it was, and so do its columns."""
+    versions = server.run(
+        "select version from pg_available_extension_versions where name = 'pg_stat_statements' "
+        "and string_to_array(version, '.')::int[] >= '{1,4}'"
+    )
+    assert len(versions) > 1
+    for (version,) in versions:
+        with server.database(f"create extension pg_stat_statements version '{version}'") as name:
+            async with asking(server.dsn(database=name)) as asked:
+                samples = await asked.collect()
+        assert (version, samples.failing()) == (version, {})
+        for counted in ("calls", "exec_seconds", "io_read_seconds"):
+            assert samples.all(f"pg_stat_statements_{counted}_total"), (version, counted)

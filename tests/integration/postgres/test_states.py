@@ -1,0 +1,154 @@
+"""States that an operator wants to hear of: each is provoked for real, told, and gone again."""
+
+import pytest
+
+from tests.integration.postgres.support import BARE, DATABASE, MONITOR, Server, asking, soon
+
+
+async def test_prepared_transaction(server: Server) -> None:
+    async with asking(server.dsn()) as asked:
+        with server.session("insert into events (at) values ('2026-02-01')") as session:
+            session.execute("prepare transaction 'forgotten'")
+        try:
+            server.burn_transactions(100)
+            samples = await asked.collect()
+            assert samples.value("pg_prepared_transactions", datname=DATABASE) == 1.0
+            age = samples.value("pg_prepared_transaction_oldest_age_seconds", datname=DATABASE)
+            assert age is not None
+            assert age > 0
+            assert samples.value("pg_xmin_horizon_age_xids", holder="prepared_xact") or 0 >= 100
+        finally:
+            server.run("rollback prepared 'forgotten'")
+        assert not (await asked.collect()).value("pg_prepared_transactions", datname=DATABASE)
+
+
+async def test_who_holds_the_horizon_back(server: Server) -> None:
+    slot = "select pg_create_logical_replication_slot('forgotten', 'test_decoding')"
+    server.run(slot)
+    try:
+        with server.session("set transaction isolation level repeatable read", "select from events"):
+            server.burn_transactions(1000)
+            async with asking(server.dsn()) as asked:
+                samples = await asked.collect()
+                horizon = samples.all("pg_xmin_horizon_age_xids")
+        assert 1000 <= horizon["backend",] < 1100
+        assert 1000 <= horizon["slot_catalog",] < 1100
+        assert samples.value("pg_replication_slot_active", slot_name="forgotten", slot_type="logical") == 0.0
+        retained = samples.value("pg_replication_slot_retained_bytes", slot_name="forgotten")
+        assert retained is not None
+        assert retained > 0
+        since = samples.value("pg_replication_slot_inactive_since_timestamp_seconds", slot_name="forgotten")
+        assert (since is not None) == (server.version >= 17)
+    finally:
+        server.run("select pg_drop_replication_slot('forgotten')")
+
+
+async def test_ratios_to_wraparound(server: Server) -> None:
+    async with asking(server.dsn()) as asked:
+        samples = await asked.collect()
+    [(xid, mxid, freeze, multixact_freeze)] = server.run(
+        "select age(datfrozenxid), mxid_age(datminmxid), current_setting('autovacuum_freeze_max_age')::int, "
+        "current_setting('autovacuum_multixact_freeze_max_age')::int "
+        "from pg_database where datname = current_database()"
+    )
+    assert samples.value("pg_database_xid_age", datname=DATABASE) == pytest.approx(xid, abs=100)
+    assert samples.value("pg_database_mxid_age", datname=DATABASE) == pytest.approx(mxid, abs=100)
+    for name, age, limit in (
+        ("pg_database_xid_ratio", xid, freeze),
+        ("pg_database_mxid_ratio", mxid, multixact_freeze),
+    ):
+        near = samples.value(name, datname=DATABASE, limit="autovacuum_freeze_max_age")
+        far = samples.value(name, datname=DATABASE, limit="wraparound")
+        assert near == pytest.approx(age / limit, abs=1e-6)
+        assert far == pytest.approx(age / 2**31, rel=0.1, abs=1e-7)
+
+
+async def test_sequence_that_its_column_cannot_follow(server: Server) -> None:
+    async with asking(server.dsn()) as asked:
+        unreadable = await asked.collect()
+    assert unreadable.value("pg_sequence_used_ratio", sequencename="ticket_numbers") is None
+    assert unreadable.value("pg_sequences_unreadable", datname=DATABASE) or 0 > 0
+    server.run(f"grant select on all sequences in schema public to {MONITOR}")
+    try:
+        async with asking(server.dsn()) as asked:
+            samples = await asked.collect()
+        ratio = samples.value("pg_sequence_used_ratio", datname=DATABASE, sequencename="ticket_numbers")
+        assert ratio == pytest.approx(0.97, abs=0.001)
+        assert len(samples.all("pg_sequence_used_ratio")) == 1, "those half used or more are told, no others"
+        assert samples.value("pg_sequences_unreadable", datname=DATABASE) == 0.0
+    finally:
+        server.run(f"revoke select on all sequences in schema public from {MONITOR}")
+
+
+async def test_archiving_that_fails_and_recovers(server: Server) -> None:
+    async with asking(server.dsn()) as asked:
+        server.run("select txid_current(), pg_switch_wal()")
+        await soon(asked, lambda samples: samples.value("pg_archiver_archived_total"))
+        assert (await asked.collect()).value("pg_archiver_failing") == 0.0
+        with server.settings(archive_command="/bin/false"):
+            server.run("create table for_the_archive ()")
+            server.run("drop table for_the_archive")
+            server.run("select pg_switch_wal()")
+            await soon(asked, lambda samples: samples.value("pg_archiver_failing"))
+            samples = await asked.collect()
+            assert samples.value("pg_archiver_failed_total") or 0 > 0
+            assert samples.value("pg_archiver_last_failed_timestamp_seconds") or 0 > 1e9
+        server.run("select pg_switch_wal()")
+        await soon(asked, lambda samples: samples.value("pg_archiver_failing") == 0.0, 90)
+
+
+async def test_temporary_files_while_they_are_there(server: Server) -> None:
+    spill = (
+        "declare sorted cursor for select i, repeat('x', 200) from generate_series(1, 50000) as i order by 2"
+    )
+    async with asking(server.dsn()) as asked:
+        with server.session("set local work_mem = '64kB'", spill, "fetch 1 from sorted"):
+            samples = await asked.collect()
+            assert samples.value("pg_temp_files") == 1.0
+            size = samples.value("pg_temp_files_bytes")
+            assert size is not None
+            assert size > 5e6
+        samples = await asked.collect()
+        assert samples.value("pg_temp_files") == 0.0
+        assert samples.value("pg_temp_files_bytes") == 0.0
+
+
+async def test_indexes_that_serve_nobody(server: Server) -> None:
+    async with asking(server.dsn()) as asked:
+        samples = await asked.collect()
+    assert samples.value("pg_indexes_invalid", datname=DATABASE) == 1.0
+    assert samples.value("pg_indexes_duplicate", datname=DATABASE) == 1.0
+    assert samples.value("pg_indexes_duplicate_bytes", datname=DATABASE) or 0 > 0
+    assert samples.value("pg_indexes_unused_bytes", datname=DATABASE) or 0 > 0
+
+
+async def test_setting_that_waits_for_a_restart(server: Server) -> None:
+    with server.settings(max_connections="60"):
+        async with asking(server.dsn()) as asked:
+            await soon(
+                asked, lambda samples: samples.value("pg_settings_pending_restart", name="max_connections")
+            )
+
+
+async def test_open_transactions_and_their_age(server: Server) -> None:
+    async with asking(server.dsn()) as asked:
+        with server.session("select 1"), server.session("select 1"):
+            samples = await asked.collect()
+            assert (
+                samples.value("pg_stat_activity_count", datname=DATABASE, state="idle in transaction") == 2.0
+            )
+            for name in ("pg_oldest_transaction_age_seconds", "pg_oldest_idle_in_transaction_age_seconds"):
+                age = samples.value(name, datname=DATABASE)
+                assert age is not None
+                assert 0 <= age < 60
+
+
+async def test_nothing_is_told_wrongly_to_a_role_that_may_not_see_it(server: Server) -> None:
+    """State, waits and ages of others' sessions are NULL for it: a count by state would be wrong, so there is none."""
+    async with asking(server.dsn(BARE)) as asked:
+        with server.session("select 1"):
+            samples = await asked.collect()
+            assert samples.all("pg_stat_activity_count") == {}
+            assert samples.all("pg_oldest_transaction_age_seconds") == {}
+            assert samples.value("pg_exporter_permission_missing", grant="pg_monitor") == 1.0
+            assert f'GRANT pg_monitor TO "{BARE}";' in [gap.remedy for gap in await asked.gaps()]
