@@ -28,10 +28,14 @@ _BY_STATE: dict[str, Reason] = {
 _BY_TEXT: tuple[tuple[str, Reason], ...] = (
     (r"unsupported startup parameter|no such (user|database)|pgbouncer|tenant or user", "pooler"),
     (
-        r"password authentication failed|no pg_hba\.conf entry|role .* does not exist|no password supplied",
+        r"(password|SASL) authentication failed|no pg_hba\.conf entry|role .* does not exist|no password supplied",
         "auth",
     ),
-    (r"too many clients|connection slots are reserved|too many connections", "too_many_connections"),
+    (
+        r"too many clients|connection slots are reserved|too many connections|no more connections allowed"
+        r"|max client(s| connections) reached",
+        "too_many_connections",
+    ),
     (
         r"the database system is|not accepting connections|terminating connection|shutdown command",
         "starting_up",
