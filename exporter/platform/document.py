@@ -30,8 +30,14 @@ class Document:
         return self.lines.get(location, 1)
 
 
-def read(path: Path) -> Document:
-    """Read the platform file at `path`.
+def read(
+    path: Path,
+    *,
+    option: str = "-p FILE",
+    beginning: str = "Start with `platform: NAME`; platforms/demo.yml is a whole example.",
+    may_be_empty: bool = False,
+) -> Document:
+    """Read the file at `path`: the platform file, or one that is named with `option` and has another `beginning`.
 
     Raises:
         PlatformError: the file is missing, empty, not YAML, not a mapping, or holds one key twice.
@@ -44,7 +50,7 @@ def read(path: Path) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise wrong(f"cannot be read: {error.strerror}", "Name the file with -p FILE.") from error
+        raise wrong(f"cannot be read: {error.strerror}", f"Name the file with {option}.") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise wrong("is not UTF-8 text", "Save it as UTF-8.", line) from error
@@ -59,10 +65,12 @@ def read(path: Path) -> Document:
         line = text.count("\n", 0, error.position) + 1
         raise wrong(f"is not YAML: {error.reason}", "Remove what is not text.", line) from error
     except RecursionError as error:
-        raise wrong(f"is nested deeper than {MAX_DEPTH} levels", "No platform file needs that.") from error
+        raise wrong(f"is nested deeper than {MAX_DEPTH} levels", "No such file needs that.") from error
+    if node is None and may_be_empty:
+        return Document(name, {})
     if node is None or not isinstance(node, yaml.MappingNode):
         what = "is empty" if node is None else "is not a mapping of keys to values"
-        raise wrong(what, "Start with `platform: NAME`; platforms/demo.yml is a whole example.", 1)
+        raise wrong(what, beginning, 1)
     return _Builder(name).document(node)
 
 
