@@ -19,8 +19,10 @@ from exporter.platform.base import Interval, Part, Text
 from exporter.platform.conditions import Provider
 from exporter.platform.values import Duration, Secret
 from exporter.sources.kind import SourceKind
+from exporter.sources.postgres import neon
 from exporter.sources.postgres.collector import Collector, builtin, own
 from exporter.sources.postgres.fold import Fold
+from exporter.sources.postgres.neon import OTHERS, Gate, Neon
 from exporter.sources.postgres.profiles import Profile, guess, load
 from exporter.sources.postgres.session import Run, Session
 
@@ -121,6 +123,8 @@ class Postgres(Part):
     databases: Databases = Databases()
     collectors: dict[str, CollectorOverride] = {}
     """Changes to collectors, by name."""
+    neon: Neon | None = None
+    """Look at Neon's control plane first, so that a compute that sleeps is not woken."""
 
 
 class PostgresSource(Source):
@@ -140,10 +144,39 @@ class PostgresSource(Source):
         self._others: dict[str, Session] = {}
         self._failed: dict[str, SourceError] = {}
         self._counts: dict[str, int] = {}
+        self._gate = None if config.neon is None else Gate(key, config.neon, config.dsn)
+        self._asleep: Collected | None = None
 
     async def collect(self) -> Collected:
-        """Run the collectors that are due, first in the database of the connection string, then in the others."""
+        """Run the collectors that are due, unless the server is to be left asleep: then there is no `pg_up` either."""
         deadline = time.monotonic() + self.timeout * (1 - _RESERVE)
+        if self._gate is None:
+            return await self._ask(deadline)
+        verdict = await self._gate.look()
+        self._asleep = None if verdict.connect else verdict.metrics
+        if verdict.reason is not None and verdict.error is not None:
+            raise verdict.error
+        if self._asleep is not None:
+            return self._asleep
+        try:
+            out = await self._ask(deadline)
+        except SourceError:
+            self._gate.scraped(time.monotonic(), succeeded=False)
+            raise
+        self._gate.scraped(time.monotonic(), others=await self._session().number(OTHERS))
+        out.update(verdict.metrics)
+        return out
+
+    def down(self) -> Collected:
+        """The server did not answer; or nobody could say whether it may be asked."""
+        if self._asleep is not None:
+            return self._asleep
+        out = Collected()
+        out.set(UP, 0, self._key)
+        return out
+
+    async def _ask(self, deadline: float) -> Collected:
+        """Collect first in the database of the connection string, then in the others."""
         main = self._session()
         try:
             await main.collect(deadline)
@@ -153,12 +186,6 @@ class PostgresSource(Source):
         self._discover(main)
         await self._visit(deadline)
         return self._collected(main)
-
-    def down(self) -> Collected:
-        """The server did not answer."""
-        out = Collected()
-        out.set(UP, 0, self._key)
-        return out
 
     async def inspect(self) -> tuple[str, list[Gap]]:
         """Say which server it is, and which grants are missing."""
@@ -350,5 +377,9 @@ KIND = SourceKind(
     name="postgres",
     config=Postgres,
     build=_build,
-    families=(*FAMILIES, *(column.family for collector in builtin() for column in collector.columns)),
+    families=(
+        *FAMILIES,
+        *neon.FAMILIES,
+        *(column.family for collector in builtin() for column in collector.columns),
+    ),
 )

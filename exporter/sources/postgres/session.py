@@ -8,7 +8,7 @@ so that nothing that a user of the database created can take the place of a func
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -176,6 +176,21 @@ class Session:
         for run in self._all:
             if run not in self.runs:
                 run.data, run.error, run.succeeded, run.ran = Collected(), None, None, False
+
+    async def number(self, sql: LiteralString) -> float | None:
+        """Ask for one number over the open connection; None if it is NULL or there is no connection.
+
+        Raises:
+            SourceError: the server refuses.
+        """
+        if self._connection is None:
+            return None
+        try:
+            row = await (await self._connection.execute(sql)).fetchone()
+        except psycopg.Error as error:
+            self.drop()
+            raise failure(error) from error
+        return None if row is None or row[0] is None else float(row[0])
 
     def _segments(self, due: Sequence[Run], seconds: float) -> list[list[bytes]]:
         segments = [list(_BEGIN)]
