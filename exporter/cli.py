@@ -16,7 +16,8 @@ from exporter.engine.loop import Loop
 from exporter.engine.state import StateError
 from exporter.explain import UnknownSource
 from exporter.explain import explain as run_explain
-from exporter.platform import PlatformError, load
+from exporter.platform.load import load
+from exporter.platform.problems import PlatformError
 from exporter.platform.schema import schema as platform_schema
 from exporter.server.run import ListenError, serve
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from exporter.generate import catalogue
-from exporter.platform import PlatformError, load
+from exporter.platform.load import load
+from exporter.platform.problems import PlatformError
 
 FOLDER = Path(__file__).parent / "bad_platforms"
 FILES = sorted(FOLDER.glob("*.yml"))

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from exporter.platform import load
+from exporter.platform.load import load
 from exporter.sources.cloudflare import Cloudflare
 from exporter.sources.postgres import Postgres
 

@@ -9,7 +9,8 @@ from typer.main import get_command
 
 from exporter import generate
 from exporter.cli import app
-from exporter.platform import PlatformError, load
+from exporter.platform.load import load
+from exporter.platform.problems import PlatformError
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]

@@ -13,7 +13,7 @@ import yaml
 from exporter.generate import catalogue, difference, files, write
 from exporter.generate.mark import header, is_generated
 from exporter.generate.text import json_text, yaml_text
-from exporter.platform import PlatformError
+from exporter.platform.problems import PlatformError
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "demo"

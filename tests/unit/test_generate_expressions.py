@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from exporter.catalog import metric_families
-from exporter.platform import load
+from exporter.platform.load import load
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "tests" / "golden" / "demo" / "prometheus" / "rules"

@@ -8,7 +8,7 @@ import pytest
 
 from exporter.generate import alert_settings, catalogue, files, write
 from exporter.generate.mixin import folder, tree
-from exporter.platform import PlatformError
+from exporter.platform.problems import PlatformError
 from tests.support.programs import binary
 
 BARE = "platform: shop\n"
