@@ -14,7 +14,7 @@ from exporter.engine.source import SourceError
 from exporter.platform.base import Interval, Text
 from exporter.platform.conditions import Facts, term
 from exporter.platform.queries import Metric, Query, Statement
-from exporter.sources.postgres.fold import Fold
+from exporter.sources.postgres.fold import Fold, Rows
 
 Cell = bytes | float | None
 """A value as the server writes it, or as it was computed from such."""
@@ -107,6 +107,8 @@ class Table:
 
     columns: dict[str, list[Cell]]
     truncated: bool = False
+    sums: "Table | None" = None
+    """Of folded rows: what all of each group gained, for the metrics that have the labels of the group alone."""
 
     @classmethod
     def of(cls, result: PGresult, limit: int, pivot: str | None) -> "Table":
@@ -128,15 +130,21 @@ class Table:
                 raise _missing(collector, self, name)
         cells = (map(_text, self.columns[name]) for name in collector.statement.labels)
         values = {
-            column.value: [None if cell is None else float(cell) for cell in self.columns[column.value]]
-            for column in collector.columns
+            name: [None if cell is None else float(cell) for cell in self.columns[name]]
+            for name in dict.fromkeys(column.value for column in collector.columns)
         }
-        labels, kept = fold.apply(list(zip(*cells, strict=True)), values)
-        texts = zip(*labels, strict=True) if labels else ((),) * len(collector.statement.labels)
-        named = zip(collector.statement.labels, texts, strict=True)
-        columns: dict[str, list[Cell]] = {name: [text.encode() for text in column] for name, column in named}
-        columns.update({name: list(column) for name, column in kept.items()})
-        return Table(columns, self.truncated)
+        kept = fold.apply(list(zip(*cells, strict=True)), values)
+        return Table(_columns(collector, kept), self.truncated, Table(_columns(collector, fold.totals())))
+
+
+def _columns(collector: Collector, rows: Rows) -> dict[str, list[Cell]]:
+    """Lay out folded rows, whose labels are the first ones of the statement's or all of them."""
+    labels, values = rows
+    columns: dict[str, list[Cell]] = {
+        name: [text.encode() for text in texts]
+        for name, texts in zip(collector.statement.labels, zip(*labels, strict=True), strict=False)
+    }
+    return columns | {name: list(column) for name, column in values.items()}
 
 
 def samples(collector: Collector, before: Key, table: Table) -> Collected:
@@ -146,13 +154,15 @@ def samples(collector: Collector, before: Key, table: Table) -> Collected:
         SourceError: rejected, when a column is missing, holds no number, or two rows have the same labels.
     """
     out, keys = Collected(), _Keys(collector, before, table)
+    sums = None if table.sums is None else _Keys(collector, before, table.sums)
     for column in collector.columns:
-        if column.value not in table.columns:
+        of = keys if sums is None or len(column.labels) == len(collector.statement.labels) else sums
+        if column.value not in of.table.columns:
             if collector.statement.pivot is not None:
                 continue  # a setting that this server does not know
-            raise _missing(collector, table, column.value)
-        values = table.columns[column.value]
-        labels = keys(column.labels)
+            raise _missing(collector, of.table, column.value)
+        values = of.table.columns[column.value]
+        labels = of(column.labels)
         try:
             found = {
                 key: float(value) for key, value in zip(labels, values, strict=True) if value is not None
@@ -163,7 +173,7 @@ def samples(collector: Collector, before: Key, table: Table) -> Collected:
                 for key, value in zip(labels, values, strict=True)
                 if value is not None
             }
-        if len(found) < len(values) and len(set(labels)) < len(labels):
+        if len(found) < len(values) - values.count(None):
             raise SourceError(
                 "rejected",
                 f"{collector.name}: two rows have the same {', '.join(column.labels) or 'labels: none'}",
@@ -178,7 +188,7 @@ class _Keys:
     """The label values of each row, made once for all metrics with the same labels."""
 
     def __init__(self, collector: Collector, before: Key, table: Table) -> None:
-        self._collector, self._before, self._table = collector, before, table
+        self._collector, self._before, self.table = collector, before, table
         self._made: dict[tuple[str, ...], list[Key]] = {}
 
     def __call__(self, labels: tuple[str, ...]) -> list[Key]:
@@ -187,10 +197,10 @@ class _Keys:
         return self._made[labels]
 
     def _make(self, labels: tuple[str, ...]) -> list[Key]:
-        table = self._table.columns
+        table = self.table.columns
         for label in labels:
             if label not in table:
-                raise _missing(self._collector, self._table, label)
+                raise _missing(self._collector, self.table, label)
         count = len(next(iter(table.values()))) if table else 0
         if not labels:
             return [self._before] * count
