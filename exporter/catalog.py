@@ -22,7 +22,7 @@ def metric_families(platform: Platform | None = None) -> list[Family]:
     families += [family for kind in KINDS.values() for family in kind.families]
     for query in platform.queries.values() if platform is not None else ():
         families += [
-            Family(name, metric.type, metric.help, ("target", *metric.labels))
+            Family(name, metric.type, metric.help, query.labels_of(metric))
             for name, metric in query.metrics.items()
         ]
     return sorted(families, key=lambda family: family.name)

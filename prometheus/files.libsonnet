@@ -2,6 +2,7 @@
 
 local alerts = import 'alerts.libsonnet';
 local config = import 'config.libsonnet';
+local kpis = import 'kpis.libsonnet';
 local maintenance = import 'lib/maintenance.libsonnet';
 local signals = import 'signals.libsonnet';
 local slo = import 'slo.libsonnet';
@@ -9,6 +10,7 @@ local slo = import 'slo.libsonnet';
 function(catalogue)
   local alert_groups = alerts.groups(catalogue);
   local groups = {
+                   kpis: kpis(catalogue),
                    maintenance: maintenance.groups(catalogue),
                    signals: signals(catalogue),
                    slo: slo(catalogue),

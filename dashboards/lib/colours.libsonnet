@@ -22,8 +22,8 @@ local meaning = {
   before: hue.grey,  // the same quantity in an earlier period
 };
 
-// Words that series are named after, in vendors' documents, in Postgres and in teams' own SQL.
-local words = {
+// Words that series are named after, in vendors' documents, in Postgres and in teams' own SQL; by the label they stand in.
+local outcomes = {
   completed: meaning.good,
   succeeded: meaning.good,
   success: meaning.good,
@@ -43,12 +43,15 @@ local words = {
   busy: hue.purple,
   in_progress: meaning.neutral,
   ringing: hue.yellow,
+};
+local sessions = {
   active: meaning.neutral,
   idle: meaning.unknown,
   waiting: meaning.warn,
   'idle in transaction': meaning.warn,
   'idle in transaction (aborted)': meaning.bad,
-  'fastpath function call': hue.purple,
+};
+local plans = {
   free: meaning.unknown,
   trial: hue.yellow,
   basic: hue.sky,
@@ -57,12 +60,24 @@ local words = {
   team: hue.blue,
   business: hue.purple,
   enterprise: hue.green,
-  p50: hue.sky,
-  p95: hue.orange,
-  p99: hue.vermillion,
+};
+local quantiles = { p50: hue.sky, p95: hue.orange, p99: hue.vermillion };
+local labels = {
+  status: outcomes,
+  outcome: outcomes,
+  result: outcomes,
+  state: sessions,
+  plan: plans,
+  tier: plans,
+  quantile: quantiles,
 };
 
 // For things that are merely different: enough for the Workers or sources of a platform; red stays for what is wrong.
 local different = [hue.sky, hue.orange, hue.purple, hue.green, hue.blue, hue.yellow, hue.grey];
 
-hue + meaning + { words: words, different: different }
+hue + meaning + {
+  different: different,
+  words: outcomes + sessions + plans + quantiles,
+  // The words that are usual in a label; none for a label that is not known here.
+  of_label(label):: std.objectFields(std.get(labels, label, {})),
+}

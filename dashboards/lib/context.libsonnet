@@ -1,67 +1,95 @@
 // The catalogue, read once: what the platform has, in the form in which views ask for it. Numbers arrive as strings.
 local links_of = import 'links.libsonnet';
+local thresholds_of = import 'thresholds.libsonnet';
 local units = import 'units.libsonnet';
 
 // People end a help text with a full stop, or not.
 local sentence(text) = if std.endsWith(text, '.') then text else text + '.';
+local number(text) = std.parseJson(text);
 
-function(catalogue)
-  local number(text) = std.parseJson(text);
-  local sources(kind) = [s for s in catalogue.sources if s.kind == kind];
-  local uids = {
-    [view]: '%s-%s' % [catalogue.platform, view]
-    for view in ['executive', 'technical', 'business']
+// Fields are evaluated at each access by C++ Jsonnet, locals once: what costs anything is a local.
+local level(slo) =
+  local objective = number(slo.objective);
+  local budget = number(slo.budget);
+  local days = number(slo.period_days);
+  local tiers = [t { factor: number(t.factor), threshold: number(t.threshold) } for t in slo.tiers];
+  slo { objective: objective, budget: budget, period_days: days, tiers: tiers };
+
+local service(s) =
+  local slos = [level(slo) for slo in s.slos];
+  local scripts = [x.script_name for x in s.signals if x.kind == 'cloudflare_worker'];
+  s {
+    slos: slos,
+    // What the share of failed requests is measured against; null without such an objective.
+    availability: ([slo for slo in slos if slo.sli == 'availability'] + [null])[0],
+    measures_latency: true,
+    scripts: scripts,  // Workers whose requests make up the service; empty when it is only probed
   };
 
-  local level(slo) =
-    local objective = number(slo.objective);
-    local budget = number(slo.budget);
-    local days = number(slo.period_days);
-    local tiers = [t { factor: number(t.factor), threshold: number(t.threshold) } for t in slo.tiers];
-    slo { objective: objective, budget: budget, period_days: days, tiers: tiers };
+local metric(query, m) =
+  local unit = units.of(m);
+  local help = sentence(m.help);
+  local own = [l for l in m.labels if l != 'target'];
+  m {
+    unit: unit,
+    help: help,
+    own: own,  // labels of the team's own
+    selector: '{target="' + query.database + '"}',
+  };
 
-  local service(s) =
-    local slos = [level(slo) for slo in s.slos];
-    s {
-      slos: slos,
-      // Workers whose requests make up the service; empty when it is only probed.
-      scripts: [x.script_name for x in s.signals if x.kind == 'cloudflare_worker'],
-    };
+local query(q) =
+  local metrics = [metric(q, m) for m in q.metrics];
+  q { metrics: metrics, view: std.get(q, 'view'), panel: std.get(q, 'panel') };
 
+local kpi(k) =
+  local unit = units.base(k.unit, k.title);
+  local target = number(k.target);
+  local help = sentence(k.help);
+  k { target: target, help: help, unit: unit };
+
+function(catalogue)
+  local sources(kind) = [s for s in catalogue.sources if s.kind == kind];
   // Those without a signal have no traffic, errors or latency to show.
-  local services = [service(s) for s in catalogue.services if s.signals != []];
-
-  // Fields are evaluated at each access by C++ Jsonnet, locals once: what costs anything is a local.
-  local metric(query, m) =
-    local unit = units.of(m);
-    m {
-      unit: unit,
-      help: sentence(m.help),
-      own: [l for l in m.labels if l != 'target'],  // labels of the team's own
-      selector: '{target="' + query.database + '"}',
-    };
-
-  local query(q) =
-    local metrics = [metric(q, m) for m in q.metrics];
-    q { metrics: metrics, view: std.get(q, 'view'), panel: std.get(q, 'panel') };
-
-  local queries = [query(q) for q in std.get(catalogue, 'queries', [])];
-  local kpi(k) =
-    local unit = units.base(k.unit, k.title);
-    k { target: number(k.target), help: sentence(k.help), unit: unit };
-  local kpis = [kpi(k) for k in std.get(catalogue, 'kpis', [])];
-  local links = links_of(catalogue.monitoring, uids);
+  local services = [service(s) for s in catalogue.services if std.length(s.signals) > 0];
   local slos = [slo for s in services for slo in s.slos];
   local postgres = sources('postgres');
   local health = sources('health');
   local workers = sources('cloudflare_workers');
+  local queries = [query(q) for q in std.get(catalogue, 'queries', [])];
+  local kpis = [kpi(k) for k in std.get(catalogue, 'kpis', [])];
 
+  local some(list) = std.length(list) > 0;
+  // Every dashboard there is: whom it serves, and whether this platform has anything to show on it.
+  local view(name, folder, title, exists=true) = {
+    name: name,
+    folder: folder,
+    title: title,
+    exists: exists,
+    uid: catalogue.platform + '-' + name,
+  };
+  local views = {
+    home: view('home', 'Home', 'Home'),
+    executive: view('executive', 'Executive', 'Executive'),
+    technical: view('technical', 'Technical', 'Technical'),
+    business: view('business', 'Business', 'Business', some(queries) || some(kpis) || some(services)),
+    operations: view('operations', 'Operations', 'Operations'),
+    service: view('service', 'Details', 'Service', some(services)),
+    slo: view('slo', 'Details', 'Service level', some(slos)),
+    postgres: view('postgres', 'Details', 'Postgres', some(postgres)),
+    statements: view('statements', 'Details', 'Postgres statements', false),
+    health: view('health', 'Details', 'Health', some(health)),
+    workers: view('workers', 'Details', 'Workers', some(workers)),
+    exporter: view('exporter', 'Details', 'Monitoring'),
+  };
+  local limits = thresholds_of(catalogue);
+  local links = links_of(catalogue.monitoring, views, limits);
   {
     platform: catalogue.platform,
     environment: catalogue.environment,
     title: catalogue.title,
-    uids: uids,
+    views: views,
     links: links,
+    limits: limits,
     services: services,
     slos: slos,
     sources: catalogue.sources,

@@ -28,14 +28,14 @@ local annotation(name, colour, expr, title, text, tags, enable=true) = {
 
 // Marks where a process began, at the very second, however coarse the step: the value is the time.
 local start(name, metric, title, text) =
-  annotation(name, colours.blue, '%s * 1000 > $__from' % metric, title, text, 'target,version')
+  annotation(name, colours.blue, metric + ' * 1000 > $__from', title, text, 'target,version')
   { useValueForTime: true };
 
 local annotations(ctx, severities) = [
   annotation(
     'Firing alerts',
     colours.bad,
-    'ALERTS{alertstate="firing", severity=~"%s"}' % severities,
+    'ALERTS{alertstate="firing", severity=~"' + severities + '"}',
     '{{alertname}}',
     '{{severity}} {{service}}',
     'severity,service,priority'
@@ -45,42 +45,94 @@ local annotations(ctx, severities) = [
         '{{job}} started',
         '{{instance}}'),
 ] + (
-  if ctx.health == [] then []
+  if std.length(ctx.health) == 0 then []
   else [start('Restarts and deployments', 'health_start_time_seconds', '{{target}} started', 'as its health document says')]
 );
 
 // Ids from keys: links to a panel (viewPanel=…) outlive every change of order.
 local identify(uid, panels) = [
-  local id = std.parseHex(std.md5(uid + '/' + p.key)[0:7]);
-  local children = if p.type == 'row' then identify(uid, p.panels) else [];
-  p { id: id, panels: children }
+  local id = std.parseHex(std.substr(std.md5(uid + '/' + p.key), 0, 7));
+  if p.type == 'row' then
+    local children = identify(uid, p.panels);
+    p { id: id, panels: children }
+  else p { id: id }
   for p in panels
 ];
 
-local withoutEmptyPanels(panels) = [
-  if p.type == 'row' then p { panels: withoutEmptyPanels(p.panels) }
-  else { [k]: p[k] for k in std.objectFields(p) if k != 'panels' }
-  for p in panels
-];
+local ids(panels) = std.flatMap(function(p) [p.id] + (if p.type == 'row' then [c.id for c in p.panels] else []), panels);
 
-local ids(panels) = std.flattenArrays([[p.id] + ids(p.panels) for p in panels]);
+local bar(ctx) = [
+  {
+    type: 'dashboards',
+    title: 'Views',
+    tags: ['platform-exporter', ctx.platform, 'view'],
+    asDropdown: false,
+    includeVars: true,
+    keepTime: true,
+    targetBlank: false,
+    icon: 'external link',
+    tooltip: '',
+    url: '',
+  },
+  {
+    type: 'dashboards',
+    title: 'Details',
+    tags: ['platform-exporter', ctx.platform, 'detail'],
+    asDropdown: true,
+    includeVars: true,
+    keepTime: true,
+    targetBlank: false,
+    icon: 'external link',
+    tooltip: 'One subject each',
+    url: '',
+  },
+  {
+    type: 'link',
+    title: 'Alerts',
+    tags: [],
+    asDropdown: false,
+    includeVars: false,
+    keepTime: false,
+    targetBlank: true,
+    icon: 'bolt',
+    tooltip: 'What fires now, in Alertmanager',
+    url: ctx.links.firing.url,
+  },
+];
 
 {
-  new(ctx, view, title, description, sections, from, refresh, severities='critical|warning', variables=[])::
-    local uid = ctx.uids[view];
-    local panels = identify(uid, layout.panels(sections));
+  // A variable with a fixed list of values: [[text, value], …], the first one chosen. A single one is not shown.
+  choice(name, label, values, description, chosen=0):: {
+    type: 'custom',
+    name: name,
+    label: label,
+    description: description,
+    query: std.join(',', [v[0] + ' : ' + v[1] for v in values]),
+    current: { text: values[chosen][0], value: values[chosen][1] },
+    options: std.mapWithIndex(
+      function(i, v) { text: v[0], value: v[1], selected: i == chosen }, values
+    ),
+    multi: false,
+    includeAll: false,
+    hide: if std.length(values) == 1 then 2 else 0,
+  },
+
+  // The dashboard `name` of ctx.views.
+  new(ctx, name, title, description, sections, from, refresh, severities='critical|warning', variables=[])::
+    local view = ctx.views[name];
+    local panels = identify(view.uid, layout.panels(sections));
     local all = ids(panels);
-    assert std.length(uid) <= 40 : '%s: Grafana allows 40 characters in a uid' % uid;
-    assert std.length(std.set(all)) == std.length(all) : '%s: two panels have the same key' % uid;
+    assert std.length(view.uid) <= 40 : view.uid + ': Grafana allows 40 characters in a uid';
+    assert std.length(std.set(all)) == std.length(all) : view.uid + ': two panels have the same key';
     {
-      uid: uid,
+      uid: view.uid,
       title: ctx.title + ' · ' + title,
       description: description,
-      tags: ['platform-exporter', ctx.platform, view],
+      tags: ['platform-exporter', ctx.platform, if view.folder == 'Details' then 'detail' else 'view', name],
       schemaVersion: 42,
       version: 1,
       editable: false,
-      graphTooltip: 1,
+      graphTooltip: 1,  // shared crosshair
       timezone: 'browser',
       weekStart: 'monday',
       liveNow: false,
@@ -89,32 +141,7 @@ local ids(panels) = std.flattenArrays([[p.id] + ids(p.panels) for p in panels]);
       timepicker: { refresh_intervals: ['10s', '30s', '1m', '5m', '15m', '1h'] },
       templating: { list: [datasourceVariable] + variables },
       annotations: { list: annotations(ctx, severities) },
-      links: [
-        {
-          type: 'dashboards',
-          title: 'Views',
-          tags: ['platform-exporter', ctx.platform],
-          asDropdown: false,
-          includeVars: true,
-          keepTime: false,  // each view has its own natural range
-          targetBlank: false,
-          icon: 'external link',
-          tooltip: '',
-          url: '',
-        },
-        {
-          type: 'link',
-          title: 'Alerts',
-          tags: [],
-          asDropdown: false,
-          includeVars: false,
-          keepTime: false,
-          targetBlank: true,
-          icon: 'bolt',
-          tooltip: 'What fires now, in Alertmanager',
-          url: ctx.links.firing.url,
-        },
-      ],
-      panels: withoutEmptyPanels(panels),
+      links: bar(ctx),
+      panels: panels,
     },
 }

@@ -1,67 +1,78 @@
-// What the fields of a panel can be told: bounds, thresholds, words for values, colours for single series.
+// What the fields of a panel can be told: thresholds, words for values, colours for single series.
 local colours = import 'colours.libsonnet';
 
 // Steps from the lowest up: [[null, colour], [number, colour], …].
 local steps(pairs, who) =
-  if pairs != [] && pairs[0][0] != null then error who + ': the first threshold has no lower bound, write null'
+  if std.length(pairs) > 0 && pairs[0][0] != null
+  then error who + ': the first threshold has no lower bound, write null'
   else [{ value: p[0], color: p[1] } for p in pairs];
-
-local field(settings) = { fieldConfig+: { defaults+: settings } };
-local optional(name, value) = if value == null then {} else { [name]: value };
 
 local override(matcher, pattern, properties) = {
   matcher: { id: matcher, options: pattern },
   properties: [{ id: id, value: properties[id] } for id in std.objectFields(properties)],
 };
 
+local fixed(colour) = { mode: 'fixed', fixedColor: colour };
+local named(name, properties) = override('byName', name, properties);
+local painted(name, colour) = {
+  matcher: { id: 'byName', options: name },
+  properties: [{ id: 'color', value: { mode: 'fixed', fixedColor: colour } }],
+};
+local dashes = { fill: 'dash', dash: [8, 6] };
+
 {
-  // More settings for all fields of a panel.
-  field(settings):: field(settings),
-
-  // { name: value }, or nothing without a value.
-  optional(name, value):: optional(name, value),
-
-  // Settings that each panel has.
-  settings(key, min, max, decimals, noValue, thresholds, mappings):: field(
-    optional('min', min) + optional('max', max) + optional('decimals', decimals)
-    + { noValue: noValue, mappings: mappings }
-    + (if thresholds == [] then {} else { thresholds: { mode: 'absolute', steps: steps(thresholds, key) } })
-  ),
+  steps(pairs, who):: { mode: 'absolute', steps: steps(pairs, who) },
 
   // Changes for series of one name, or of names that match a pattern.
-  named(name, properties):: override('byName', name, properties),
+  named:: named,
   matching(pattern, properties):: override('byRegexp', '/' + pattern + '/', properties),
 
-  fixed(colour):: { mode: 'fixed', fixedColor: colour },
+  fixed:: fixed,
+
+  // One series in one colour.
+  painted:: painted,
 
   // Series whose names are known beforehand, told apart by colour.
-  apart(names):: [
-    $.named(names[i], { color: $.fixed(colours.different[i % std.length(colours.different)]) })
-    for i in std.range(0, std.length(names) - 1)
-  ],
+  apart(names)::
+    local n = std.length(colours.different);
+    std.mapWithIndex(function(i, name) painted(name, colours.different[i % n]), names),
+
+  // Series named after words that have a colour of their own (colours.libsonnet).
+  worded(words):: [painted(word, colours.words[word]) for word in words],
 
   // A line that is a limit or target rather than a measurement.
-  limit(name, colour=colours.limit):: $.named(name, {
-    color: $.fixed(colour),
-    'custom.lineStyle': { fill: 'dash', dash: [8, 6] },
+  limit(name, colour=colours.limit):: named(name, {
+    color: fixed(colour),
+    'custom.lineStyle': dashes,
     'custom.lineWidth': 2,
     'custom.fillOpacity': 0,
     'custom.stacking': { mode: 'none', group: 'limit' },
   }),
 
   // The same quantity in an earlier period, named "… before": grey and dashed.
-  before:: $.matching('before$', {
-    color: $.fixed(colours.before),
-    'custom.lineStyle': { fill: 'dash', dash: [8, 6] },
+  before:: override('byRegexp', '/before$/', {
+    color: fixed(colours.before),
+    'custom.lineStyle': dashes,
     'custom.lineWidth': 1,
     'custom.fillOpacity': 0,
   }),
+
+  // The band of what is normal: two lines, `upper` filled down to `lower`.
+  band(lower, upper):: [
+    named(name, {
+      color: fixed(colours.before),
+      'custom.lineWidth': 0,
+      'custom.fillOpacity': if name == upper then 18 else 0,
+      [if name == upper then 'custom.fillBelowTo']: lower,
+    })
+    for name in [lower, upper]
+  ],
 
   // Words for numbers: [[number, text, colour], …].
   words(list):: [{
     type: 'value',
     options: {
-      [std.toString(list[i][0])]: { text: list[i][1], color: list[i][2], index: i }
+      ['' + list[i][0]]: { text: list[i][1], color: list[i][2], index: i }
       for i in std.range(0, std.length(list) - 1)
     },
   }],

@@ -5,32 +5,27 @@
 // where Grafana stacks them, the order stays that of reading.
 local columns = 24;
 
-// Widths in columns for panels of wished widths, in the same proportion, adding up to 24.
-local widths(panels) =
-  local wished = [p.wish for p in panels];
-  local total = std.foldl(function(a, b) a + b, wished, 0);
-  local edge(i) = std.round(columns * std.foldl(function(a, b) a + b, wished[0:i], 0) / total);
-  [edge(i + 1) - edge(i) for i in std.range(0, std.length(panels) - 1)];
-
-local lefts(ws) = [std.foldl(function(a, b) a + b, ws[0:i], 0) for i in std.range(0, std.length(ws) - 1)];
+// [0, w1, w1+w2, …]: where each panel of a line begins, for panels of wished widths, in the same proportion.
+local edges(wished) =
+  local sums = std.foldl(function(done, w) done + [done[std.length(done) - 1] + w], wished, [0]);
+  local total = sums[std.length(sums) - 1];
+  [std.round(columns * sum / total) for sum in sums];
 
 local place(line, y) =
-  local ws = widths(line);
-  local xs = lefts(ws);
+  local xs = edges([p.wish for p in line]);
   local height = std.foldl(function(a, p) std.max(a, p.height), line, 0);
   {
     height: height,
-    panels: [
-      line[i] { gridPos: { x: xs[i], y: y, w: ws[i], h: height } }
-      for i in std.range(0, std.length(line) - 1)
-    ],
+    panels: std.mapWithIndex(
+      function(i, p) p { gridPos: { x: xs[i], y: y, w: xs[i + 1] - xs[i], h: height } }, line
+    ),
   };
 
-local placeLines(lines, y, done=[]) =
-  if lines == [] then { y: y, panels: done }
+local placeLines(lines, i, y, done) =
+  if i == std.length(lines) then { y: y, panels: done }
   else
-    local placed = place(lines[0], y);
-    placeLines(lines[1:], y + placed.height, done + placed.panels) tailstrict;
+    local placed = place(lines[i], y);
+    placeLines(lines, i + 1, y + placed.height, done + placed.panels) tailstrict;
 
 local header(section, y, children) = {
   type: 'row',
@@ -41,32 +36,36 @@ local header(section, y, children) = {
   panels: children,
 };
 
-local placeSections(sections, y=0, done=[]) =
-  if sections == [] then done
+local placeSections(sections, i, y, done) =
+  if i == std.length(sections) then done
   else
-    local section = sections[0];
+    local section = sections[i];
     local titled = section.title != '';
-    local placed = placeLines(section.lines, if titled then y + 1 else y);
+    local placed = placeLines(section.lines, 0, if titled then y + 1 else y, []);
     local panels =
       if !titled then placed.panels
       else if section.collapsed then [header(section, y, placed.panels)]
       else [header(section, y, [])] + placed.panels;
     local next = if section.collapsed then y + 1 else placed.y;
-    placeSections(sections[1:], next, done + panels) tailstrict;
+    placeSections(sections, i + 1, next, done + panels) tailstrict;
 
 {
   // A section with a heading; `null` panels and lines that became empty are dropped.
   section(title, lines, collapsed=false)::
     local kept = [[p for p in line if p != null] for line in lines];
-    { title: title, collapsed: collapsed, lines: [line for line in kept if line != []] },
+    { title: title, collapsed: collapsed, lines: [line for line in kept if std.length(line) > 0] },
 
   // Panels of equal rank, broken into as few lines of at most `most` as possible, of as equal length as possible.
   spread(panels, most)::
-    local n = std.length(panels);
+    local kept = [p for p in panels if p != null];
+    local n = std.length(kept);
     local count = std.ceil(n / most);
     local from(i) = std.ceil(i * n / count);
-    if n == 0 then [] else [panels[from(i):from(i + 1)] for i in std.range(0, count - 1)],
+    if n == 0 then [] else [
+      [kept[j] for j in std.range(from(i), from(i + 1) - 1)]
+      for i in std.range(0, count - 1)
+    ],
 
   // Sections to panels with gridPos, in reading order. Empty sections vanish.
-  panels(sections):: placeSections([s for s in sections if s.lines != []]),
+  panels(sections):: placeSections([s for s in sections if std.length(s.lines) > 0], 0, 0, []),
 }

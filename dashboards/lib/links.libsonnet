@@ -1,28 +1,51 @@
-// Where a panel leads: to another dashboard (same time, same data source), to a runbook, to Prometheus or Alertmanager.
-function(monitoring, uids)
+// Where a panel leads: to another dashboard (same time, same data source, same variables), to a runbook, to Prometheus
+// or Alertmanager. A link to a dashboard that this platform does not have is null, and panels leave it out.
+function(monitoring, views, limits)
   local prometheus = std.get(monitoring, 'prometheus_external', monitoring.prometheus);
   local alertmanager = std.get(monitoring, 'alertmanager_external', monitoring.alertmanager);
 
-  local view(title, uid) = { title: title, url: '/d/' + uid + '?${__url_time_range}&${datasource:queryparam}' };
   local outside(title, url) = { title: title, url: url, targetBlank: true };
-
+  local kept = '?${__url_time_range}&${datasource:queryparam}';
+  local to(name, variable='', value='') =
+    if !std.objectHas(views, name) then error 'there is no dashboard ' + name
+    else if !views[name].exists then null
+    else {
+      title: views[name].title,
+      url: '/d/' + views[name].uid + kept + (if variable == '' then '' else '&var-' + variable + '=' + value),
+    };
   // Locals, because fields are evaluated anew for each panel that names them.
-  local executive = view('Executive view', uids.executive);
-  local technical = view('Technical view', uids.technical);
-  local business = view('Business view', uids.business);
+  local fixed = { [name]: to(name) for name in std.objectFields(views) };
   local firing = outside('Alerts in Alertmanager', alertmanager + '/#/alerts');
   local rules = outside('Alert rules in Prometheus', prometheus + '/alerts');
   local recorded = outside('Recording rules in Prometheus', prometheus + '/rules');
   local scrapes = outside('Targets in Prometheus', prometheus + '/targets');
   {
-    executive: executive,
-    technical: technical,
-    business: business,
+    // The dashboard `name` of this platform.
+    to(name):: fixed[name],
+
+    // Drill-downs with their subject chosen; the subject may be a label of the series clicked on.
+    service(name):: to('service', 'service', name),
+    slo(name):: to('slo', 'slo', name),
+    postgres(target):: to('postgres', 'target', target),
+    statements(target):: to('statements', 'target', target),
+    label(name):: '${__field.labels.' + name + '}',
+    cell(column):: '${__data.fields["' + column + '"]}',
+
+    executive: fixed.executive,
+    technical: fixed.technical,
+    business: fixed.business,
+    operations: fixed.operations,
+    health: fixed.health,
+    workers: fixed.workers,
+    exporter: fixed.exporter,
     firing: firing,
     rules: rules,
     recorded: recorded,
     scrapes: scrapes,
+
     // In tables with a column "Alert": the runbook of the row.
     runbookOfRow:: outside('Runbook', monitoring.runbooks + '/${__data.fields.Alert}.md'),
-    runbook(alert):: outside('Runbook: ' + alert, monitoring.runbooks + '/' + alert + '.md'),
+    runbook(alert)::
+      if limits.exists(alert) then outside('Runbook: ' + alert, monitoring.runbooks + '/' + alert + '.md')
+      else error 'there is no alert ' + alert,
   }

@@ -1,53 +1,82 @@
 // One function per panel type. Parameters are named and checked, so that a slip is an error here and not a blank
 // space in Grafana. Every panel answers three questions in its description: what it shows (`what`), what good
-// looks like (`good`) and what to do otherwise (`act`). `wish` is the wished width in columns of 24.
+// looks like (`good`) and what to do otherwise (`act`). `wish` is the wished width in columns of 24. `links` stand in
+// the panel's corner; a click on a value follows `drill`, or the first of them. `noValue` is what is written where
+// data are missing; `rare` is what is written where none is the usual case (a failure, an alert).
 local colours = import 'colours.libsonnet';
 local fields = import 'fields.libsonnet';
 local units = import 'units.libsonnet';
 
 local datasource = { type: 'prometheus', uid: '${datasource}' };
+local letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
 local oneOf(value, allowed, who) =
-  if std.member(allowed, value) then value else error '%s: "%s" is none of %s' % [who, value, std.join(', ', allowed)];
+  if std.objectHas(allowed, value) then value
+  else error who + ': "' + value + '" is none of ' + std.join(', ', std.objectFields(allowed));
 
 local sentence(text, part, who) =
   local last = if text == '' then '' else text[std.length(text) - 1];
   if last == '.' || last == '?' then text
-  else error '%s: "%s" must be a sentence with its full stop, not "%s"' % [who, part, text];
+  else error who + ': "' + part + '" must be a sentence with its full stop, not "' + text + '"';
+
+local between(value, low, high, part, who) =
+  if value >= low && value <= high then value
+  else error who + ': ' + part + ' is ' + value + ', want ' + low + ' to ' + high;
 
 // A panel without a value takes the colour of the lowest step. Nothing known is neither good nor bad: grey goes below.
 local grounded(thresholds) =
-  if thresholds == [] then [[null, colours.unknown]]
-  else [[null, colours.unknown], [-1e12, thresholds[0][1]]] + thresholds[1:];
+  if std.length(thresholds) == 0 then [[null, colours.unknown]]
+  else [[null, colours.unknown], [-1e12, thresholds[0][1]]]
+       + [thresholds[i] for i in std.range(1, std.length(thresholds) - 1)];
 
-local base(type, key, title, what, good, act, targets, unit, links, wish, height) =
-  assert targets != [] : key + ': a panel without queries';
+local colour_of(colour, otherwise) =
+  if colour == null then { mode: otherwise } else { mode: 'fixed', fixedColor: colour };
+
+// What all panels with queries have. `field` holds what goes for all fields; thresholds and words are given as lists.
+local panel(type, p, field, options, more={}) =
+  local links = [link for link in p.links if link != null];
+  local drill =
+    if p.drill != null then [p.drill] else if std.length(links) == 0 then [] else [links[0]];
+  local thresholds = p.thresholds;
+  assert std.length(p.targets) > 0 : p.key + ': a panel without queries';
   {
     type: type,
-    key:: key,
-    wish:: if wish >= 3 && wish <= 24 then wish else error key + ': wish for 3 to 24 columns',
-    height:: if height >= 3 && height <= 12 then height else error key + ': between 3 and 12 rows high',
-    title: title,
+    key:: p.key,
+    wish:: between(p.wish, 3, 24, 'wish', p.key),
+    height:: between(p.height, 3, 14, 'height', p.key),
+    title: p.title,
     // Added up, not formatted: std.format reads its pattern character by character, in Jsonnet.
-    description: sentence(what, 'what', key)
-                 + '\n\n**Good:** ' + sentence(good, 'good', key)
-                 + '\n\n**Otherwise:** ' + sentence(act, 'act', key),
+    description: sentence(p.what, 'what', p.key)
+                 + '\n\n**Good:** ' + sentence(p.good, 'good', p.key)
+                 + '\n\n**Otherwise:** ' + sentence(p.act, 'act', p.key),
     datasource: datasource,
     targets: std.mapWithIndex(
-      function(i, t) t { refId: std.char(65 + i), datasource: datasource }, targets
+      function(i, t) t { refId: letters[i], datasource: datasource }, p.targets
     ),
     links: links,
     fieldConfig: {
-      defaults: {
-        unit: units.check(unit, key),
-        links: links[0:1],  // with a single one Grafana makes the whole value clickable
+      defaults: field {
+        unit: units.check(p.unit, p.key),
+        noValue: if p.rare != null then p.rare else p.noValue,
+        links: drill,  // with a single one Grafana makes the whole value clickable
+        mappings: p.mappings,
+        [if p.min != null then 'min']: p.min,
+        [if p.max != null then 'max']: p.max,
+        [if p.decimals != null then 'decimals']: p.decimals,
+        [if std.length(thresholds) > 0 then 'thresholds']: fields.steps(thresholds, p.key),
       },
-      overrides: [],
+      overrides: p.overrides,
     },
-  };
+    options: options,
+  } + more;
+
+local latest = { calcs: ['lastNotNull'], fields: '', values: false };
+local styles = { lines: 'line', bars: 'bars' };
+local texts = { auto: 1, value: 1, name: 1, value_and_name: 1 };
+local thresholds_styles = { off: 1, dashed: 1, area: 1 };
 
 fields {
-  // Lines over time. `worded`: series are named after words that have a colour of their own (colours.libsonnet).
+  // Lines over time. `summary`: what the legend tells of each line (mean, max, lastNotNull, …), as a table.
   timeseries(
     key,
     title,
@@ -57,6 +86,7 @@ fields {
     targets,
     unit,
     links=[],
+    drill=null,
     wish=8,
     height=8,
     min=0,
@@ -65,7 +95,9 @@ fields {
     softMax=null,
     decimals=null,
     noValue='no data',
+    rare=null,
     thresholds=[],
+    thresholdsStyle='dashed',
     mappings=[],
     overrides=[],
     colour=null,
@@ -73,46 +105,58 @@ fields {
     stack=false,
     fill=12,
     legend=true,
+    summary=[],
     gap=null,
-    worded=false
+    steps=false
   )::
-    local coloured =
-      if colour == null then { mode: 'palette-classic' } else { mode: 'fixed', fixedColor: colour };
-    base('timeseries', key, title, what, good, act, targets, unit, links, wish, height)
-    + $.settings(key, min, max, decimals, noValue, thresholds, mappings)
-    + $.field({
-      color: coloured,
+    local bars = styles[oneOf(style, styles, key)] == 'bars';
+    panel('timeseries', {
+      key: key,
+      title: title,
+      what: what,
+      good: good,
+      act: act,
+      targets: targets,
+      unit: unit,
+      links: links,
+      drill: drill,
+      wish: wish,
+      height: height,
+      min: min,
+      max: max,
+      decimals: decimals,
+      noValue: noValue,
+      rare: rare,
+      thresholds: thresholds,
+      mappings: mappings,
+      overrides: overrides,
+    }, {
+      color: colour_of(colour, 'palette-classic-by-name'),
       custom: {
-        drawStyle: { lines: 'line', bars: 'bars' }[oneOf(style, ['lines', 'bars'], key)],
-        lineInterpolation: 'linear',
-        lineWidth: if style == 'bars' || stack then 0 else 2,
-        fillOpacity: if style == 'bars' then 80 else if stack then 65 else fill,
-        gradientMode: if stack || style == 'bars' then 'none' else 'opacity',
+        drawStyle: if bars then 'bars' else 'line',
+        lineInterpolation: if steps then 'stepAfter' else 'linear',
+        lineWidth: if bars || stack then 0 else 2,
+        fillOpacity: if bars then 80 else if stack then 65 else fill,
+        gradientMode: if stack || bars then 'none' else 'opacity',
         showPoints: 'never',
         spanNulls: if gap == null then false else gap,
         stacking: { mode: if stack then 'normal' else 'none', group: 'A' },
         axisBorderShow: false,
-        thresholdsStyle: { mode: if thresholds == [] then 'off' else 'dashed' },
-      } + $.optional('axisSoftMin', softMin) + $.optional('axisSoftMax', softMax),
-    })
-    + {
-      fieldConfig+: {
-        overrides: [
-          $.named(word, { color: $.fixed(colours.words[word]) })
-          for word in std.objectFields(colours.words)
-          if worded
-        ] + overrides,
-      },
-      options: {
-        legend: {
-          showLegend: legend,
-          displayMode: if legend then 'list' else 'hidden',
-          placement: 'bottom',
-          calcs: [],
+        thresholdsStyle: {
+          mode: if std.length(thresholds) == 0 then 'off' else oneOf(thresholdsStyle, thresholds_styles, key),
         },
-        tooltip: { mode: 'multi', sort: 'desc' },
+        [if softMin != null then 'axisSoftMin']: softMin,
+        [if softMax != null then 'axisSoftMax']: softMax,
       },
-    },
+    }, {
+      legend: {
+        showLegend: legend,
+        displayMode: if !legend then 'hidden' else if std.length(summary) > 0 then 'table' else 'list',
+        placement: 'bottom',
+        calcs: summary,
+      },
+      tooltip: { mode: 'multi', sort: 'desc' },
+    }),
 
   // One or a few big values. `sparkline` needs a range query; without it the value is that of now or "nothing".
   stat(
@@ -124,12 +168,14 @@ fields {
     targets,
     unit,
     links=[],
+    drill=null,
     wish=4,
     height=4,
     min=null,
     max=null,
     decimals=null,
     noValue='no data',
+    rare=null,
     thresholds=[],
     mappings=[],
     overrides=[],
@@ -138,24 +184,37 @@ fields {
     sparkline=false,
     change=false,
     text='auto'
-  )::
-    base('stat', key, title, what, good, act, targets, unit, links, wish, height)
-    + $.settings(key, min, max, decimals, noValue, grounded(thresholds), mappings)
-    + $.field({ color: if colour == null then { mode: 'thresholds' } else { mode: 'fixed', fixedColor: colour } })
-    + {
-      fieldConfig+: { overrides: overrides },
-      options: {
-        reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
-        orientation: 'auto',
-        colorMode: if background then 'background_solid' else 'value',
-        graphMode: if sparkline then 'area' else 'none',
-        textMode: oneOf(text, ['auto', 'value', 'name', 'value_and_name'], key),
-        justifyMode: 'auto',
-        wideLayout: true,
-        showPercentChange: change,
-        percentChangeColorMode: 'same_as_value',  // more is not always better,
-      },
-    },
+  ):: panel('stat', {
+    key: key,
+    title: title,
+    what: what,
+    good: good,
+    act: act,
+    targets: targets,
+    unit: unit,
+    links: links,
+    drill: drill,
+    wish: wish,
+    height: height,
+    min: min,
+    max: max,
+    decimals: decimals,
+    noValue: noValue,
+    rare: rare,
+    thresholds: grounded(thresholds),
+    mappings: mappings,
+    overrides: overrides,
+  }, { color: colour_of(colour, 'thresholds') }, {
+    reduceOptions: latest,
+    orientation: 'auto',
+    colorMode: if background then 'background_solid' else 'value',
+    graphMode: if sparkline then 'area' else 'none',
+    textMode: oneOf(text, texts, key),
+    justifyMode: 'auto',
+    wideLayout: true,
+    showPercentChange: change,
+    percentChangeColorMode: 'same_as_value',  // more is not always better
+  }),
 
   // Values side by side as bars, for comparison between few things.
   bars(
@@ -167,35 +226,50 @@ fields {
     targets,
     unit,
     links=[],
+    drill=null,
     wish=8,
     height=8,
     min=0,
     max=null,
     decimals=null,
     noValue='no data',
+    rare=null,
     thresholds=[],
     mappings=[],
     overrides=[],
     colour=null
-  )::
-    base('bargauge', key, title, what, good, act, targets, unit, links, wish, height)
-    + $.settings(key, min, max, decimals, noValue, grounded(thresholds), mappings)
-    + $.field({ color: if colour == null then { mode: 'thresholds' } else { mode: 'fixed', fixedColor: colour } })
-    + {
-      fieldConfig+: { overrides: overrides },
-      options: {
-        reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
-        orientation: 'horizontal',
-        displayMode: 'basic',
-        valueMode: 'text',
-        namePlacement: 'left',
-        showUnfilled: true,
-        sizing: 'manual',
-        minVizWidth: 8,
-        minVizHeight: 16,
-        maxVizHeight: 48,
-      },
-    },
+  ):: panel('bargauge', {
+    key: key,
+    title: title,
+    what: what,
+    good: good,
+    act: act,
+    targets: targets,
+    unit: unit,
+    links: links,
+    drill: drill,
+    wish: wish,
+    height: height,
+    min: min,
+    max: max,
+    decimals: decimals,
+    noValue: noValue,
+    rare: rare,
+    thresholds: grounded(thresholds),
+    mappings: mappings,
+    overrides: overrides,
+  }, { color: colour_of(colour, 'thresholds') }, {
+    reduceOptions: latest,
+    orientation: 'horizontal',
+    displayMode: 'basic',
+    valueMode: 'text',
+    namePlacement: 'left',
+    showUnfilled: true,
+    sizing: 'manual',
+    minVizWidth: 8,
+    minVizHeight: 16,
+    maxVizHeight: 48,
+  }),
 
   // What state each thing was in, over time, in words.
   timeline(
@@ -205,31 +279,47 @@ fields {
     good,
     act,
     targets,
+    mappings,
     links=[],
+    drill=null,
     wish=12,
     height=8,
     noValue='no data',
-    mappings=[],
+    rare=null,
     overrides=[]
-  )::
-    base('state-timeline', key, title, what, good, act, targets, 'none', links, wish, height)
-    + $.settings(key, null, null, null, noValue, [], mappings)
+  ):: panel('state-timeline', {
+    key: key,
+    title: title,
+    what: what,
+    good: good,
+    act: act,
+    targets: targets,
+    unit: 'none',
+    links: links,
+    drill: drill,
+    wish: wish,
+    height: height,
+    min: null,
+    max: null,
+    decimals: null,
+    noValue: noValue,
+    rare: rare,
+    thresholds: [],
+    mappings: mappings,
+    overrides: overrides,
     // Not by thresholds: Grafana would merge states by threshold and print its bounds instead of the words.
-    + $.field({ color: $.fixed(colours.unknown), custom: { fillOpacity: 85, lineWidth: 0, spanNulls: false } })
-    + {
-      fieldConfig+: { overrides: overrides },
-      options: {
-        mergeValues: true,
-        showValue: 'auto',
-        alignValue: 'left',
-        rowHeight: 0.8,
-        perPage: 20,
-        legend: { showLegend: false, displayMode: 'list', placement: 'bottom' },
-        tooltip: { mode: 'multi', sort: 'none' },
-      },
-    },
+  }, { color: fields.fixed(colours.unknown), custom: { fillOpacity: 85, lineWidth: 0, spanNulls: false } }, {
+    mergeValues: true,
+    showValue: 'auto',
+    alignValue: 'left',
+    rowHeight: 0.8,
+    perPage: 20,
+    legend: { showLegend: false, displayMode: 'list', placement: 'bottom' },
+    tooltip: { mode: 'multi', sort: 'none' },
+  }),
 
-  // Rows of an instant query. `columns`: label or "Value" → heading, in order; other columns are dropped.
+  // Rows of instant queries. `columns`: [[label or "Value", heading], …] in order; other columns are dropped. Several
+  // queries are joined by the label `join`; their columns are then "Value #A", "Value #B", ….
   table(
     key,
     title,
@@ -239,38 +329,85 @@ fields {
     targets,
     unit,
     columns,
+    join=null,
     links=[],
+    drill=null,
     wish=12,
     height=8,
     decimals=null,
     noValue='no data',
+    rare=null,
     thresholds=[],
     mappings=[],
     overrides=[],
     sort=null
   )::
     local names = [c[0] for c in columns];
-    base('table', key, title, what, good, act, targets, unit, links, wish, height)
-    + $.settings(key, null, null, decimals, noValue, thresholds, mappings)
-    + $.field({ custom: { align: 'left', cellOptions: { type: 'auto' }, filterable: false } })
-    + {
-      fieldConfig+: { overrides: overrides },
-      options: {
-        showHeader: true,
-        cellHeight: 'sm',
-        sortBy: if sort == null then [] else [{ displayName: sort, desc: true }],
-      },
-      transformations: [
-        { id: 'filterFieldsByName', options: { include: { names: names } } },
-        {
-          id: 'organize',
-          options: {
-            indexByName: { [names[i]]: i for i in std.range(0, std.length(names) - 1) },
-            renameByName: { [c[0]]: c[1] for c in columns },
+    assert join != null || std.length(targets) == 1 : key + ': several queries need a label to join them by';
+    panel('table', {
+      key: key,
+      title: title,
+      what: what,
+      good: good,
+      act: act,
+      targets: targets,
+      unit: unit,
+      links: links,
+      drill: drill,
+      wish: wish,
+      height: height,
+      min: null,
+      max: null,
+      decimals: decimals,
+      noValue: noValue,
+      rare: rare,
+      thresholds: thresholds,
+      mappings: mappings,
+      overrides: overrides,
+    }, { custom: { align: 'left', cellOptions: { type: 'auto' }, filterable: false } }, {
+      showHeader: true,
+      cellHeight: 'sm',
+      sortBy: if sort == null then [] else [{ displayName: sort, desc: true }],
+    }, {
+      transformations:
+        (if join == null then [] else [{ id: 'joinByField', options: { byField: join, mode: 'outer' } }])
+        + [
+          { id: 'filterFieldsByName', options: { include: { names: names } } },
+          {
+            id: 'organize',
+            options: {
+              indexByName: { [names[i]]: i for i in std.range(0, std.length(names) - 1) },
+              renameByName: { [c[0]]: c[1] for c in columns },
+            },
           },
-        },
-      ],
+        ],
+    }),
+
+  // The alerts that fire or wait, as Grafana lists the rules of its data source. It asks by itself.
+  alerts(key, title, description, links=[], wish=12, height=8, filter=''):: {
+    type: 'alertlist',
+    key:: key,
+    wish:: wish,
+    height:: height,
+    title: title,
+    description: sentence(description, 'description', key),
+    datasource: datasource,
+    links: links,
+    fieldConfig: { defaults: {}, overrides: [] },
+    options: {
+      viewMode: 'list',
+      groupMode: 'default',
+      groupBy: [],
+      maxItems: 20,
+      sortOrder: 3,  // most important first
+      dashboardAlerts: false,
+      alertName: '',
+      alertInstanceLabelFilter: filter,
+      datasource: 'Prometheus',
+      showInstances: false,
+      stateFilter: { firing: true, pending: true, recovering: true, noData: true, normal: false, 'error': true },
     },
+  },
 
   // Prose for the reader. It asks no data source and has no unit.
   text(key, title, description, content, links=[], wish=24, height=6):: {

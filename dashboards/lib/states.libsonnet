@@ -1,36 +1,44 @@
 // The words for states, the same on every view.
 local colours = import 'colours.libsonnet';
-local panels = import 'panels.libsonnet';
+local fields = import 'fields.libsonnet';
 
 {
   // health:state:code and the code of each check
-  health:: panels.words([
+  health:: fields.words([
     [0, 'Healthy', colours.good],
     [1, 'Degraded', colours.warn],
     [2, 'Unhealthy', colours.bad],
     [3, 'Unknown', colours.unknown],
   ]),
 
-  up:: panels.words([
+  up:: fields.words([
     [0, 'Down', colours.bad],
     [1, 'Up', colours.good],
   ]),
 
   // Number of critical alerts on something.
-  incident:: panels.ranges([
+  incident:: fields.ranges([
     [0, 0, 'Fine', colours.good],
     [0.5, null, 'Incident', colours.bad],
   ]),
 
-  kpi:: panels.words([
+  kpi:: fields.words([
     [0, '✗ Missed', colours.bad],
     [1, '✓ Met', colours.good],
   ]),
 
+  // 0 fine, 1 a warning fires, 2 a critical alert fires, 3 nothing is known.
+  component:: fields.words([
+    [0, 'Fine', colours.good],
+    [1, 'Warning', colours.warn],
+    [2, 'Critical', colours.bad],
+    [3, 'Unknown', colours.unknown],
+  ]),
+
   // One-hot series of a health document to the code above.
-  code(metric, by)::
-    ('sum by (%(by)s) (%(metric)s{status="degraded"})'
-     + ' + 2 * sum by (%(by)s) (%(metric)s{status="unhealthy"})'
-     + ' + 3 * sum by (%(by)s) (%(metric)s{status="unknown"})')
-    % { metric: metric, by: by },
+  code(metric, by, selector='')::
+    local state(status) =
+      'sum by (' + by + ') (' + metric + '{' + selector + (if selector == '' then '' else ', ')
+      + 'status="' + status + '"})';
+    state('degraded') + ' + 2 * ' + state('unhealthy') + ' + 3 * ' + state('unknown'),
 }

@@ -8,7 +8,8 @@
     instant: false,
     format: 'time_series',
     editorMode: 'code',
-  } + (if every == null then {} else { interval: every }),
+    [if every != null then 'interval']: every,
+  },
 
   // Only the latest value. Statements about now use this one: a range query would go on showing the last value
   // of a series that ended long ago.

@@ -1,37 +1,37 @@
 // Units: the Grafana units that panels may use (Grafana prints bare numbers for one it does not know),
 // and the translation from Prometheus' base units, as metrics carry them.
-local known = [
-  'short',
-  'sishort',
-  'none',
-  'locale',
-  'string',
-  'percentunit',
-  'percent',
-  's',
-  'ms',
-  'µs',
-  'ns',
-  'm',
-  'h',
-  'd',
-  'dtdurations',
-  'dateTimeFromNow',
-  'dateTimeAsIso',
-  'bytes',
-  'decbytes',
-  'Bps',
-  'binBps',
-  'bps',
-  'reqps',
-  'ops',
-  'rps',
-  'cps',
-  'iops',
-  'bool_yes_no',
-  'bool_on_off',
-  'celsius',
-];
+local known = {
+  short: 1,
+  sishort: 1,
+  none: 1,
+  locale: 1,
+  string: 1,
+  percentunit: 1,
+  percent: 1,
+  s: 1,
+  ms: 1,
+  'µs': 1,
+  ns: 1,
+  m: 1,
+  h: 1,
+  d: 1,
+  dtdurations: 1,
+  dateTimeFromNow: 1,
+  dateTimeAsIso: 1,
+  bytes: 1,
+  decbytes: 1,
+  Bps: 1,
+  binBps: 1,
+  bps: 1,
+  reqps: 1,
+  ops: 1,
+  rps: 1,
+  cps: 1,
+  iops: 1,
+  bool_yes_no: 1,
+  bool_on_off: 1,
+  celsius: 1,
+};
 local families = ['currency', 'suffix:', 'prefix:', 'si:', 'count:', 'time:'];
 
 local from_base = {
@@ -43,32 +43,34 @@ local from_base = {
   euros: 'currencyEUR',
 };
 
+local check(unit, who) =
+  if std.objectHas(known, unit) || std.length([0 for f in families if std.startsWith(unit, f)]) > 0 then unit
+  else error who + ': "' + unit + '" is no unit of Grafana; want '
+             + std.join(', ', std.objectFields(known)) + ', ' + std.join('…, ', families) + '…';
+
+local base(unit, who) = check(std.get(from_base, unit, unit), who);
+
 {
-  check(unit, who)::
-    if std.member(known, unit) || [f for f in families if std.startsWith(unit, f)] != [] then unit
-    else error '%s: "%s" is no unit of Grafana; want %s or %s…' % [
-      who,
-      unit,
-      std.join(', ', known),
-      std.join('…, ', families),
-    ],
+  check:: check,
+
+  // A base unit or a Grafana unit as Grafana's.
+  base:: base,
 
   // Unit of a metric of the catalogue: as declared, else as its name says (business_mrr_dollars → currencyUSD).
   of(metric)::
     local declared = std.get(metric, 'unit');
     local named = [
-      base
-      for base in std.objectFields(from_base)
-      if base != '' && std.strReplace(metric.name, '_' + base, '') != metric.name
+      name
+      for name in std.objectFields(from_base)
+      if name != '' && std.strReplace(metric.name, '_' + name, '') != metric.name
     ];
-    if declared != null && declared != '' then $.base(declared, metric.name)
-    else $.base(if named == [] then '' else named[0], metric.name),
-
-  // A base unit or a Grafana unit as Grafana's.
-  base(unit, who):: $.check(std.get(from_base, unit, unit), who),
+    base(
+      if declared != null && declared != '' then declared else if std.length(named) == 0 then '' else named[0],
+      metric.name
+    ),
 
   money(unit):: std.startsWith(unit, 'currency'),
 
   // Can values of this unit be added up over labels? Counts, bytes and money can; durations and shares cannot.
-  additive(unit):: !std.member(['s', 'ms', 'percentunit'], unit),
+  additive(unit):: unit != 's' && unit != 'ms' && unit != 'percentunit',
 }

@@ -1,235 +1,282 @@
 // One Postgres server, in the order of an operator's questions: is it there, is it full, is it slow, is it growing?
 local colours = import '../lib/colours.libsonnet';
 local layout = import '../lib/layout.libsonnet';
+local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
-local limits = import '../lib/thresholds.libsonnet';
 
-// Metrics of the server, and of its databases without the templates that every server carries.
-local on(source, more='') = '{target="%s"%s}' % [source.target, more];
-local databases(source, more='') = on(source, ', datname!~"template.*|"' + more);
-local rate(metric, source) =
-  'sum(rate(pg_stat_database_%s%s[$__rate_interval]))' % [metric, databases(source)];
-local hitRatio(source) =
-  '%(hit)s / (%(hit)s + %(read)s > 0)' % { hit: rate('blks_hit', source), read: rate('blks_read', source) };
+// The panels of one server. `target` is its name, or the variable of the drill-down; `key` begins their keys.
+local parts(ctx, key, target) =
+  local limits = ctx.limits;
+  local server = 'target="' + target + '"';
+  local on = '{' + server + '}';
+  local user_databases = '{' + server + ', datname!~"template.*|"}';  // each server carries templates
+  local rate(metric) = 'sum(rate(pg_stat_database_' + metric + user_databases + '[$__rate_interval]))';
+  local hits = rate('blks_hit') + ' / (' + rate('blks_hit') + ' + ' + rate('blks_read') + ' > 0)';
+  // Without a connection or an open transaction Postgres has no row to count, so there is no series: that is a 0, as
+  // long as the server answers.
+  local answers = '0 * max(pg_up' + on + ' == 1)';
+  local or_none(expr) = expr + ' or ' + answers;
+  local or_none_in(state, expr) = expr + ' or label_replace(' + answers + ', "state", "' + state + '", "", "")';
+  local down = ctx.links.runbook('DatabaseDown');
+  local detail = ctx.links.postgres(target);
+  {
+    up: panels.stat(
+      key + '/up',
+      'Server',
+      what='Whether the exporter can connect and query.',
+      good='Up.',
+      act="Open the runbook: is the server gone, full, or does it refuse the exporter's role?",
+      targets=[t.instant('pg_up' + on, 'server')],
+      unit='none',
+      links=[down, detail],
+      mappings=states.up,
+      background=true,
+      text='value',
+      noValue='not read',
+    ),
+    used: panels.stat(
+      key + '/used',
+      'Connections used',
+      what='Share of max_connections in use.',
+      good='Under ' + numbers.percent(limits.connections.warn) + '.',
+      act='Find who holds them (states below); put a pooler in front or raise max_connections.',
+      targets=[t.range(
+        '(' + or_none('sum(pg_stat_activity_count' + on + ')') + ') / max(pg_settings_max_connections' + on + ')', 'used'
+      )],
+      unit='percentunit',
+      links=[detail, down],
+      decimals=0,
+      max=1,
+      sparkline=true,
+      thresholds=[[null, colours.good], [limits.connections.warn, colours.warn], [limits.connections.bad, colours.bad]],
+    ),
+    longest: panels.stat(
+      key + '/longest',
+      'Oldest transaction',
+      what='Age of the longest open transaction.',
+      good='Seconds; up to ' + numbers.seconds(limits.transaction_seconds.warn) + ' during reports.',
+      act='Idle in transaction: a client forgot to commit, end it. Active: a query without an index.',
+      targets=[t.range(or_none('max(pg_stat_activity_max_tx_duration' + on + ')'), 'age')],
+      unit='s',
+      links=[detail, down],
+      decimals=1,
+      sparkline=true,
+      thresholds=[
+        [null, colours.good],
+        [limits.transaction_seconds.warn, colours.warn],
+        [limits.transaction_seconds.bad, colours.bad],
+      ],
+    ),
+    cache: panels.stat(
+      key + '/cache',
+      'Cache hits',
+      what='Share of blocks found in shared buffers rather than read from disk.',
+      good=numbers.percent(limits.cache_hit.warn) + ' or more.',
+      act='A fall means that the working set outgrew the memory, or that a query reads whole tables.',
+      targets=[t.range(hits, 'hits')],
+      unit='percentunit',
+      links=[detail, ctx.links.technical],
+      decimals=2,
+      max=1,
+      sparkline=true,
+      noValue='no reads',
+      thresholds=[[null, colours.bad], [limits.cache_hit.bad, colours.warn], [limits.cache_hit.warn, colours.good]],
+    ),
+    total_size: panels.stat(
+      key + '/total_size',
+      'Size',
+      what='Size of all databases of the server.',
+      good='Grows no faster than the number of customers.',
+      act='A jump is an import, a table that is never cleaned, or bloat: look at the largest tables.',
+      targets=[t.range('sum(pg_database_size_bytes' + user_databases + ')', 'size')],
+      unit='bytes',
+      links=[detail, ctx.links.business],
+      decimals=1,
+      colour=colours.neutral,
+      sparkline=true,
+    ),
+    version: panels.stat(
+      key + '/version',
+      'Version',
+      what='Version of the server.',
+      good='The newest patch release of a version that is still supported.',
+      act='Plan the update; patch releases need only a restart.',
+      targets=[t.instant('pg_static' + on, '{{short_version}}')],
+      unit='none',
+      links=[detail, ctx.links.scrapes],
+      colour=colours.neutral,
+      text='name',
+    ),
+    connections: panels.timeseries(
+      key + '/connections',
+      'Connections by state',
+      what='Connections by what they are doing, against max_connections (dashed).',
+      good='Mostly idle, a few active, hardly any idle in transaction; far below the dashed line.',
+      act='Near the line new clients are refused: find the client that leaks connections, or put a pooler in front.',
+      targets=[
+        t.range(or_none_in(
+          'idle', 'sum by (state) (pg_stat_activity_count{' + server + ', state!~"disabled|fastpath.*"})'
+        ), '{{state}}'),
+        t.range('max(pg_settings_max_connections' + on + ')', 'max'),
+      ],
+      unit='short',
+      links=[detail, down],
+      stack=true,
+      decimals=0,
+      overrides=panels.worded(colours.of_label('state')) + [panels.limit('max')],
+    ),
+    transactions: panels.timeseries(
+      key + '/transactions',
+      'Transactions',
+      what='Transactions per second that were committed and rolled back.',
+      good='Commits follow traffic; rollbacks are few.',
+      act="Many rollbacks are errors in the application or conflicts between transactions: read the server's log.",
+      targets=[t.range(rate('xact_commit'), 'committed'), t.range(rate('xact_rollback'), 'rolled back')],
+      unit='ops',
+      links=[detail, ctx.links.business],
+      overrides=[panels.painted('committed', colours.neutral), panels.painted('rolled back', colours.bad)],
+    ),
+    ages: panels.timeseries(
+      key + '/ages',
+      'Oldest transaction by state',
+      what='Age of the longest open transaction, by what its connection is doing; dashed: limits.',
+      good='Sawtooth under ' + numbers.seconds(limits.transaction_seconds.warn) + '.',
+      act='A straight rising line is one stuck transaction: it holds locks and keeps vacuum from cleaning up.',
+      targets=[t.range(
+        or_none_in('active', 'max by (state) (pg_stat_activity_max_tx_duration{' + server + ', state!="idle"})'), '{{state}}'
+      )],
+      unit='s',
+      links=[detail, down],
+      overrides=panels.worded(colours.of_label('state')),
+      thresholds=[
+        [null, colours.good],
+        [limits.transaction_seconds.warn, colours.warn],
+        [limits.transaction_seconds.bad, colours.bad],
+      ],
+    ),
+    rows: panels.timeseries(
+      key + '/rows',
+      'Rows written',
+      what='Rows inserted, updated and deleted per second.',
+      good='Moves with the business: calls, sign-ups, payments.',
+      act='Writes without traffic are a job or a migration; updates far above inserts need a look at vacuum.',
+      targets=[
+        t.range(rate('tup_inserted'), 'inserted'),
+        t.range(rate('tup_updated'), 'updated'),
+        t.range(rate('tup_deleted'), 'deleted'),
+      ],
+      unit='ops',
+      links=[detail, ctx.links.business],
+      stack=true,
+      overrides=[
+        panels.painted('inserted', colours.neutral),
+        panels.painted('updated', colours.blue),
+        panels.painted('deleted', colours.accent),
+      ],
+    ),
+    hit_ratio: panels.timeseries(
+      key + '/hit_ratio',
+      'Cache hit ratio',
+      what='Share of blocks found in shared buffers, over time; dashed: limits.',
+      good='Above ' + numbers.percent(limits.cache_hit.warn) + '.',
+      act='Look for the query that began when it fell; more memory helps only when all queries suffer.',
+      targets=[t.range(hits, 'hits')],
+      unit='percentunit',
+      links=[detail, ctx.links.scrapes],
+      min=null,
+      max=1,
+      noValue='no reads',
+      colour=colours.neutral,
+      legend=false,
+      thresholds=[[null, colours.bad], [limits.cache_hit.bad, colours.warn], [limits.cache_hit.warn, colours.good]],
+    ),
+    trouble: panels.timeseries(
+      key + '/trouble',
+      'Deadlocks, conflicts, temporary files',
+      what='Events that should be rare, per minute.',
+      good='Zero.',
+      act='Deadlocks: lock rows in one order. Temporary files: a sort outgrew work_mem. Conflicts: queries on a replica were cancelled.',
+      targets=[
+        t.range('60 * ' + rate('deadlocks'), 'deadlocks'),
+        t.range('60 * ' + rate('conflicts'), 'conflicts'),
+        t.range('60 * ' + rate('temp_files'), 'temporary files'),
+      ],
+      unit='suffix: /min',
+      links=[detail, down],
+      softMax=1,
+      overrides=[
+        panels.painted('deadlocks', colours.bad),
+        panels.painted('conflicts', colours.accent),
+        panels.painted('temporary files', colours.warn),
+      ],
+    ),
+    sizes: panels.timeseries(
+      key + '/sizes',
+      'Size by database',
+      what='Size of each database on disk.',
+      good='Grows no faster than the number of customers.',
+      act='A jump is an import, a table that is never cleaned, or bloat.',
+      targets=[t.range('sum by (datname) (pg_database_size_bytes' + user_databases + ')', '{{datname}}')],
+      unit='bytes',
+      links=[ctx.links.business, down],
+      stack=true,
+    ),
+    reads: panels.timeseries(
+      key + '/reads',
+      'Rows read',
+      what='Rows fetched through indexes, and rows and index entries read by scans, per second.',
+      good='The two move together.',
+      act='Scans far above fetches: a query reads whole tables; find it among the statements.',
+      targets=[t.range(rate('tup_fetched'), 'fetched by index'), t.range(rate('tup_returned'), 'read by scans')],
+      unit='ops',
+      links=[ctx.links.technical, ctx.links.scrapes],
+      fill=0,
+      overrides=[panels.painted('fetched by index', colours.neutral), panels.painted('read by scans', colours.warn)],
+    ),
+    collectors: panels.table(
+      key + '/collectors',
+      'Collectors',
+      what='What the exporter asks this server, and how long each question takes.',
+      good='Every collector ran, in milliseconds.',
+      act='Not run: a grant or a setting is missing; platform-exporter check names it.',
+      targets=[
+        t.table('max by (collector) (pg_scrape_collector_success' + on + ')'),
+        t.table('max by (collector) (pg_scrape_collector_duration_seconds' + on + ')'),
+      ],
+      join='collector',
+      unit='none',
+      columns=[['collector', 'Collector'], ['Value #A', 'State'], ['Value #B', 'Time']],
+      links=[ctx.links.exporter, ctx.links.runbook('SourceStale')],
+      sort='Time',
+      overrides=[
+        panels.named('State', {
+          mappings: panels.words([[0, 'Failed', colours.bad], [1, 'Ran', colours.good]]),
+          'custom.cellOptions': { type: 'color-text' },
+        }),
+        panels.named('Time', { unit: 's', decimals: 1 }),
+      ],
+    ),
+  };
 
-// Without a connection or an open transaction Postgres has no row to count, so there is no series: that is a 0, as
-// long as the server answers.
-local orNone(expr, source) = expr + ' or 0 * max(pg_up%s == 1)' % on(source);
-local orNoneIn(state, expr, source) =
-  expr + ' or label_replace(0 * max(pg_up%s == 1), "state", "%s", "", "")' % [on(source), state];
+{
+  // The row of the technical view.
+  section(ctx, source)::
+    local p = parts(ctx, 'postgres/' + source.target, source.target);
+    layout.section('Database: ' + source.title, [
+      [p.up, p.used, p.longest, p.cache, p.total_size, p.version],
+      [p.connections, p.transactions, p.ages],
+      [p.rows, p.hit_ratio, p.trouble],
+    ]),
 
-local vitals(ctx, source) = [
-  panels.stat(
-    'postgres/%s/up' % source.target,
-    'Server',
-    what='Whether the exporter can connect and query.',
-    good='Up.',
-    act="Open the runbook: is the server gone, full, or does it refuse the exporter's role?",
-    targets=[t.instant('pg_up' + on(source), 'server')],
-    unit='none',
-    links=[ctx.links.runbook('DatabaseDown')],
-    mappings=states.up,
-    background=true,
-    text='value',
-    noValue='not read',
-  ),
-  panels.stat(
-    'postgres/%s/used' % source.target,
-    'Connections used',
-    what='Share of max_connections in use.',
-    good='Under %d %%.' % (limits.connections.warn * 100),
-    act='Find who holds them (states below); put a pooler in front or raise max_connections.',
-    targets=[t.range(
-      '(%s) / max(pg_settings_max_connections%s)'
-      % [orNone('sum(pg_stat_activity_count%s)' % on(source), source), on(source)], 'used'
-    )],
-    unit='percentunit',
-    links=[ctx.links.runbook('DatabaseDown')],
-    decimals=0,
-    max=1,
-    sparkline=true,
-    thresholds=[[null, colours.good], [limits.connections.warn, colours.warn], [limits.connections.bad, colours.bad]],
-  ),
-  panels.stat(
-    'postgres/%s/longest' % source.target,
-    'Oldest transaction',
-    what='Age of the longest open transaction.',
-    good='Seconds; up to %g s during reports.' % limits.transaction_seconds.warn,
-    act='Idle in transaction: a client forgot to commit, end it. Active: a query without an index.',
-    targets=[t.range(
-      orNone('max(pg_stat_activity_max_tx_duration%s)' % on(source), source), 'age'
-    )],
-    unit='s',
-    links=[ctx.links.runbook('DatabaseDown')],
-    decimals=1,
-    sparkline=true,
-    thresholds=[
-      [null, colours.good],
-      [limits.transaction_seconds.warn, colours.warn],
-      [limits.transaction_seconds.bad, colours.bad],
+  // The whole drill-down, for the server chosen in the variable `target`.
+  sections(ctx)::
+    local p = parts(ctx, 'postgres', '$target');
+    [
+      layout.section('Is it there?', [[p.up, p.used, p.longest, p.cache, p.total_size, p.version]]),
+      layout.section('Is it full?', [[p.connections, p.ages, p.sizes]]),
+      layout.section('What does it do?', [[p.transactions, p.rows, p.reads], [p.hit_ratio, p.trouble]]),
+      layout.section('Can these figures be believed?', [[p.collectors]]),
     ],
-  ),
-  panels.stat(
-    'postgres/%s/cache' % source.target,
-    'Cache hits',
-    what='Share of blocks found in shared buffers rather than read from disk.',
-    good='%d %% or more.' % (limits.cache_hit.warn * 100),
-    act='A fall means that the working set outgrew the memory, or that a query reads whole tables.',
-    targets=[t.range(hitRatio(source), 'hits')],
-    unit='percentunit',
-    links=[ctx.links.technical],
-    decimals=2,
-    max=1,
-    sparkline=true,
-    noValue='no reads',
-    thresholds=[[null, colours.bad], [limits.cache_hit.bad, colours.warn], [limits.cache_hit.warn, colours.good]],
-  ),
-  panels.stat(
-    'postgres/%s/total_size' % source.target,
-    'Size',
-    what='Size of all databases of the server.',
-    good='Grows no faster than the number of customers.',
-    act='A jump is an import, a table that is never cleaned, or bloat: look at the largest tables.',
-    targets=[t.range('sum(pg_database_size_bytes%s)' % databases(source), 'size')],
-    unit='bytes',
-    links=[ctx.links.business],
-    decimals=1,
-    colour=colours.neutral,
-    sparkline=true,
-  ),
-  panels.stat(
-    'postgres/%s/version' % source.target,
-    'Version',
-    what='Version of the server.',
-    good='The newest patch release of a version that is still supported.',
-    act='Plan the update; patch releases need only a restart.',
-    targets=[t.instant('pg_static' + on(source), '{{short_version}}')],
-    unit='none',
-    links=[ctx.links.scrapes],
-    colour=colours.neutral,
-    text='name',
-  ),
-];
-
-local load(ctx, source) = [
-  panels.timeseries(
-    'postgres/%s/connections' % source.target,
-    'Connections by state',
-    what='Connections by what they are doing, against max_connections (dashed).',
-    good='Mostly idle, a few active, hardly any idle in transaction; far below the dashed line.',
-    act='Near the line new clients are refused: find the client that leaks connections, or put a pooler in front.',
-    targets=[
-      t.range(orNoneIn(
-        'idle', 'sum by (state) (pg_stat_activity_count%s)' % on(source, ', state!~"disabled|fastpath.*"'), source
-      ), '{{state}}'),
-      t.range('max(pg_settings_max_connections%s)' % on(source), 'max'),
-    ],
-    unit='short',
-    links=[ctx.links.runbook('DatabaseDown')],
-    stack=true,
-    worded=true,
-    decimals=0,
-    overrides=[panels.limit('max')],
-  ),
-  panels.timeseries(
-    'postgres/%s/transactions' % source.target,
-    'Transactions',
-    what='Transactions per second that were committed and rolled back.',
-    good='Commits follow traffic; rollbacks are few.',
-    act="Many rollbacks are errors in the application or conflicts between transactions: read the server's log.",
-    targets=[t.range(rate('xact_commit', source), 'committed'), t.range(rate('xact_rollback', source), 'rolled back')],
-    unit='ops',
-    links=[ctx.links.business],
-    overrides=[
-      panels.named('committed', { color: panels.fixed(colours.neutral) }),
-      panels.named('rolled back', { color: panels.fixed(colours.bad) }),
-    ],
-  ),
-  panels.timeseries(
-    'postgres/%s/ages' % source.target,
-    'Oldest transaction by state',
-    what='Age of the longest open transaction, by what its connection is doing; dashed: limits.',
-    good='Sawtooth under %g s.' % limits.transaction_seconds.warn,
-    act='A straight rising line is one stuck transaction: it holds locks and keeps vacuum from cleaning up.',
-    targets=[t.range(
-      orNoneIn(
-        'active', 'max by (state) (pg_stat_activity_max_tx_duration%s)' % on(source, ', state!="idle"'), source
-      ), '{{state}}'
-    )],
-    unit='s',
-    links=[ctx.links.runbook('DatabaseDown')],
-    worded=true,
-    thresholds=[
-      [null, colours.good],
-      [limits.transaction_seconds.warn, colours.warn],
-      [limits.transaction_seconds.bad, colours.bad],
-    ],
-  ),
-];
-
-local work(ctx, source) = [
-  panels.timeseries(
-    'postgres/%s/rows' % source.target,
-    'Rows written',
-    what='Rows inserted, updated and deleted per second.',
-    good='Moves with the business: calls, sign-ups, payments.',
-    act='Writes without traffic are a job or a migration; updates far above inserts need a look at vacuum.',
-    targets=[
-      t.range(rate('tup_inserted', source), 'inserted'),
-      t.range(rate('tup_updated', source), 'updated'),
-      t.range(rate('tup_deleted', source), 'deleted'),
-    ],
-    unit='ops',
-    links=[ctx.links.business],
-    stack=true,
-    overrides=[
-      panels.named('inserted', { color: panels.fixed(colours.neutral) }),
-      panels.named('updated', { color: panels.fixed(colours.blue) }),
-      panels.named('deleted', { color: panels.fixed(colours.accent) }),
-    ],
-  ),
-  panels.timeseries(
-    'postgres/%s/hit_ratio' % source.target,
-    'Cache hit ratio',
-    what='Share of blocks found in shared buffers, over time; dashed: limits.',
-    good='Above %d %%.' % (limits.cache_hit.warn * 100),
-    act='Look for the query that began when it fell; more memory helps only when all queries suffer.',
-    targets=[t.range(hitRatio(source), 'hits')],
-    unit='percentunit',
-    links=[ctx.links.scrapes],
-    min=null,
-    max=1,
-    noValue='no reads',
-    colour=colours.neutral,
-    legend=false,
-    thresholds=[[null, colours.bad], [limits.cache_hit.bad, colours.warn], [limits.cache_hit.warn, colours.good]],
-  ),
-  panels.timeseries(
-    'postgres/%s/trouble' % source.target,
-    'Deadlocks, conflicts, temporary files',
-    what='Events that should be rare, per minute.',
-    good='Zero.',
-    act='Deadlocks: lock rows in one order. Temporary files: a sort outgrew work_mem. Conflicts: queries on a replica were cancelled.',
-    targets=[
-      t.range('60 * ' + rate('deadlocks', source), 'deadlocks'),
-      t.range('60 * ' + rate('conflicts', source), 'conflicts'),
-      t.range('60 * ' + rate('temp_files', source), 'temporary files'),
-    ],
-    unit='suffix: /min',
-    links=[ctx.links.runbook('DatabaseDown')],
-    softMax=1,
-    overrides=[
-      panels.named('deadlocks', { color: panels.fixed(colours.bad) }),
-      panels.named('conflicts', { color: panels.fixed(colours.accent) }),
-      panels.named('temporary files', { color: panels.fixed(colours.warn) }),
-    ],
-  ),
-];
-
-function(ctx, source) layout.section('Database: ' + source.title, [
-  vitals(ctx, source),
-  load(ctx, source),
-  work(ctx, source),
-])
+}

@@ -20,7 +20,10 @@ local title(query, metric) =
   else upper(std.strReplace(bare, '_', ' '));
 
 // A sum where values add up, else a mean.
-local whole(metric, expr) = '%s(%s)' % [if units.additive(metric.unit) then 'sum' else 'avg', expr];
+local over(metric) = if units.additive(metric.unit) then 'sum' else 'avg';
+local whole(metric, expr) = over(metric) + '(' + expr + ')';
+local key(query, metric) = 'query/' + query.name + '/' + metric.name;
+local by(metric) = '{{' + metric.own[0] + '}}';
 
 local decimals(unit) = if units.money(unit) then 0 else null;
 
@@ -29,44 +32,45 @@ local good(metric) =
   else 'Steady, or moving the way the plan says.';
 
 local act(query) =
-  'Ask what changed: a release, a price, a campaign, an incident; the number comes from the query "%s" in the platform file.'
-  % query.name;
+  'Ask what changed: a release, a price, a campaign, an incident; the number comes from the query "'
+  + query.name + '" in the platform file.';
 
 // The line of an earlier period, for metrics that are one line.
-local compared(expr, every) = [
-  t.range(expr % '', 'now', every),
-  t.range(expr % ' offset $compare', '${compare:text} before', every),
+local compared(before, after, every) = [
+  t.range(before + after, 'now', every),
+  t.range(before + ' offset $compare' + after, '${compare:text} before', every),
 ];
 local every(query) = query.every_seconds + 's';
 local gap(query) = 4000 * std.parseJson(query.every_seconds);  // milliseconds: a poll or three may fail
 
 // Counters are shown as what happens, so a total becomes events per minute or day.
 local rateBy(query, metric, links) =
-  local by = metric.own[0];
   panels.timeseries(
-    'query/%s/%s' % [query.name, metric.name],
+    key(query, metric),
     title(query, metric) + ' per minute',
     what=metric.help,
     good=good(metric),
     act=act(query),
     targets=[t.range(
-      '60 * sum by (%s) (rate(%s%s[$__rate_interval]))' % [by, metric.name, metric.selector], '{{%s}}' % by, every(query)
+      '60 * sum by (' + metric.own[0] + ') (rate(' + metric.name + metric.selector + '[$__rate_interval]))',
+      by(metric),
+      every(query)
     )],
     unit='suffix: /min',
     links=links,
     wish=12,
     stack=true,
-    worded=true,
+    overrides=panels.worded(colours.of_label(metric.own[0])),
     gap=gap(query),
   );
 
 local eventsPerDay(query, metric, links) = panels.timeseries(
-  'query/%s/%s' % [query.name, metric.name],
+  key(query, metric),
   title(query, metric) + ' per day',
   what=metric.help + ' Counted over the 24 hours before each point; dashed: earlier.',
   good=good(metric),
   act=act(query),
-  targets=compared('sum(increase(%s%s[1d]%%s))' % [metric.name, metric.selector], every(query)),
+  targets=compared('sum(increase(' + metric.name + metric.selector + '[1d]', '))', every(query)),
   unit='suffix: /day',
   links=links,
   colour=colours.neutral,
@@ -76,12 +80,12 @@ local eventsPerDay(query, metric, links) = panels.timeseries(
 );
 
 local level(query, metric, links) = panels.timeseries(
-  'query/%s/%s' % [query.name, metric.name],
+  key(query, metric),
   title(query, metric),
   what=metric.help + ' Dashed: earlier.',
   good=good(metric),
   act=act(query),
-  targets=compared(whole(metric, metric.name + metric.selector + '%s'), every(query)),
+  targets=compared(over(metric) + '(' + metric.name + metric.selector, ')', every(query)),
   unit=metric.unit,
   links=links,
   min=if units.additive(metric.unit) then null else 0,
@@ -92,38 +96,35 @@ local level(query, metric, links) = panels.timeseries(
 );
 
 local levelBy(query, metric, links) =
-  local by = metric.own[0];
   panels.timeseries(
-    'query/%s/%s' % [query.name, metric.name],
-    '%s by %s' % [title(query, metric), by],
+    key(query, metric),
+    title(query, metric) + ' by ' + metric.own[0],
     what=metric.help,
     good=good(metric),
     act=act(query),
     targets=[t.range(
-      '%s by (%s) (%s%s)' % [if units.additive(metric.unit) then 'sum' else 'avg', by, metric.name, metric.selector],
-      '{{%s}}' % by,
+      over(metric) + ' by (' + metric.own[0] + ') (' + metric.name + metric.selector + ')',
+      by(metric),
       every(query)
     )],
     unit=metric.unit,
     links=links,
     stack=units.additive(metric.unit),
-    worded=true,
+    overrides=panels.worded(colours.of_label(metric.own[0])),
     decimals=decimals(metric.unit),
     gap=gap(query),
   );
 
 local barsBy(query, metric, links) =
-  local by = metric.own[0];
   panels.bars(
-    'query/%s/%s' % [query.name, metric.name],
-    '%s by %s' % [title(query, metric), by],
+    key(query, metric),
+    title(query, metric) + ' by ' + metric.own[0],
     what=metric.help + ' The latest value of each.',
     good=good(metric),
     act=act(query),
     targets=[t.instant(
-      'sort_desc(%s by (%s) (%s%s))'
-      % [if units.additive(metric.unit) then 'sum' else 'avg', by, metric.name, metric.selector],
-      '{{%s}}' % by
+      'sort_desc(' + over(metric) + ' by (' + metric.own[0] + ') (' + metric.name + metric.selector + '))',
+      by(metric)
     )],
     unit=metric.unit,
     links=links,
@@ -135,11 +136,13 @@ local barsBy(query, metric, links) =
   // Bars compare values that may overlap (users of each feature): their sum is no headline.
   summable(query, metric):: metric.type == 'counter' || query.panel != 'bar',
 
+  title:: title,
+
   all(ctx):: [{ query: q, metric: m } for q in ctx.queries for m in q.metrics],
 
   // One big number with its course and, for levels, its change over the time shown.
   headline(query, metric, links, wish=4):: panels.stat(
-    'headline/%s/%s' % [query.name, metric.name],
+    'headline/' + query.name + '/' + metric.name,
     title(query, metric),
     what=metric.help + (
       if metric.type == 'counter' then ' Counted over the time range of this page.'
@@ -149,7 +152,7 @@ local barsBy(query, metric, links) =
     act=act(query),
     targets=[
       if metric.type == 'counter'
-      then t.instant('sum(increase(%s%s[$__range]))' % [metric.name, metric.selector], title(query, metric))
+      then t.instant('sum(increase(' + metric.name + metric.selector + '[$__range]))', title(query, metric))
       else t.range(whole(metric, metric.name + metric.selector), title(query, metric), every(query)),
     ],
     unit=metric.unit,

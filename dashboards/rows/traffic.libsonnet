@@ -5,20 +5,21 @@ local panels = import '../lib/panels.libsonnet';
 local t = import '../lib/targets.libsonnet';
 
 local demand(ctx, service) =
-  local expr = '60 * service:requests:rate5m{service="%s"}' % service.name;
+  local expr = '60 * service:requests:rate5m{service="' + service.name + '"}';
   panels.timeseries(
     'demand/' + service.name,
     service.title + ' · requests per minute',
-    what='Requests of customers that %s answered; dashed: earlier.' % service.title,
+    what='Requests of customers that ' + service.title + ' answered; dashed: earlier.',
     good='The usual rhythm of day and week, growing with the number of customers.',
     act='Customers gone while everything is healthy: look for a broken sign-in, link or campaign.',
     targets=[t.range(expr, 'now'), t.range(expr + ' offset $compare', '${compare:text} before')],
     unit='suffix: /min',
-    links=[ctx.links.technical],
+    links=[ctx.links.service(service.name), ctx.links.technical],
     wish=12,
     height=7,
     colour=colours.neutral,
     overrides=[panels.before],
+    noValue='no traffic',
   );
 
 local served(ctx, service) = panels.timeseries(
@@ -27,9 +28,9 @@ local served(ctx, service) = panels.timeseries(
   what='Share of the requests that were answered without an error.',
   good='Practically all of them.',
   act='Every dip is customers who were turned away: the technical view says why.',
-  targets=[t.range('1 - service:error_ratio:rate5m{service="%s"}' % service.name, 'answered')],
+  targets=[t.range('1 - service:error_ratio:rate5m{service="' + service.name + '"}', 'answered')],
   unit='percentunit',
-  links=[ctx.links.technical],
+  links=[ctx.links.service(service.name), ctx.links.technical],
   wish=12,
   height=7,
   min=null,

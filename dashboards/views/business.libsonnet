@@ -6,23 +6,13 @@ local kpis = import '../rows/kpis.libsonnet';
 local queries = import '../rows/queries.libsonnet';
 local traffic = import '../rows/traffic.libsonnet';
 
-// With what the dashed lines are compared.
-local compare = {
-  type: 'custom',
-  name: 'compare',
-  label: 'Compared with',
-  description: 'How much earlier the dashed lines are.',
-  query: 'an hour : 1h,a day : 1d,a week : 1w',
-  current: { text: 'a day', value: '1d' },
-  options: [
-    { text: 'an hour', value: '1h', selected: false },
-    { text: 'a day', value: '1d', selected: true },
-    { text: 'a week', value: '1w', selected: false },
-  ],
-  multi: false,
-  includeAll: false,
-  hide: 0,
-};
+// With what the dashed lines are compared: the week before has the same rhythm.
+local compare = dashboard.choice(
+  'compare',
+  'Compared with',
+  [['a week', '1w'], ['a day', '1d'], ['an hour', '1h']],
+  'How much earlier the dashed lines are.'
+);
 
 function(ctx)
   local links = [ctx.links.executive, ctx.links.technical];
@@ -59,5 +49,5 @@ function(ctx)
     from='now-7d',
     refresh='15m',
     severities='critical',
-    variables=if all == [] && ctx.services == [] then [] else [compare],
+    variables=if std.length(all) + std.length(ctx.services) == 0 then [] else [compare],
   )

@@ -2,29 +2,29 @@
 local colours = import '../lib/colours.libsonnet';
 local dashboard = import '../lib/dashboard.libsonnet';
 local layout = import '../lib/layout.libsonnet';
+local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
-local limits = import '../lib/thresholds.libsonnet';
 local kpis = import '../rows/kpis.libsonnet';
 local queries = import '../rows/queries.libsonnet';
 local slo = import '../rows/slo.libsonnet';
 
-local present(list, panel) = if list == [] then null else panel;
+local present(list, panel) = if std.length(list) == 0 then null else panel;
 
 // "Can customers …?": answered from the share of requests that failed in the last five minutes.
 local question(ctx, service) =
   local partly =
-    if service.slos == [] then limits.error_ratio.bad else service.slos[0].tiers[0].threshold;
+    if service.availability == null then ctx.limits.error_ratio.bad else service.availability.tiers[0].threshold;
   panels.stat(
     'question/' + service.name,
     service.question,
-    what='Answered from the last five minutes of real requests to %s.' % service.title,
-    good='Yes: fewer than %g %% of them failed.' % (partly * 100),
+    what='Answered from the last five minutes of real requests to ' + service.title + '.',
+    good='Yes: fewer than ' + numbers.percent(partly) + ' of them failed.',
     act='"Partly" and "No" page the engineers; the technical view shows what they see.',
-    targets=[t.instant('service:error_ratio:rate5m{service="%s"}' % service.name, service.title)],
+    targets=[t.instant('service:error_ratio:rate5m{service="' + service.name + '"}', service.title)],
     unit='percentunit',
-    links=[ctx.links.technical, ctx.links.runbook('ErrorBudgetBurnFast')],
+    links=[ctx.links.service(service.name), ctx.links.technical],
     wish=6,
     height=5,
     background=true,
@@ -38,70 +38,74 @@ local question(ctx, service) =
     ]),
   );
 
-local now(ctx) =
-  local paging = if ctx.slos == [] then 0 else ctx.slos[0].tiers[0].factor;
-  [
-    panels.stat(
-      'now/incidents',
-      'Open incidents',
-      what='Critical alerts that fire now: somebody has been called.',
-      good='None.',
-      act='Nothing to do here but wait; the technical view shows the progress.',
-      targets=[t.instant('count(ALERTS{alertstate="firing", severity="critical"}) or vector(0)', 'incidents')],
-      unit='none',
-      links=[ctx.links.technical, ctx.links.firing],
-      wish=5,
-      height=5,
-      background=true,
-      thresholds=[[null, colours.good], [1, colours.bad]],
-      mappings=panels.words([[0, 'None', colours.good]]),
-    ),
-    present(ctx.health, panels.stat(
-      'now/health',
-      'Are all parts working?',
-      what='The worst state that the platform reports about its own parts.',
-      good='Healthy. Degraded means slower, or without a side function.',
-      act='The technical view names the part.',
-      targets=[t.instant('max(health:state:code)', 'state')],
-      unit='none',
-      links=[ctx.links.technical, ctx.links.runbook('HealthUnhealthy')],
-      wish=5,
-      height=5,
-      background=true,
-      mappings=states.health,
-      noValue='not read',
-    )),
-    present(ctx.slos, panels.stat(
-      'now/burn',
-      'Failures right now',
-      what='Pace of failures over the last five minutes, against the pace that the promise allows.',
-      good='Within plan, nearly always.',
-      act='Above plan for long, the promise will be broken: reliability comes before features.',
-      targets=[t.instant('max(slo:current_burn_rate:ratio)', 'pace')],
-      unit='suffix:×',
-      links=[ctx.links.technical, ctx.links.runbook('ErrorBudgetBurnFast')],
-      wish=5,
-      height=5,
-      background=true,
-      noValue='No traffic',
-      mappings=panels.ranges([
-        [null, 1, 'Within plan', colours.good],
-        [1, paging, 'Above plan', colours.warn],
-        [paging, null, 'Far above plan', colours.bad],
-      ]),
-    )),
-  ];
+local now(ctx) = [
+  panels.stat(
+    'now/incidents',
+    'Open incidents',
+    what='Critical alerts that fire now: somebody has been called.',
+    good='None.',
+    act='Nothing to do here but wait; the operations view shows the progress.',
+    targets=[t.instant('count(ALERTS{alertstate="firing", severity="critical"}) or vector(0)', 'incidents')],
+    unit='none',
+    links=[ctx.links.operations, ctx.links.firing],
+    wish=5,
+    height=5,
+    background=true,
+    thresholds=[[null, colours.good], [1, colours.bad]],
+    mappings=panels.words([[0, 'None', colours.good]]),
+  ),
+  present(ctx.health, panels.stat(
+    'now/health',
+    'Are all parts working?',
+    what='The worst state that the platform reports about its own parts.',
+    good='Healthy. Degraded means slower, or without a side function.',
+    act='Click it: the page behind names the part.',
+    targets=[t.instant('max(health:state:code)', 'state')],
+    unit='none',
+    links=[ctx.links.health, ctx.links.technical],
+    wish=5,
+    height=5,
+    background=true,
+    mappings=states.health,
+    noValue='not read',
+  )),
+  present(ctx.slos, panels.stat(
+    'now/burn',
+    'Failures right now',
+    what='Pace of failures over the last five minutes, against the pace that the promise allows.',
+    good='Within plan, nearly always.',
+    act='Above plan for long, the promise will be broken: reliability comes before features.',
+    targets=[t.instant('max(slo:current_burn_rate:ratio)', 'pace')],
+    unit='suffix:×',
+    links=[ctx.links.to('slo'), ctx.links.technical],
+    wish=5,
+    height=5,
+    background=true,
+    noValue='No traffic',
+    mappings=
+    local paging = ctx.slos[0].tiers[0].factor;
+    panels.ranges([
+      [null, 1, 'Within plan', colours.good],
+      [1, paging, 'Above plan', colours.warn],
+      [paging, null, 'Far above plan', colours.bad],
+    ]),
+  )),
+];
 
-local availability(ctx, level) = panels.stat(
+// Minutes of full outage that a budget allows.
+local allowance(level) = level.period_days * 24 * 60 * level.budget;
+local days(level) = numbers.text(level.period_days) + ' days';
+
+local kept(ctx, level) = panels.stat(
   'availability/' + level.slo,
-  '%s, last %g days' % [level.title, level.period_days],
-  what='Share of the requests of the last %g days that were answered; promised: %s.'
-       % [level.period_days, level.objective_text],
-  good='%s or more.' % level.objective_text,
+  level.title + ', last ' + days(level),
+  what='Share of what was asked in the last ' + days(level) + ' that was answered as promised; promised: '
+       + level.objective_text + '.',
+  good=level.objective_text + ' or more.',
   act='Below it the promise is broken; see the budget beside for how far.',
-  targets=[t.instant('1 - slo:sli_error:ratio_rate%s{slo="%s"}' % [level.period, level.slo], level.title)],
+  targets=[t.instant('1 - slo:sli_error:ratio_rate' + level.period + '{slo="' + level.slo + '"}', level.title)],
   unit='percentunit',
-  links=[ctx.links.technical],
+  links=[ctx.links.slo(level.slo), ctx.links.technical],
   wish=5,
   height=6,
   decimals=3,
@@ -109,36 +113,85 @@ local availability(ctx, level) = panels.stat(
   thresholds=[[null, colours.bad], [level.objective, colours.good]],
 );
 
-// Minutes of full outage that a budget allows.
-local allowance(level) = level.period_days * 24 * 60 * level.budget;
+local budget(ctx, level) =
+  local series = 'slo:period_error_budget_remaining:ratio{slo="' + level.slo + '"}';
+  panels.stat(
+    'budget/' + level.slo,
+    'Error budget left',
+    what='Of the failures that the promise allows in ' + days(level)
+         + ', the share that is still unspent; and the same as minutes of full outage.',
+    good='Above ' + numbers.percent(ctx.limits.budget_left.warn) + '.',
+    act='Little left: ship with care. Used up: reliability comes before features until it recovers.',
+    targets=[
+      t.instant(series, 'left'),
+      t.instant(numbers.text(60 * allowance(level)) + ' * ' + series, 'or full outage of'),
+    ],
+    unit='percentunit',
+    links=[ctx.links.slo(level.slo), ctx.links.technical],
+    wish=7,
+    height=6,
+    decimals=0,
+    text='value_and_name',
+    noValue='No traffic yet',
+    thresholds=slo.left(ctx),
+    mappings=panels.ranges([[null, 0, 'Used up', colours.bad]]),
+    overrides=[panels.named('or full outage of', {
+      unit: 's',
+      decimals: 0,
+      color: panels.fixed(colours.neutral),
+      mappings: panels.ranges([[null, 0, 'No more', colours.bad]]),
+    })],
+  );
 
-local budget(ctx, level) = panels.stat(
-  'budget/' + level.slo,
-  'Error budget left',
-  what='Of the failures that the promise allows in %g days, the share that is still unspent; and the same as minutes of full outage.'
-       % level.period_days,
-  good='Above %d %%.' % (limits.budget_left.warn * 100),
-  act='Little left: ship with care. Used up: reliability comes before features until it recovers.',
-  targets=[
-    t.instant('slo:period_error_budget_remaining:ratio{slo="%s"}' % level.slo, 'left'),
-    t.instant('%g * slo:period_error_budget_remaining:ratio{slo="%s"}' % [60 * allowance(level), level.slo], 'or full outage of'),
-  ],
-  unit='percentunit',
-  links=[ctx.links.technical, ctx.links.runbook('ErrorBudgetBurnFast')],
-  wish=7,
-  height=6,
-  decimals=0,
-  text='value_and_name',
-  noValue='No traffic yet',
-  thresholds=slo.budgetSteps,
-  mappings=panels.ranges([[null, 0, 'Used up', colours.bad]]),
-  overrides=[panels.named('or full outage of', {
-    unit: 's',
-    decimals: 0,
-    color: panels.fixed(colours.neutral),
-    mappings: panels.ranges([[null, 0, 'No more', colours.bad]]),
-  })],
-);
+// Few promises have a line of their own, many of them a table.
+local promises(ctx) =
+  if std.length(ctx.slos) <= 3 then [
+    [kept(ctx, s), budget(ctx, s), slo.remaining(ctx, s, 'Error budget left, day by day', wish=12, height=6)]
+    for s in ctx.slos
+  ] else [[
+    panels.table(
+      'promises',
+      'Promises',
+      what='What was promised, what was kept over the period of the promise, and how much of the error budget is left.',
+      good='Kept is at least what was promised; budget is left.',
+      act='Used up: reliability comes before features until it recovers. Click one for its course.',
+      targets=[
+        t.table('max by (slo) (slo:objective:ratio)'),
+        t.table('max by (slo) (1 - slo:error_budget:ratio * (1 - slo:period_error_budget_remaining:ratio))'),
+        t.table('max by (slo) (slo:period_error_budget_remaining:ratio)'),
+      ],
+      join='slo',
+      unit='percentunit',
+      columns=[['slo', 'Promise'], ['Value #A', 'Promised'], ['Value #B', 'Kept'], ['Value #C', 'Budget left']],
+      links=[ctx.links.to('slo'), ctx.links.technical],
+      drill=ctx.links.slo(ctx.links.cell('Promise')),
+      wish=12,
+      height=std.min(12, 3 + std.length(ctx.slos)),
+      decimals=3,
+      overrides=[panels.named('Budget left', {
+        decimals: 0,
+        thresholds: panels.steps(slo.left(ctx), 'promises'),
+        'custom.cellOptions': { type: 'color-text' },
+        mappings: panels.ranges([[null, 0, 'Used up', colours.bad]]),
+      })],
+    ),
+    panels.timeseries(
+      'promises/course',
+      'Error budget left, day by day',
+      what='Share of each error budget that is unspent.',
+      good='Above ' + numbers.percent(ctx.limits.budget_left.warn) + '.',
+      act='A step down is one incident; ask for its review.',
+      targets=[t.range('clamp_min(slo:period_error_budget_remaining:ratio, -1)', '{{slo}}')],
+      unit='percentunit',
+      links=[ctx.links.to('slo'), ctx.links.technical],
+      wish=12,
+      fill=0,
+      min=null,
+      max=1,
+      softMin=0,
+      thresholds=slo.left(ctx),
+    ),
+  ]];
 
 local happened(ctx) = [
   present(ctx.services, panels.timeline(
@@ -148,14 +201,15 @@ local happened(ctx) = [
     good='One unbroken bar of Fine.',
     act='Ask for the review of each incident: what happened, and what keeps it from coming back.',
     targets=[
+      local one = 'service="' + s.name + '"';
       t.range(
-        ('max by (service) (max_over_time(ALERTS{alertstate="firing", severity="critical", service="%(s)s"}[$__rate_interval]))'
-         + ' or 0 * max by (service) (service:requests:rate5m{service="%(s)s"})') % { s: s.name }, s.title
+        'max by (service) (max_over_time(ALERTS{alertstate="firing", severity="critical", ' + one + '}[$__rate_interval]))'
+        + ' or 0 * max by (service) (service:requests:rate5m{' + one + '})', s.title
       )
       for s in ctx.services
     ],
-    links=[ctx.links.technical, ctx.links.firing],
-    height=5,
+    links=[ctx.links.operations, ctx.links.firing],
+    height=std.max(5, std.min(10, 2 + std.length(ctx.services))),
     mappings=states.incident,
   )),
   present(ctx.health, panels.timeline(
@@ -163,12 +217,12 @@ local happened(ctx) = [
     'State of the platform',
     what='What the platform reported about itself; of each step the worst.',
     good='One unbroken bar of Healthy.',
-    act='The technical view shows the same by component.',
+    act='The page behind shows the same by component.',
     targets=[
-      t.range('max_over_time(health:state:code{target="%s"}[$__rate_interval])' % h.target, h.title)
+      t.range('max_over_time(health:state:code{target="' + h.target + '"}[$__rate_interval])', h.title)
       for h in ctx.health
     ],
-    links=[ctx.links.technical, ctx.links.runbook('HealthUnhealthy')],
+    links=[ctx.links.health, ctx.links.technical],
     height=5,
     mappings=states.health,
   )),
@@ -181,42 +235,91 @@ local incidents(ctx) = panels.table(
   good='None.',
   act='Click a name for its runbook; ask for the review of each.',
   targets=[t.table(
-    'sort_desc(30 * sum by (alertname, service) (sum_over_time(ALERTS{alertstate="firing", severity="critical"}[$__range:30s])))'
+    'sort_desc(300 * sum by (alertname, service) (sum_over_time('
+    + 'ALERTS{alertstate="firing", severity="critical"}[$__range:5m])))'
   )],
   unit='none',
   columns=[['alertname', 'Alert'], ['service', 'Service'], ['Value', 'Duration']],
-  links=[ctx.links.firing, ctx.links.technical],
+  links=[ctx.links.firing, ctx.links.operations],
+  drill=ctx.links.runbookOfRow,
   wish=12,
-  height=6,
-  noValue='No incident in this period',
+  height=7,
+  rare='No incident in this period',
   sort='Duration',
-  overrides=[
-    panels.named('Duration', { unit: 's', decimals: 0 }),
-    panels.named('Alert', { links: [ctx.links.runbookOfRow] }),
-  ],
+  overrides=[panels.named('Duration', { unit: 's', decimals: 0 })],
 );
+
+// What happened in the last seven days, told as sentences with numbers, beside the week before.
+local week(ctx) =
+  local ends = function(offset) '[7d' + offset;
+  local number(title, expr) = { title: title, expr: expr };
+  local over(range, offset) = '[' + range + ']' + offset;
+  local counters = [x for x in queries.all(ctx) if x.metric.type == 'counter'];
+  local requests = [s.name for s in ctx.services if std.length(s.scripts) > 0];
+  local lines(offset) = [
+    number(
+      'Minutes of incidents',
+      '(5 * sum(sum_over_time(ALERTS{alertstate="firing", severity="critical"}[7d:5m]' + offset + ')) or vector(0))'
+    ),
+  ] + (
+    if std.length(requests) == 0 then []
+    else [
+      number(
+        'Requests of customers',
+        'sum(avg_over_time(service:requests:rate5m{service=~"' + std.join('|', requests) + '"}[7d]' + offset + ')) * 604800'
+      ),
+      number(
+        'Requests that failed',
+        'sum(avg_over_time(service:errors:rate5m{service=~"' + std.join('|', requests) + '"}[7d]' + offset + ')) * 604800'
+      ),
+    ]
+  ) + [
+    number(queries.title(x.query, x.metric), 'sum(increase(' + x.metric.name + x.metric.selector + '[7d]' + offset + '))')
+    for x in counters
+  ];
+  local told(offset) =
+    local all = lines(offset);
+    std.join(' or ', [
+      'label_replace(' + all[i].expr + ', "what", "' + (i + 1) + ' · ' + all[i].title + '", "", "")'
+      for i in std.range(0, std.length(all) - 1)
+    ]);
+  panels.table(
+    'happened/week',
+    'This week in numbers',
+    what='What happened in the last seven days, and in the seven days before.',
+    good='Fewer failures and more business than the week before.',
+    act='Ask for the reason of each number that surprises you; the business view has its course.',
+    targets=[t.table('round(' + told('') + ')'), t.table('round(' + told(' offset 7d') + ')')],
+    join='what',
+    unit='locale',
+    columns=[['what', 'What'], ['Value #A', 'Last 7 days'], ['Value #B', '7 days before']],
+    links=[ctx.links.business, ctx.links.operations],
+    wish=12,
+    height=7,
+    decimals=0,
+  );
 
 // The allowance as people say it.
 local outage(level) =
   local minutes = allowance(level);
-  if minutes >= 120 then '%.1f hours' % (minutes / 60) else '%d minutes' % std.round(minutes);
+  if minutes >= 120 then numbers.text(minutes / 60, 1) + ' hours' else numbers.text(minutes, 0) + ' minutes';
 
 local reading(ctx) = panels.text(
   'reading',
   'How to read this page',
   'What the words and numbers on this page mean.',
   std.join('\n', [
-    '- **%s** promises that **%s** of requests are answered over %g days. That allows %s of full outage: the *error budget*.'
-    % [s.title, s.objective_text, s.period_days, outage(s)]
+    '- **' + s.title + '** promises **' + s.objective_text + '** over ' + days(s) + '. That allows ' + outage(s)
+    + ' of full outage: the *error budget*.'
     for s in ctx.slos
   ] + [
-    '- Plenty of budget left: release as usual. Under %d %%: release with care. Used up: reliability first.'
-    % (limits.budget_left.warn * 100),
+    '- Plenty of budget left: release as usual. Under ' + numbers.percent(ctx.limits.budget_left.warn)
+    + ': release with care. Used up: reliability first.',
     '- **Grey** means that nothing is known, not that all is well. Percentages beside numbers are the change over the time shown at the top.',
     '- Click a number for the details behind it; the **i** beside each title says what good looks like.',
   ]),
-  wish=12,
-  height=std.min(12, 5 + std.length(ctx.slos)),
+  wish=24,
+  height=std.min(10, 5 + std.length(ctx.slos)),
 );
 
 // What the team marked for this page; otherwise the first few levels that its database knows.
@@ -224,7 +327,8 @@ local business(ctx) =
   local all = queries.all(ctx);
   local marked = [x for x in all if x.query.view == 'executive'];
   local levels = [x for x in all if x.metric.type == 'gauge'];
-  if marked != [] then marked else levels[0:4];
+  if std.length(marked) > 0 then marked
+  else [levels[i] for i in std.range(0, std.min(4, std.length(levels)) - 1)];
 
 function(ctx)
   local questions = [question(ctx, s) for s in ctx.services];
@@ -237,17 +341,14 @@ function(ctx)
     'Can customers use it, do we keep what we promised, and how is business?',
     [
       layout.section('', if few then [questions + now(ctx)] else layout.spread(questions, 4) + [now(ctx)]),
-      layout.section('What we promised', [
-        [availability(ctx, s), budget(ctx, s), slo.remaining(ctx, s, 'Error budget left, day by day', wish=12, height=6)]
-        for s in ctx.slos
-      ]),
+      layout.section('What we promised', promises(ctx)),
       layout.section('Business', (
-        local numbers = [queries.headline(x.query, x.metric, [ctx.links.business], wish=6) for x in chosen];
-        local verdicts = [kpis.card(k, [ctx.links.business]) for k in ctx.kpis];
-        if std.length(numbers) + std.length(verdicts) <= 4 then [numbers + verdicts]
-        else layout.spread(numbers, 4) + layout.spread(verdicts, 4)
+        local figures = [queries.headline(x.query, x.metric, [ctx.links.business, ctx.links.technical], wish=6) for x in chosen];
+        local verdicts = [kpis.card(k, [ctx.links.business, ctx.links.recorded]) for k in ctx.kpis];
+        if std.length(figures) + std.length(verdicts) <= 4 then [figures + verdicts]
+        else layout.spread(figures, 4) + layout.spread(verdicts, 4)
       )),
-      layout.section('What happened', [happened(ctx), [incidents(ctx), reading(ctx)]]),
+      layout.section('What happened', [happened(ctx), [incidents(ctx), week(ctx)], [reading(ctx)]]),
     ],
     from='now-30d',
     refresh='5m',

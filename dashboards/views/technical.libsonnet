@@ -2,6 +2,7 @@
 local colours = import '../lib/colours.libsonnet';
 local dashboard = import '../lib/dashboard.libsonnet';
 local layout = import '../lib/layout.libsonnet';
+local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
@@ -14,7 +15,7 @@ local services = import '../rows/services.libsonnet';
 local slo = import '../rows/slo.libsonnet';
 local workers = import '../rows/workers.libsonnet';
 
-local present(list, panel) = if list == [] then null else panel;
+local present(list, panel) = if std.length(list) == 0 then null else panel;
 
 local glance(ctx) = [
   panels.stat(
@@ -28,12 +29,12 @@ local glance(ctx) = [
       t.instant('count(ALERTS{alertstate="firing", severity="warning"}) or vector(0)', 'warning'),
     ],
     unit='none',
-    links=[ctx.links.firing, ctx.links.rules],
+    links=[ctx.links.operations, ctx.links.firing, ctx.links.rules],
     wish=5,
     thresholds=[[null, colours.good], [1, colours.bad]],
     mappings=panels.words([[0, 'None', colours.good]]),
     overrides=[panels.named('warning', {
-      thresholds: { mode: 'absolute', steps: [{ value: null, color: colours.good }, { value: 1, color: colours.warn }] },
+      thresholds: panels.steps([[null, colours.good], [1, colours.warn]], 'glance/alerts'),
     })],
   ),
   present(ctx.services, panels.stat(
@@ -44,7 +45,7 @@ local glance(ctx) = [
     act='Compare with the day before in the row below.',
     targets=[t.range('sum(service:requests:rate5m)', 'requests')],
     unit='reqps',
-    links=[ctx.links.business, ctx.links.recorded],
+    links=[ctx.links.to('service'), ctx.links.business],
     colour=colours.neutral,
     sparkline=true,
     noValue='no traffic',
@@ -54,15 +55,14 @@ local glance(ctx) = [
     'Burn rate',
     what='How fast the error budget that burns fastest is being spent, in multiples of the planned pace.',
     good='Under 1×.',
-    act='Above %gx somebody is paged: open the runbook.' % (if ctx.slos == [] then 0 else ctx.slos[0].tiers[0].factor),
+    act='Above ' + numbers.text(ctx.slos[0].tiers[0].factor, 1) + '× somebody is paged: open the runbook.',
     targets=[t.range('max(slo:current_burn_rate:ratio)', 'burn')],
     unit='suffix:×',
-    links=[ctx.links.runbook('ErrorBudgetBurnFast'), ctx.links.executive],
+    links=[ctx.links.to('slo'), ctx.links.runbook('ErrorBudgetBurnFast'), ctx.links.executive],
     decimals=1,
     sparkline=true,
     noValue='no traffic',
-    thresholds=[[null, colours.good], [1, colours.warn]]
-               + (if ctx.slos == [] then [] else [[ctx.slos[0].tiers[0].factor, colours.bad]]),
+    thresholds=[[null, colours.good], [1, colours.warn], [ctx.slos[0].tiers[0].factor, colours.bad]],
   )),
   present(ctx.services, panels.stat(
     'glance/latency',
@@ -72,7 +72,7 @@ local glance(ctx) = [
     act='Look whether the database or an edge deployment moved at the same time.',
     targets=[t.range('max(service:latency_seconds:p95)', 'p95')],
     unit='s',
-    links=[ctx.links.recorded],
+    links=[ctx.links.to('service'), ctx.links.recorded],
     colour=colours.neutral,
     sparkline=true,
     noValue='no traffic',
@@ -85,7 +85,7 @@ local glance(ctx) = [
     act='See the components in the row on health.',
     targets=[t.instant('max(health:state:code)', 'state')],
     unit='none',
-    links=[ctx.links.runbook('HealthUnhealthy')],
+    links=[ctx.links.health, ctx.links.runbook('HealthUnhealthy')],
     mappings=states.health,
     background=true,
     noValue='not read',
@@ -98,7 +98,7 @@ local glance(ctx) = [
     act='Open the runbook.',
     targets=[t.instant('min(pg_up)', 'server')],
     unit='none',
-    links=[ctx.links.runbook('DatabaseDown')],
+    links=[ctx.links.to('postgres'), ctx.links.runbook('DatabaseDown')],
     mappings=states.up,
     background=true,
     noValue='not read',
@@ -109,9 +109,9 @@ local glance(ctx) = [
     what="How many of the exporter's sources failed when last collected.",
     good='All up.',
     act='What this page shows of a failing source is missing; see the row on monitoring.',
-    targets=[t.instant('count(platform_exporter_source_up == 0) or (0 * max(platform_exporter_source_up))', 'sources')],
+    targets=[t.instant('count(platform_exporter_source_up == 0) or 0 * max(platform_exporter_source_up)', 'sources')],
     unit='suffix: down',
-    links=[ctx.links.runbook('SourceStale'), ctx.links.scrapes],
+    links=[ctx.links.exporter, ctx.links.runbook('SourceStale')],
     wish=3,
     mappings=panels.words([[0, 'All up', colours.good]]),
     thresholds=[[null, colours.good], [1, colours.bad]],
@@ -139,8 +139,8 @@ function(ctx) dashboard.new(
   'Technical',
   'What is wrong, and in which part? Golden signals of each service, its service level, then the parts it stands on.',
   [layout.section('', [glance(ctx)]), services(ctx), slo.section(ctx)]
-  + [postgres(ctx, source) for source in ctx.postgres]
-  + [workers(ctx), health(ctx), own(ctx), exporter(ctx)],
+  + [postgres.section(ctx, source) for source in ctx.postgres]
+  + [workers.section(ctx), health.section(ctx), own(ctx), exporter.section(ctx)],
   from='now-6h',
   refresh='1m',
 )

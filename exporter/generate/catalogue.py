@@ -124,6 +124,7 @@ def _kpi(kpi: Kpi) -> dict[str, Any]:
     value = Decimal(number.rstrip("% ")) / (100 if share else 1)
     unit = kpi.unit or ("percentunit" if share else "short")
     return {
+        "kpi": kpi.name,
         "title": kpi.title,
         "help": kpi.help,
         "expr": kpi.expr,

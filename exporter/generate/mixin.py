@@ -7,6 +7,7 @@ from typing import Any
 
 import _jsonnet
 
+from exporter.generate.bundle import bundle
 from exporter.platform.problems import PlatformError, Problem
 
 _HERE = Path(__file__).parent
@@ -36,16 +37,19 @@ def tree(catalogue: dict[str, Any]) -> dict[str, Any]:
     Raises PlatformError with Jsonnet's message when the catalogue asks for what no Jsonnet file knows.
     """
     try:
-        text = _jsonnet.evaluate_file(
-            str(_HERE / "tree.jsonnet"),
-            jpathdir=[str(folder())],
-            tla_codes={"catalogue": json.dumps(catalogue)},
+        text = _jsonnet.evaluate_snippet(
+            "tree.jsonnet", _program(), tla_codes={"catalogue": json.dumps(catalogue)}
         )
     except RuntimeError as error:
         message = str(error).partition("\n")[0].removeprefix("RUNTIME ERROR: ")
         raise PlatformError([Problem(catalogue["file"], 0, "", message)]) from error
     document: dict[str, Any] = json.loads(text)
     return document
+
+
+@cache
+def _program() -> str:
+    return bundle(_HERE / "tree.jsonnet", folder())
 
 
 @cache

@@ -5,7 +5,7 @@ from pydantic import Field, create_model
 from exporter import sources as source_kinds
 from exporter.platform.alerting import Alerting
 from exporter.platform.base import Interval, Part, Slug, Text
-from exporter.platform.kpis import Kpi
+from exporter.platform.kpis import Kpis
 from exporter.platform.queries import Query
 from exporter.platform.services import Service
 from exporter.platform.state import State
@@ -68,7 +68,7 @@ class Platform(Part):
     services: dict[Slug, Service] = {}
     sources: Sources = Sources()
     queries: dict[Slug, Query] = {}
-    kpis: list[Kpi] = []
+    kpis: Kpis = []
     alerting: Alerting = Alerting()
 
     def section(self, kind: str) -> dict[str, Part]:

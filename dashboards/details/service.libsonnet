@@ -1,0 +1,235 @@
+// One service: what customers ask of it, what they get, what was promised.
+local colours = import '../lib/colours.libsonnet';
+local dashboard = import '../lib/dashboard.libsonnet';
+local layout = import '../lib/layout.libsonnet';
+local numbers = import '../lib/numbers.libsonnet';
+local panels = import '../lib/panels.libsonnet';
+local states = import '../lib/states.libsonnet';
+local t = import '../lib/targets.libsonnet';
+local slo = import '../rows/slo.libsonnet';
+
+local of(metric) = metric + '{service="$service"}';
+
+local vitals(ctx) = [
+  panels.stat(
+    'service/requests',
+    'Requests',
+    what='Requests (or checks) per second, over five minutes.',
+    good='The usual for this hour; compare with the dashed lines below.',
+    act='A sudden end is a broken way in; a jump is a campaign, a retry storm or abuse.',
+    targets=[t.range(of('service:requests:rate5m'), 'requests')],
+    unit='reqps',
+    links=[ctx.links.technical, ctx.links.business],
+    colour=colours.neutral,
+    sparkline=true,
+    noValue='no traffic',
+  ),
+  panels.stat(
+    'service/failed',
+    'Failed',
+    what='Share of the requests of the last five minutes that failed.',
+    good='Zero.',
+    act='Look for the part that failed at the same moment, then at the last deployment (blue marks).',
+    targets=[t.range(of('service:error_ratio:rate5m'), 'failed')],
+    unit='percentunit',
+    links=[ctx.links.technical, ctx.links.firing],
+    decimals=2,
+    sparkline=true,
+    noValue='no traffic',
+    thresholds=[
+      [null, colours.good],
+      [ctx.limits.error_ratio.warn, colours.warn],
+      [ctx.limits.error_ratio.bad, colours.bad],
+    ],
+  ),
+  panels.stat(
+    'service/p95',
+    'Time to answer (p95)',
+    what='Time in which 95 % of the requests were answered.',
+    good='Steady, and within the promise if there is one.',
+    act='Look whether the database or an edge deployment moved at the same time.',
+    targets=[t.range(of('service:latency_seconds:p95'), 'p95')],
+    unit='s',
+    links=[ctx.links.technical, ctx.links.recorded],
+    colour=colours.neutral,
+    sparkline=true,
+    noValue='not measured',
+  ),
+  panels.stat(
+    'service/alerts',
+    'Alerts',
+    what='Alerts about this service that fire now.',
+    good='None.',
+    act='Open them: each names its runbook.',
+    targets=[t.instant(
+      'count(ALERTS{alertstate="firing", service="$service"}) or 0 * max(' + of('service:requests:rate5m') + ') or vector(0)',
+      'firing'
+    )],
+    unit='none',
+    links=[ctx.links.firing, ctx.links.operations],
+    background=true,
+    thresholds=[[null, colours.good], [1, colours.bad]],
+    mappings=panels.words([[0, 'None', colours.good]]),
+  ),
+];
+
+local signals(ctx) = [
+  panels.timeseries(
+    'service/traffic',
+    'Requests',
+    what='Requests per second; dashed: a day and a week earlier.',
+    good='The line follows the dashed ones.',
+    act='A sudden end of traffic is a broken way in (DNS, certificate, deploy).',
+    targets=[
+      t.range(of('service:requests:rate5m'), 'now'),
+      t.range(of('service:requests:rate5m') + ' offset 1d', 'a day before'),
+      t.range(of('service:requests:rate5m') + ' offset 1w', 'a week before'),
+    ],
+    unit='reqps',
+    links=[ctx.links.business, ctx.links.recorded],
+    colour=colours.neutral,
+    noValue='no traffic',
+    overrides=[panels.before],
+  ),
+  panels.timeseries(
+    'service/errors',
+    'Failed share',
+    what='Share of the requests that failed, and the share that its objective allows (dashed).',
+    good='Below the dashed line.',
+    act='Look for the part that failed at the same moment, then at the last deployment (blue marks).',
+    targets=[
+      t.range(of('service:error_ratio:rate5m'), 'failed'),
+      t.range('max(slo:error_budget:ratio{service="$service", sli="availability"})', 'allowed'),
+    ],
+    unit='percentunit',
+    links=[ctx.links.technical, ctx.links.recorded],
+    noValue='no traffic',
+    overrides=[panels.painted('failed', colours.bad), panels.limit('allowed', colours.warn)],
+  ),
+  panels.timeseries(
+    'service/latency',
+    'Time to answer (p95)',
+    what='Time in which 95 % of the requests were answered; dashed: a day earlier.',
+    good='The line follows the dashed one.',
+    act='Look whether the database or an edge deployment moved at the same time.',
+    targets=[
+      t.range(of('service:latency_seconds:p95'), 'now'),
+      t.range(of('service:latency_seconds:p95') + ' offset 1d', 'a day before'),
+    ],
+    unit='s',
+    links=[ctx.links.technical, ctx.links.recorded],
+    colour=colours.neutral,
+    noValue='not measured',
+    overrides=[panels.before],
+  ),
+];
+
+local promises(ctx) = [
+  panels.table(
+    'service/promises',
+    'Promises',
+    what='What was promised for this service, what was kept over the period of the promise, and the error budget left.',
+    good='Kept is at least what was promised; budget is left.',
+    act='Click one for the windows in which its budget burns.',
+    targets=[
+      t.table('max by (slo) (slo:objective:ratio{service="$service"})'),
+      t.table(
+        'max by (slo) (1 - slo:error_budget:ratio{service="$service"} * (1 - slo:period_error_budget_remaining:ratio{service="$service"}))'
+      ),
+      t.table('max by (slo) (slo:period_error_budget_remaining:ratio{service="$service"})'),
+      t.table('max by (slo) (slo:current_burn_rate:ratio{service="$service"})'),
+    ],
+    join='slo',
+    unit='percentunit',
+    columns=[
+      ['slo', 'Service level'],
+      ['Value #A', 'Promised'],
+      ['Value #B', 'Kept'],
+      ['Value #C', 'Budget left'],
+      ['Value #D', 'Burn rate'],
+    ],
+    links=[ctx.links.executive, ctx.links.recorded],
+    drill=ctx.links.slo(ctx.links.cell('Service level')),
+    wish=10,
+    noValue='no objective',
+    decimals=3,
+    overrides=[
+      panels.named('Budget left', {
+        decimals: 0,
+        thresholds: panels.steps(slo.left(ctx), 'service/promises'),
+        'custom.cellOptions': { type: 'color-text' },
+      }),
+      panels.named('Burn rate', { unit: 'suffix:×', decimals: 1 }),
+    ],
+  ),
+  panels.timeseries(
+    'service/budget',
+    'Error budget left',
+    what='Share of each error budget that is unspent, over time.',
+    good='Above ' + numbers.percent(ctx.limits.budget_left.warn) + '.',
+    act='Below it, ship with care; at zero, reliability comes before features until it recovers.',
+    targets=[t.range('clamp_min(slo:period_error_budget_remaining:ratio{service="$service"}, -1)', '{{slo}}')],
+    unit='percentunit',
+    links=[ctx.links.executive, ctx.links.runbook('ErrorBudgetBurnFast')],
+    drill=ctx.links.slo(ctx.links.label('slo')),
+    wish=7,
+    fill=0,
+    min=null,
+    max=1,
+    softMin=0,
+    thresholds=slo.left(ctx),
+    noValue='no objective',
+  ),
+  panels.timeseries(
+    'service/burn',
+    'Burn rate',
+    what='How many times faster than planned each error budget is being spent, over five minutes.',
+    good='Under 1×.',
+    act='Far above 1× somebody is paged: open the service level.',
+    targets=[t.range('slo:current_burn_rate:ratio{service="$service"}', '{{slo}}')],
+    unit='suffix:×',
+    links=[ctx.links.runbook('ErrorBudgetBurnFast'), ctx.links.rules],
+    drill=ctx.links.slo(ctx.links.label('slo')),
+    wish=7,
+    fill=0,
+    decimals=1,
+    softMax=2,
+    noValue='no objective',
+  ),
+];
+
+local history(ctx) = [
+  panels.timeline(
+    'service/firing',
+    'Alerts about this service',
+    what='When each alert about this service fired.',
+    good='Nothing at all.',
+    act='The one that fired first is nearest to the cause; open its runbook.',
+    targets=[t.range(
+      'max by (alertname) (max_over_time(ALERTS{alertstate="firing", service="$service"}[$__rate_interval]))',
+      '{{alertname}}'
+    )],
+    mappings=panels.words([[1, 'Firing', colours.bad]]),
+    links=[ctx.links.firing, ctx.links.operations],
+    wish=24,
+    height=6,
+    rare='no alert in this period',
+  ),
+];
+
+function(ctx) dashboard.new(
+  ctx,
+  'service',
+  'Service',
+  'One service: what customers ask of it, what they get, what was promised, what has fired.',
+  [
+    layout.section('', [vitals(ctx), signals(ctx)]),
+    layout.section('What was promised', [promises(ctx)]),
+    layout.section('What has happened', [history(ctx)]),
+  ],
+  from='now-24h',
+  refresh='1m',
+  variables=[dashboard.choice(
+    'service', 'Service', [[s.title, s.name] for s in ctx.services], 'The service that this page is about.'
+  )],
+)

@@ -1,0 +1,179 @@
+// One service level: is the promise kept, how fast is the budget spent, since when?
+local colours = import '../lib/colours.libsonnet';
+local dashboard = import '../lib/dashboard.libsonnet';
+local layout = import '../lib/layout.libsonnet';
+local numbers = import '../lib/numbers.libsonnet';
+local panels = import '../lib/panels.libsonnet';
+local t = import '../lib/targets.libsonnet';
+local slo = import '../rows/slo.libsonnet';
+
+local of(metric) = metric + '{slo="$slo"}';
+local remaining = of('slo:period_error_budget_remaining:ratio');
+
+local vitals(ctx) = [
+  panels.stat(
+    'slo/objective',
+    'Promised',
+    what='Share of events that are to be good.',
+    good='A promise that customers notice when it is broken, and not before.',
+    act='Never kept or always kept by far: change it in the platform file.',
+    targets=[t.instant(of('slo:objective:ratio'), 'promised')],
+    unit='percentunit',
+    links=[ctx.links.executive, ctx.links.recorded],
+    decimals=3,
+    colour=colours.neutral,
+  ),
+  panels.stat(
+    'slo/kept',
+    'Kept',
+    what='Share of the events of the whole period that were good; the number beside is what is left of the budget.',
+    good='At least what was promised.',
+    act='Below it the promise is broken: reliability comes before features.',
+    targets=[t.instant('1 - ' + of('slo:error_budget:ratio') + ' * (1 - ' + remaining + ')', 'kept')],
+    unit='percentunit',
+    links=[ctx.links.executive, ctx.links.recorded],
+    decimals=3,
+    colour=colours.neutral,
+    noValue='no traffic',
+  ),
+  panels.stat(
+    'slo/left',
+    'Budget left',
+    what='Share of the error budget of the period that is unspent.',
+    good='Above ' + numbers.percent(ctx.limits.budget_left.warn) + '.',
+    act='Below it, ship with care; at zero, reliability comes first.',
+    targets=[t.instant(remaining, 'left')],
+    unit='percentunit',
+    links=[ctx.links.executive, ctx.links.runbook('ErrorBudgetBurnSlow')],
+    decimals=0,
+    background=true,
+    thresholds=slo.left(ctx),
+    noValue='no traffic',
+  ),
+  panels.stat(
+    'slo/pace',
+    'Burn rate now',
+    what='How many times faster than planned the budget was spent in the last five minutes.',
+    good='Under 1×.',
+    act='Far above 1× somebody is paged: open the runbook.',
+    targets=[t.range(of('slo:current_burn_rate:ratio'), 'burn')],
+    unit='suffix:×',
+    links=[ctx.links.runbook('ErrorBudgetBurnFast'), ctx.links.technical],
+    decimals=1,
+    sparkline=true,
+    thresholds=[[null, colours.good], [1, colours.warn], [ctx.slos[0].tiers[0].factor, colours.bad]],
+    noValue='no traffic',
+  ),
+  panels.stat(
+    'slo/count',
+    'Failed in this period',
+    what='Events that counted against the objective in the time shown.',
+    good='Few, spread evenly.',
+    act='Find the minute with the most of them below.',
+    targets=[t.instant('avg_over_time(' + of('slo:events_bad:rate5m') + '[$__range]) * $__range_s', 'failed')],
+    unit='short',
+    links=[ctx.links.technical, ctx.links.recorded],
+    decimals=0,
+    colour=colours.neutral,
+    noValue='no traffic',
+  ),
+];
+
+local pace(ctx) =
+  local tiers = ctx.slos[0];
+  local same = std.length([0 for s in ctx.slos if s.tiers != tiers.tiers && s.period != tiers.period]) == 0;
+  [
+    panels.timeseries(
+      'slo/burning',
+      'Burn rate over the windows that alert',
+      what='How many times faster than planned the budget is spent; an alert needs its window above its dashed line.',
+      good='All under 1×.',
+      act='The shortest window shows what happens now, the longest whether it matters: open the runbook.',
+      targets=slo.burn_targets(tiers, 'slo="$slo"'),
+      unit='suffix:×',
+      links=[ctx.links.runbook('ErrorBudgetBurnFast'), ctx.links.rules],
+      wish=14,
+      fill=0,
+      decimals=1,
+      softMax=2,
+      thresholds=if same then slo.burn_steps(tiers) else [],
+      overrides=slo.burn_colours(tiers),
+      noValue='no traffic',
+    ),
+    panels.timeseries(
+      'slo/remaining',
+      'Budget left',
+      what='Share of the error budget that is unspent; drawn down to −100 %.',
+      good='Above ' + numbers.percent(ctx.limits.budget_left.warn) + ', going up as old failures leave the period.',
+      act='A step down is one incident; a steady slope is a fault that nobody has mended.',
+      targets=[t.range('clamp_min(' + remaining + ', -1)', 'left')],
+      unit='percentunit',
+      links=[ctx.links.executive, ctx.links.runbook('ErrorBudgetBurnTrend')],
+      wish=10,
+      min=null,
+      max=1,
+      softMin=0,
+      legend=false,
+      colour=colours.neutral,
+      thresholds=slo.left(ctx),
+      noValue='no traffic',
+    ),
+  ];
+
+local events(ctx) = [
+  panels.timeseries(
+    'slo/bad',
+    'Failed',
+    what='Events that count against the objective, per minute.',
+    good='None, or a handful without a pattern.',
+    act='Compare the moment they began with deployments (blue marks).',
+    targets=[t.range('60 * ' + of('slo:events_bad:rate5m'), 'failed')],
+    unit='suffix: /min',
+    links=[ctx.links.technical, ctx.links.recorded],
+    style='bars',
+    colour=colours.bad,
+    softMax=1,
+    legend=false,
+    noValue='no traffic',
+  ),
+  panels.timeseries(
+    'slo/all',
+    'All events',
+    what='Events that are counted, good and bad, per minute.',
+    good='The usual rhythm: with little traffic a single failure weighs much.',
+    act='None at all: the signal is missing, and with it every alert of this service level.',
+    targets=[t.range('60 * ' + of('slo:events_total:rate5m'), 'all')],
+    unit='suffix: /min',
+    links=[ctx.links.runbook('SliMissing'), ctx.links.recorded],
+    colour=colours.neutral,
+    legend=false,
+    noValue='no traffic',
+  ),
+  panels.timeline(
+    'slo/alerts',
+    'Alerts of this service level',
+    what='When its alerts fired.',
+    good='Nothing at all.',
+    act='Fast and medium page; slow and trend ask for work this week.',
+    targets=[t.range(
+      'max by (alertname) (max_over_time(ALERTS{alertstate="firing", slo="$slo"}[$__rate_interval]))', '{{alertname}}'
+    )],
+    mappings=panels.words([[1, 'Firing', colours.bad]]),
+    links=[ctx.links.firing, ctx.links.operations],
+    wish=8,
+    rare='no alert in this period',
+  ),
+];
+
+function(ctx) dashboard.new(
+  ctx,
+  'slo',
+  'Service level',
+  'One promise: is it kept, how fast is its error budget being spent, and since when?',
+  [layout.section('', [vitals(ctx), pace(ctx), events(ctx)])],
+  from='now-7d',
+  refresh='5m',
+  variables=[dashboard.choice(
+    'slo', 'Service level', [[s.title, s.slo] for s in ctx.slos], 'The promise that this page is about.'
+  )],
+)

@@ -1,0 +1,210 @@
+// What those on duty ask: what fires, what state is every part in, what runs full?
+local colours = import '../lib/colours.libsonnet';
+local numbers = import '../lib/numbers.libsonnet';
+local panels = import '../lib/panels.libsonnet';
+local states = import '../lib/states.libsonnet';
+local t = import '../lib/targets.libsonnet';
+
+local firing(severity) = 'ALERTS{alertstate="firing", severity="' + severity + '"}';
+local grade(severity, weight) = 'max_over_time(' + firing(severity) + '[$__rate_interval]) * ' + weight;
+
+// "a|b" of names that hold no meta characters: they are slugs, or a slug and a dot.
+local any(names) = std.strReplace(std.join('|', names), '.', '\\\\.');
+
+local counted(key, title, severity, colour, what, act) = function(ctx) panels.stat(
+  'alerts/' + key,
+  title,
+  what=what,
+  good='None.',
+  act=act,
+  targets=[t.instant('count(' + firing(severity) + ') or vector(0)', title)],
+  unit='none',
+  links=[ctx.links.operations, ctx.links.firing],
+  background=true,
+  thresholds=[[null, colours.good], [1, colour]],
+  mappings=panels.words([[0, 'None', colours.good]]),
+);
+
+{
+  critical:: counted(
+    'critical',
+    'Critical alerts',
+    'critical',
+    colours.bad,
+    'Critical alerts that fire now: somebody has been called.',
+    'Take the oldest first; each names its runbook.'
+  ),
+  warning:: counted(
+    'warning',
+    'Warnings',
+    'warning',
+    colours.warn,
+    'Warnings that fire now: somebody should look today.',
+    'Read them when nothing critical fires; a warning that nobody acts on needs another threshold.'
+  ),
+  pending(ctx):: panels.stat(
+    'alerts/pending',
+    'About to fire',
+    what='Alerts whose condition holds, but not yet for long enough.',
+    good='None, or now and then one that goes away.',
+    act='Have a look before they fire.',
+    targets=[t.instant('count(ALERTS{alertstate="pending"}) or vector(0)', 'pending')],
+    unit='none',
+    links=[ctx.links.rules, ctx.links.firing],
+    background=true,
+    thresholds=[[null, colours.good], [1, colours.warn]],
+    mappings=panels.words([[0, 'None', colours.good]]),
+  ),
+  silenced(ctx):: panels.stat(
+    'alerts/silences',
+    'Silences',
+    what='Silences in force: alerts that nobody is told of.',
+    good='None, but for planned work.',
+    act='Find out who set them, and when they end.',
+    targets=[t.instant('sum(alertmanager_silences{state="active"})', 'silences')],
+    unit='none',
+    links=[ctx.links.firing],
+    background=true,
+    thresholds=[[null, colours.good], [1, colours.warn]],
+    mappings=panels.words([[0, 'None', colours.good]]),
+  ),
+
+  // One row for each alert that fires, most serious first.
+  table(ctx):: panels.table(
+    'alerts/table',
+    'What fires now',
+    what='Alerts that fire now, and since when their condition holds.',
+    good='An empty table.',
+    act='Click the name for its runbook; begin with the critical ones.',
+    targets=[t.table(
+      'sort_desc(1000 * max by (alertname, severity, priority, service) '
+      + '(ALERTS_FOR_STATE{severity!="none"} and ignoring (alertstate) ALERTS{alertstate="firing", severity!="none"}))'
+    )],
+    unit='none',
+    columns=[
+      ['alertname', 'Alert'],
+      ['severity', 'Severity'],
+      ['priority', 'Priority'],
+      ['service', 'Concerns'],
+      ['Value', 'Since'],
+    ],
+    links=[ctx.links.firing, ctx.links.rules],
+    drill=ctx.links.runbookOfRow,
+    wish=12,
+    height=7,
+    rare='nothing fires',
+    overrides=[
+      panels.named('Since', { unit: 'dateTimeFromNow' }),
+      panels.named('Severity', {
+        mappings: [{
+          type: 'value',
+          options: {
+            critical: { text: '● critical', color: colours.bad, index: 0 },
+            warning: { text: '▲ warning', color: colours.warn, index: 1 },
+            info: { text: 'info', color: colours.neutral, index: 2 },
+          },
+        }],
+        'custom.cellOptions': { type: 'color-text' },
+      }),
+    ],
+  ),
+
+  // How many fired over time.
+  course(ctx):: panels.timeseries(
+    'alerts/course',
+    'Alerts over time',
+    what='Alerts that fired, by how urgent they were.',
+    good='An empty panel.',
+    act='Warnings for hours that nobody acts on: mend the cause or change the threshold.',
+    targets=[t.range(
+      'sum by (severity) (max_over_time(ALERTS{alertstate="firing", severity!="none"}[$__rate_interval]))', '{{severity}}'
+    )],
+    unit='short',
+    links=[ctx.links.firing, ctx.links.rules],
+    wish=12,
+    height=7,
+    style='bars',
+    stack=true,
+    decimals=0,
+    rare='no alert in this period',
+    overrides=[
+      panels.painted('critical', colours.bad),
+      panels.painted('warning', colours.warn),
+      panels.painted('info', colours.neutral),
+    ],
+  ),
+
+  // One lane for each service and each source: the worst alert about it, and grey where nothing is known.
+  components(ctx, wish=24, height=null)::
+    local names = [s.name for s in ctx.services];
+    local sources = [s.source for s in ctx.sources];
+    local all = any(names + sources);
+    local n = std.length(names) + std.length(sources);
+    panels.timeline(
+      'components',
+      'State of every part',
+      what='For each service and each source: the worst alert about it. A lane is empty where nothing is known.',
+      good='One unbroken bar of Fine in each lane.',
+      act='The lane that turned first is nearest to the cause.',
+      targets=[t.range(
+        'max by (service) ('
+        + 'max by (service) (max_over_time(ALERTS{alertstate="firing", severity="critical", service=~"' + all + '"}[$__rate_interval])) * 2'
+        + ' or max by (service) (max_over_time(ALERTS{alertstate="firing", severity="warning", service=~"' + all + '"}[$__rate_interval]))'
+        + (if std.length(names) == 0 then '' else ' or 0 * max by (service) (service:requests:rate5m)')
+        + ' or label_replace(1 - min by (source) (min_over_time(platform_exporter_source_up[$__rate_interval])), "service", "$1", "source", "(.*)")'
+        + ')', '{{service}}'
+      )],
+      mappings=states.component,
+      links=[ctx.links.operations, ctx.links.firing],
+      drill=if std.length(names) > 0 then ctx.links.service(ctx.links.label('service')) else null,
+      wish=wish,
+      height=if height == null then std.max(5, std.min(12, 2 + n)) else height,
+    ),
+
+  // Shares of limits: what runs full next?
+  capacity(ctx)::
+    local share(title, expr) = { title: title, expr: expr };
+    local shares = std.flatMap(function(source) [share(
+      source.title + ': connections',
+      '(sum(pg_stat_activity_count{target="' + source.target + '"}) or 0 * max(pg_up{target="' + source.target + '"} == 1))'
+      + ' / max(pg_settings_max_connections{target="' + source.target + '"})'
+    )], ctx.postgres) + [
+      share(slo.title + ': error budget', '1 - slo:period_error_budget_remaining:ratio{slo="' + slo.slo + '"}')
+      for slo in ctx.slos
+    ] + [
+      share('Exporter: open files', 'max(process_open_fds / process_max_fds and on (job, instance) platform_exporter_build_info)'),
+    ];
+    local limits = ctx.limits.files;
+    [
+      panels.bars(
+        'capacity/now',
+        'How full is it?',
+        what='Share of each limit that is used now: connections, error budgets, files.',
+        good='Under ' + numbers.percent(limits.warn) + '.',
+        act='Above ' + numbers.percent(limits.bad) + ' act today: raise the limit, or use less.',
+        targets=[t.instant(s.expr, s.title) for s in shares],
+        unit='percentunit',
+        links=[if std.length(ctx.postgres) > 0 then ctx.links.to('postgres'), ctx.links.technical],
+        wish=10,
+        height=std.max(6, std.min(12, 2 + std.length(shares))),
+        max=1,
+        decimals=0,
+        thresholds=[[null, colours.good], [limits.warn, colours.warn], [limits.bad, colours.bad]],
+      ),
+      panels.timeseries(
+        'capacity/course',
+        'Is it filling up?',
+        what='The same shares over time; dashed: when to look, when to act.',
+        good='Flat lines far below the dashed ones.',
+        act='A steady climb says when: extend the line with your eyes, and act before it arrives.',
+        targets=[t.range(s.expr, s.title) for s in shares],
+        unit='percentunit',
+        links=[if std.length(ctx.postgres) > 0 then ctx.links.to('postgres'), ctx.links.technical],
+        wish=14,
+        fill=0,
+        max=1,
+        decimals=0,
+        thresholds=[[null, colours.good], [limits.warn, colours.warn], [limits.bad, colours.bad]],
+      ),
+    ],
+}

@@ -1,0 +1,67 @@
+// The first page: is anything wrong, and where do I read on?
+local dashboard = import '../lib/dashboard.libsonnet';
+local layout = import '../lib/layout.libsonnet';
+local panels = import '../lib/panels.libsonnet';
+local exporter = import '../rows/exporter.libsonnet';
+local operations = import '../rows/operations.libsonnet';
+
+local about = {
+  executive: 'Can customers use it, do we keep what we promised, how is business? The last 30 days.',
+  technical: 'What is wrong, and in which part? The last six hours.',
+  business: 'What customers do and pay, against the week before.',
+  operations: 'What fires, what runs full, does the monitoring work?',
+  service: 'One service: traffic, failures, time to answer, promises, alerts.',
+  slo: 'One promise: is it kept, how fast is its budget spent?',
+  postgres: 'One database server, in the order of the questions.',
+  statements: 'Which SQL takes the time?',
+  health: 'What the platform says about its own parts.',
+  workers: 'The code at the edge.',
+  exporter: 'Exporter, Prometheus and Alertmanager.',
+};
+local order = [
+  'executive',
+  'technical',
+  'business',
+  'operations',
+  'service',
+  'slo',
+  'postgres',
+  'statements',
+  'health',
+  'workers',
+  'exporter',
+];
+
+local guide(ctx, names, key, title) = panels.text(
+  key,
+  title,
+  'The pages there are, and the question that each of them answers.',
+  std.join('\n', [
+    '- **[' + ctx.views[name].title + '](/d/' + ctx.views[name].uid + ')** ' + about[name]
+    for name in names
+    if ctx.views[name].exists
+  ]),
+  wish=12,
+  height=8,
+);
+
+function(ctx)
+  local own = exporter.parts(ctx);
+  dashboard.new(
+    ctx,
+    'home',
+    'Home',
+    'Is anything wrong, and where do I read on?',
+    [
+      layout.section('', [
+        [operations.critical(ctx), operations.warning(ctx), own.failing, own.answer],
+        [operations.components(ctx)],
+        [
+          guide(ctx, [order[i] for i in std.range(0, 3)], 'views', 'Views'),
+          guide(ctx, [order[i] for i in std.range(4, std.length(order) - 1)], 'details', 'Details'),
+        ],
+      ]),
+    ],
+    from='now-24h',
+    refresh='1m',
+  )

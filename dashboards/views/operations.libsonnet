@@ -1,0 +1,39 @@
+// For those on duty: what fires, what state is every part in, what runs full, and does the monitoring itself work?
+local dashboard = import '../lib/dashboard.libsonnet';
+local layout = import '../lib/layout.libsonnet';
+local panels = import '../lib/panels.libsonnet';
+local exporter = import '../rows/exporter.libsonnet';
+local health = import '../rows/health.libsonnet';
+local operations = import '../rows/operations.libsonnet';
+
+function(ctx)
+  local own = exporter.parts(ctx);
+  dashboard.new(
+    ctx,
+    'operations',
+    'Operations',
+    'For those on duty: what fires, what state is every part in, what runs full, and does the monitoring itself work?',
+    [
+      layout.section('', [
+        [
+          operations.critical(ctx),
+          operations.warning(ctx),
+          operations.pending(ctx),
+          operations.silenced(ctx),
+          own.failing,
+          own.state,
+        ],
+        [operations.components(ctx)],
+        [operations.table(ctx), operations.course(ctx)],
+      ]),
+      layout.section('Capacity', [operations.capacity(ctx)]),
+      layout.section('Monitoring', [
+        [own.answer, own.leader, own.config, own.dropped],
+        [own.sources, own.age, own.failures],
+        [own.targets, own.rules, own.notifications],
+      ]),
+    ],
+    from='now-6h',
+    refresh='1m',
+    severities='critical|warning|info',
+  )

@@ -1,0 +1,17 @@
+// Key figures of the platform file, recorded so that views, alerts and other tools read them by name.
+//
+//   kpi_value{kpi="…"}    what the team's expression gives now
+//   kpi_target{kpi="…"}   what it is to reach, or to stay below
+//   kpi_met{kpi="…"}      1 when it does, else 0; absent with the value
+
+function(catalogue)
+  local rules(kpi) =
+    local labels = { kpi: kpi.kpi, view: kpi.view };
+    [
+      { record: 'kpi_value', expr: kpi.expr, labels: labels },
+      { record: 'kpi_target', expr: 'vector(' + kpi.target + ')', labels: labels },
+      // Rules of a group are evaluated in order: this reads the value of the same moment.
+      { record: 'kpi_met', expr: 'kpi_value{kpi="' + kpi.kpi + '"} ' + kpi.op + ' bool ' + kpi.target, labels: labels },
+    ];
+  if std.length(catalogue.kpis) == 0 then []
+  else [{ name: 'kpis', rules: std.flatMap(rules, catalogue.kpis) }]

@@ -1,0 +1,1 @@
+"""Dashboards of whole and of partial platforms: valid, complete, and about what the platform really has."""

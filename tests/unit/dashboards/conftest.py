@@ -1,0 +1,98 @@
+"""The platforms whose dashboards are looked at: every platform file, and the demo with parts missing or multiplied."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exporter.generate import catalogue
+from exporter.generate.mixin import tree
+from tests.support.dashboards import Json, dashboards
+
+PLATFORMS = Path(__file__).parents[3] / "platforms"
+DEMO = PLATFORMS / "demo.yml"
+
+
+def _without(kind: str) -> Callable[[Json], None]:
+    def change(found: Json) -> None:
+        found["sources"] = [source for source in found["sources"] if source["kind"] != kind]
+
+    return change
+
+
+def _probed(found: Json) -> None:
+    """No Worker: the service is known through its health document alone."""
+    _without("cloudflare_workers")(found)
+    for service in found["services"]:
+        service["signals"] = [{"kind": "health", "target": "api"}]
+
+
+def _without_queries(found: Json) -> None:
+    found["queries"], found["kpis"] = [], []
+
+
+def _without_services(found: Json) -> None:
+    found["services"] = []
+
+
+def _grown(found: Json) -> None:
+    """Five services, two databases, many measures: more than one line holds."""
+    service = found["services"][0]
+    for name in ("web", "voice", "mail", "billing"):
+        extra = copy.deepcopy(service)
+        extra |= {"name": name, "title": name.title(), "question": f"Can customers use {name}?"}
+        extra["slos"] = extra["slos"][:1]
+        extra["slos"][0] |= {
+            "slo": f"{name}-availability",
+            "service": name,
+            "title": f"{name.title()} availability",
+        }
+        found["services"].append(extra)
+    database = next(source for source in found["sources"] if source["kind"] == "postgres")
+    found["sources"].append(
+        database | {"source": "postgres.archive", "target": "archive", "title": "Archive database"}
+    )
+    kpi = found["kpis"][0]
+    found["kpis"] += [
+        kpi | {"kpi": "failed-calls", "title": "Failed calls", "op": "<=", "target": "0.02"},
+        kpi | {"kpi": "third", "title": "Third"},
+    ]
+
+
+VARIANTS: dict[str, Callable[[Json], None]] = {
+    "without Workers": _probed,
+    "without Postgres": _without("postgres"),
+    "without health": _without("health"),
+    "without queries": _without_queries,
+    "without services": _without_services,
+    "grown": _grown,
+}
+
+
+@pytest.fixture(scope="session")
+def demo() -> Json:
+    """The catalogue of the demo; whoever changes it makes a copy."""
+    return catalogue(DEMO)
+
+
+@pytest.fixture(scope="session", params=[*(path.stem for path in sorted(PLATFORMS.glob("*.yml"))), *VARIANTS])
+def variant(request: pytest.FixtureRequest, demo: Json) -> Json:
+    """A catalogue; `file` names the platform file that declares its metrics."""
+    if request.param not in VARIANTS:
+        return catalogue(PLATFORMS / f"{request.param}.yml")
+    found = copy.deepcopy(demo)
+    VARIANTS[request.param](found)
+    return found
+
+
+@pytest.fixture(scope="session")
+def files(variant: Json) -> Json:
+    """Everything that is generated for the variant."""
+    return tree(variant)
+
+
+@pytest.fixture(scope="session")
+def boards(files: Json) -> list[Json]:
+    """Its dashboards."""
+    return dashboards(files)

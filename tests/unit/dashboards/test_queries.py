@@ -1,0 +1,59 @@
+"""Every query of every panel parses, asks for what exists, and asks for it in the right window."""
+
+import re
+from pathlib import Path
+
+from exporter.platform.load import load
+from tests.support.dashboards import Json, known_metrics, parsed, selectors, shown
+
+PLATFORMS = Path(__file__).parents[3] / "platforms"
+
+
+def _queries(board: Json) -> list[str]:
+    found = [target["expr"] for panel in shown(board) for target in panel["targets"]]
+    return found + [annotation["expr"] for annotation in board["annotations"]["list"]]
+
+
+def test_every_query_parses_and_names_only_what_exists(
+    variant: Json, files: Json, boards: list[Json]
+) -> None:
+    known = known_metrics(load(PLATFORMS / variant["file"]), files)
+    for board in boards:
+        for expr in _queries(board):
+            for selector in selectors(parsed(expr)):
+                assert selector.name in known, f"{selector.name} does not exist, in: {expr}"
+                labels = {matcher.name for matcher in selector.matchers.matchers}
+                assert labels <= known[selector.name], (
+                    f"{selector.name} has no {labels - known[selector.name]}: {expr}"
+                )
+
+
+def test_rates_use_the_rate_interval(boards: list[Json]) -> None:
+    for board in boards:
+        for expr in _queries(board):
+            assert "$__interval" not in expr
+            for window in re.findall(r"\brate\([^\[]*\[([^\]]+)\]", expr):
+                assert window == "$__rate_interval", expr
+
+
+def test_nothing_is_asked_of_what_the_platform_lacks(variant: Json, boards: list[Json]) -> None:
+    kinds = {source["kind"] for source in variant["sources"]}
+    signals = {signal["kind"] for service in variant["services"] for signal in service["signals"]}
+    for kind, prefix in (
+        ("postgres", "pg_"),
+        ("health", "health_check"),
+        ("cloudflare_workers", "cloudflare_"),
+    ):
+        used = [expr for board in boards for expr in _queries(board) if re.search(rf"\b{prefix}", expr)]
+        if kind in kinds:
+            assert used, kind
+        elif kind != "cloudflare_workers" or "cloudflare_worker" not in signals:
+            assert not used, used
+
+
+def test_ratios_are_drawn_as_ratios(boards: list[Json]) -> None:
+    """percentunit is 0 to 1: a query that multiplies by 100 would show 9500 %."""
+    for board in boards:
+        for panel in shown(board):
+            if panel["fieldConfig"]["defaults"]["unit"] == "percentunit":
+                assert not any(target["expr"].startswith("100 *") for target in panel["targets"])

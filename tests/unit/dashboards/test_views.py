@@ -1,0 +1,113 @@
+"""Single views: the numbers that a platform file gives reach the panels that show them."""
+
+import copy
+import time
+
+import pytest
+
+from exporter.generate.mixin import tree
+from exporter.platform.problems import PlatformError
+from tests.support.dashboards import Json, dashboards, panels, shown
+
+
+def _panel(files: Json, view: str, title: str) -> Json:
+    (board,) = (board for board in dashboards(files) if board["uid"] == f"demo-{view}")
+    return next(panel for panel in shown(board) if panel["title"] == title)
+
+
+def _steps(panel: Json) -> list[float | None]:
+    return [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]]
+
+
+def test_thresholds_are_those_of_the_objective(demo: Json) -> None:
+    """The dashed lines are the numbers that alert, not a copy of them."""
+    demo = copy.deepcopy(demo)
+    slo = next(level for level in demo["services"][0]["slos"] if level["sli"] == "availability")
+    slo |= {"objective": "0.98", "budget": "0.02", "objective_text": "98%"}
+    slo["tiers"][0]["factor"] = "12.5"
+    found = tree(demo)
+    assert 12.5 in _steps(_panel(found, "technical", "API availability · burn rate"))
+    assert 0.02 in _steps(_panel(found, "technical", "API · failed share"))
+    assert 0.98 in _steps(_panel(found, "executive", "API availability, last 30 days"))
+
+
+def test_own_sql_is_shown_by_type_unit_and_label(demo: Json) -> None:
+    """No metric is known by name: a made-up query gets panels that fit it."""
+    demo = copy.deepcopy(demo)
+    metric = {"help": "Pitches", "title": None, "unit": ""}
+    demo["queries"] = [
+        {
+            "name": "pitches",
+            "title": "Pitches",
+            "database": "main",
+            "every": "5m",
+            "every_seconds": "300",
+            "view": "executive",
+            "panel": None,
+            "metrics": [
+                metric | {"name": "pitches_total", "type": "counter", "labels": ["target", "genre"]},
+                metric | {"name": "pitch_budget_dollars", "type": "gauge", "labels": ["target"]},
+            ],
+        }
+    ]
+    found = tree(demo)
+    assert (
+        "sum by (genre) (rate(pitches_total"
+        in (_panel(found, "business", "Pitches per minute")["targets"][0]["expr"])
+    )
+    budget = _panel(found, "business", "Pitch budget")
+    assert budget["fieldConfig"]["defaults"]["unit"] == "currencyUSD"
+    assert {target["interval"] for target in budget["targets"]} == {"300s"}
+    assert _panel(found, "executive", "Pitch budget")
+
+
+def test_a_unit_that_grafana_does_not_know_is_an_error(demo: Json) -> None:
+    demo = copy.deepcopy(demo)
+    demo["queries"][0]["metrics"][0]["unit"] = "bananas"
+    with pytest.raises(PlatformError, match='business_organizations: "bananas" is no unit of Grafana'):
+        tree(demo)
+
+
+def test_key_figures_are_read_as_they_are_recorded(demo: Json) -> None:
+    found = tree(demo)
+    rules = found["prometheus/rules/kpis.yml"]["groups"][0]["rules"]
+    kpi = demo["kpis"][0]
+    assert {rule["labels"]["kpi"] for rule in rules} == {kpi["kpi"] for kpi in demo["kpis"]}
+    course = _panel(found, "business", kpi["title"])
+    assert course["targets"][0]["expr"] == f'kpi_value{{kpi="{kpi["kpi"]}"}}'
+    assert float(kpi["target"]) in _steps(course)
+
+
+def test_many_promises_share_a_table(demo: Json) -> None:
+    grown = copy.deepcopy(demo)
+    service = grown["services"][0]
+    level = service["slos"][0]
+    service["slos"] = [level | {"slo": f"api-{n}", "title": f"API {n}"} for n in range(5)]
+    columns = _panel(tree(grown), "executive", "Promises")["transformations"][-1]["options"]["renameByName"]
+    assert list(columns.values()) == ["Promised", "Kept", "Budget left", "Promise"]
+
+
+def test_provisioning_points_at_the_same_data_source_and_folder(demo: Json) -> None:
+    demo = copy.deepcopy(demo)
+    demo["monitoring"]["grafana_dashboards"] = "/srv/dashboards"
+    found = tree(demo)
+    (prometheus, _) = found["grafana/provisioning/datasources/prometheus.yml"]["datasources"]
+    assert prometheus["url"] == demo["monitoring"]["prometheus"]
+    assert prometheus["jsonData"]["timeInterval"] == demo["monitoring"]["scrape_interval"]
+    for board in dashboards(found):
+        assert board["templating"]["list"][0]["current"]["value"] == prometheus["uid"]
+    (provider,) = found["grafana/provisioning/dashboards/dashboards.yml"]["providers"]
+    assert provider["options"] == {"path": "/srv/dashboards", "foldersFromFilesStructure": True}
+
+
+def test_generation_is_quick_and_deterministic(demo: Json, capsys: pytest.CaptureFixture[str]) -> None:
+    """Processor time, because a machine that does other things too is slow by the clock."""
+    first = tree(demo)
+    started = time.process_time()
+    second = tree(demo)
+    took = time.process_time() - started
+    assert first == second
+    assert took < 2
+    count = sum(1 for board in dashboards(first) for panel in panels(board) if panel["type"] != "row")
+    with capsys.disabled():
+        print(f"\n{count} panels on {len(dashboards(first))} dashboards and everything else: {took:.2f} s")
