@@ -16,6 +16,7 @@ from exporter.engine.loop import Loop
 from exporter.engine.state import StateError
 from exporter.explain import UnknownSource
 from exporter.explain import explain as run_explain
+from exporter.platform.conditions import Provider
 from exporter.platform.load import load
 from exporter.platform.problems import PlatformError
 from exporter.platform.schema import schema as platform_schema
@@ -173,6 +174,23 @@ def generate(
             f"{error.filename or output}: cannot be written: {error.strerror}; choose another folder with -o"
         )
     typer.echo(f"{output}: {len(files)} files, {len(changed)} changed.")
+
+
+@app.command()
+def sql_role(
+    provider: Annotated[Provider, typer.Option(help="Who runs the server.")] = "generic",
+    name: Annotated[str, typer.Option(metavar="NAME", help="Name of the role.")] = "exporter",
+    write_test: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCHEMA", help="Also make the table of the health check's write test, in SCHEMA."
+        ),
+    ] = None,
+) -> None:
+    """Print the SQL that creates the role with which a Postgres server is monitored."""
+    from exporter.sources.postgres.roles import script  # by this command alone
+
+    typer.echo(script(provider, name, write_test), nl=False)
 
 
 @app.command()
