@@ -80,7 +80,7 @@ class Engine:
             PlatformError: the file is not usable; everything goes on as before.
         """
         try:
-            platform = load(self.path)
+            platform, platform_hash = await asyncio.to_thread(self._read)
             self._keeps_state(platform)
         except PlatformError as error:
             self.own.reload_successful = False
@@ -95,12 +95,15 @@ class Engine:
         self.platform = platform
         self.publisher.bound(platform.limits.series)
         self.scheduler.bound(platform.limits.series_per_family)
-        self.own.platform_hash, self.own.loaded_at = fingerprint(self.path), time.time()
+        self.own.platform_hash, self.own.loaded_at = platform_hash, time.time()
         self.own.reload_successful = True
         await self.scheduler.stop(running.keys() - same)
         await asyncio.gather(*(wanted[name].close() for name in same))
         self.scheduler.start(source for name, source in wanted.items() if name not in same)
         log.info("reload.done", kept=sorted(same), stopped=sorted(running.keys() - wanted.keys()))
+
+    def _read(self) -> tuple[Platform, str]:
+        return load(self.path), fingerprint(self.path)
 
     def _gather(self) -> list[Collected]:
         own = [self.own.collected(), self.leadership.collected(), planned(self.platform)]

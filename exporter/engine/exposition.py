@@ -24,6 +24,10 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _PIECE = 256
 """A piece ends with the family that brings it to so many series. Bytes would not do: values grow and shrink."""
 
+_NO_NUMBERS = (b"u", b"l", b'"', b"{")
+"""null, true, false, texts and mappings have these in JSON. NaN and infinity become null; what else is none is rubbish.
+"""
+
 _LABEL_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
 _TEXT_TYPES = {"info": "gauge", "stateset": "gauge", "unknown": "untyped"}
@@ -170,8 +174,10 @@ class _Block:
 def _join(prefixes: list[bytes], values: list[float], tails: list[bytes] | None = None) -> bytes:
     """Put a value behind each prefix, and a tail behind each value."""
     numbers = orjson.dumps(values)
-    lossy = b"n" in numbers  # JSON has no NaN and no infinity; they become null
-    texts = [value_text(value).encode() for value in values] if lossy else numbers[1:-1].split(b",")
+    if any(sign in numbers for sign in _NO_NUMBERS) or numbers.find(b"[", 1) > 0:
+        texts = [value_text(value).encode() for value in values]
+    else:
+        texts = numbers[1:-1].split(b",")
     columns = (prefixes, texts) if tails is None else (prefixes, texts, tails)
     pieces = prefixes * len(columns)
     for place, column in enumerate(columns):

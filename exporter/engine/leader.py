@@ -110,7 +110,7 @@ class SharedResult:
             return None
         self._version = newest
         try:
-            return result.load(entry.value) if entry else None
+            return result.load(entry.value, entry.age) if entry else None
         except (ValueError, KeyError, TypeError) as error:
             raise StateError(
                 f"{self._key} in the state cannot be read: {error!r}", "Run the same version everywhere."

@@ -12,18 +12,21 @@ from exporter.engine.source import REASONS, Reason, SourceError
 
 @dataclass(slots=True)
 class Result:
-    """What is known of a source. Times are Unix seconds; `data` are those of the last success.
+    """What is known of a source. `data` are those of the last success.
 
-    `resume` is when a source that fails may be asked again, also by the exporter that takes the lead meanwhile.
+    `succeeded` is Unix time by the clock of the exporter that asked; `age` is how many seconds ago that was, for
+    machines whose clocks differ. `wait` is in how many seconds a source that fails may be asked again, also by the
+    exporter that takes the lead meanwhile.
     """
 
     data: Collected = field(default_factory=Collected)
     succeeded: float | None = None
+    age: float = 0.0
     duration: float = 0.0
     failures: dict[Reason, int] = field(default_factory=dict)
     error: SourceError | None = None
     failures_in_a_row: int = 0
-    resume: float | None = None
+    wait: float = 0.0
 
     @property
     def counts(self) -> bool:
@@ -37,11 +40,12 @@ def dump(result: Result) -> bytes:
     return orjson.dumps(
         {
             "succeeded": result.succeeded,
+            "age": result.age,
             "duration": result.duration,
             "failures": {reason: count for reason, count in result.failures.items() if count},
             "error": None if error is None else [error.reason, str(error), error.remedy],
             "failures_in_a_row": result.failures_in_a_row,
-            "resume": result.resume,
+            "wait": result.wait,
             "families": [
                 [family.name, family.type, family.help, family.labels, _plain(samples)]
                 for family, samples in result.data
@@ -51,8 +55,11 @@ def dump(result: Result) -> bytes:
     )
 
 
-def load(text: bytes) -> Result:
-    """Read a result. Raises ValueError, KeyError or TypeError for what `dump` did not write."""
+def load(text: bytes, age: float = 0.0) -> Result:
+    """Read a result that was written `age` seconds ago.
+
+    Raises ValueError, KeyError or TypeError for what `dump` did not write.
+    """
     document = orjson.loads(text)
     data = Collected()
     for name, kind, about, labels, rows in document["families"]:
@@ -65,9 +72,16 @@ def load(text: bytes) -> Result:
     if error is not None:
         reason, message, remedy = error
         error = SourceError(reason if reason in REASONS else "internal", message, remedy=remedy)
-    in_a_row = document.get("failures_in_a_row", 0 if error is None else 1)  # 0.1 wrote none of these
-    resume = document.get("resume")
-    return Result(data, document["succeeded"], document["duration"], known, error, in_a_row, resume)
+    return Result(
+        data,
+        document["succeeded"],
+        document["age"] + age,
+        document["duration"],
+        known,
+        error,
+        document["failures_in_a_row"],
+        document["wait"] - age,
+    )
 
 
 def _plain(samples: Samples) -> list[Any]:

@@ -182,7 +182,7 @@ class Runner:
             data = self.budget.apply(await within(self.source.timeout, self.source.collect()))
             for family, count in data.dropped.items():
                 self.on_drop(family, count)
-            result = Result(data, time.time(), time.perf_counter() - started, self.failures)
+            result = Result(data, time.time(), 0.0, time.perf_counter() - started, self.failures)
             if self.shared is not None:
                 result = await self.shared.publish(result)
         except SourceError as error:
@@ -238,28 +238,25 @@ class Runner:
         return following
 
     def _result(self) -> Result:
-        resume = time.time() + self._wait() if self.error is not None else None
         return Result(
             self.data,
             self.last_success,
+            self.age or 0.0,
             self.last_duration,
             self.failures,
             self.error,
             self.failures_in_a_row,
-            resume,
+            self._wait() if self.error is not None else 0.0,
         )
 
     def _adopt(self, result: Result) -> None:
-        if result.succeeded is None:
-            self._succeeded = None
-        elif result.succeeded != self.last_success:  # what another exporter collected is as old as it says
-            self._succeeded = time.monotonic() - max(0.0, time.time() - result.succeeded)
+        now = time.monotonic()
+        self._succeeded = None if result.succeeded is None else now - result.age
         self.data, self.last_success, self.last_duration = result.data, result.succeeded, result.duration
         for reason, count in result.failures.items():
             self.failures[reason] = max(self.failures[reason], count)
         self.error, self.failures_in_a_row = result.error, result.failures_in_a_row
-        wait = 0.0 if result.resume is None else min(result.resume - time.time(), _LONGEST_RETRY_AFTER)
-        self._held_until = time.monotonic() + wait
+        self._held_until = now + min(result.wait, _LONGEST_RETRY_AFTER)
 
     def _failed(self, error: SourceError) -> None:
         self.failures[error.reason] += 1

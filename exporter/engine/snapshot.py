@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
@@ -67,6 +68,8 @@ class SnapshotPublisher:
         self.current = EMPTY
         self._gather = gather
         self._max_series = max_series
+        # Not the loop's own threads: whatever hangs in those must not hold the snapshot up.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
         self._renderer = Renderer()
         self._packer = Packer()
         self._dropped: dict[str, float] = {}
@@ -118,7 +121,8 @@ class SnapshotPublisher:
             self.current = await self._made([each for each in collections if self._writable(each)])
 
     async def _made(self, collections: list[Collected]) -> Snapshot:
-        return await asyncio.to_thread(self._render, self._merge(collections), dict(self._dropped))
+        merged, dropped = self._merge(collections), dict(self._dropped)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._render, merged, dropped)
 
     def _writable(self, collected: Collected) -> bool:
         try:

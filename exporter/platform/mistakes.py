@@ -68,7 +68,10 @@ def _problem(document: Document, details: ErrorDetails, format: Format) -> Probl
         case _:
             message = f"{_described(value)}: {details['msg'][0].lower()}{details['msg'][1:]}"
             remedy = format.described
-    return Problem(document.file, document.line(location), dotted(location), message, remedy)
+    named = (
+        location[:-1] if "of_parent" in context else location
+    )  # a key that may be a secret is not repeated
+    return Problem(document.file, document.line(location), dotted(named), message, remedy)
 
 
 def _shown(value: object) -> str:

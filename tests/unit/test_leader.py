@@ -251,14 +251,29 @@ async def test_two_that_believe_that_they_lead_do_not_overwrite_each_other() -> 
         assert one.runner("api").failures["state"] == other.runner("api").failures["state"] == 0
 
 
+async def test_what_is_old_is_not_shown_and_clocks_may_differ() -> None:
+    """A follower goes by how long ago a result was written, not by the leader's clock."""
+    place, asked = Place(), dict[str, list[str]](probe=[], api=[])
+    data = Collected()
+    data.set(GAUGE, 1, "probe", "one")
+    runner = Exporter("other", place, asked)
+    for succeeded in (time.time() - 86400, time.time() + 86400):
+        source = Runner(runner.probe, 100, lambda: None, lambda *_: None)
+        source._adopt(load(dump(Result(data, succeeded)), 0.1))
+        assert source.fresh
+        assert source.last_success == succeeded
+        source._adopt(load(dump(Result(data, succeeded)), 5.0))
+        assert not source.fresh
+
+
 async def test_a_result_is_read_as_it_was_written() -> None:
     data = Collected()
     for number, value in enumerate((0.1, 1e300, math.inf, -math.inf, 3)):
         data.set(GAUGE, value, f'"\n{number}', "ü")
     data.set(COUNTER, 2, "a", created=1.5)
     error = SourceError("tls", "no", remedy="yes")
-    copy = load(dump(Result(data, 12.25, 0.5, {"tls": 2, "dns": 0}, error, 4, 99.5)))
-    assert (copy.failures_in_a_row, copy.resume) == (4, 99.5)
+    copy = load(dump(Result(data, 12.25, 3.0, 0.5, {"tls": 2, "dns": 0}, error, 4, 99.5)), 10.0)
+    assert (copy.age, copy.failures_in_a_row, copy.wait) == (13.0, 4, 89.5)
     assert copy.data.families == data.families
     assert copy.data.created == data.created
     assert (copy.succeeded, copy.duration, copy.failures) == (12.25, 0.5, {"tls": 2})

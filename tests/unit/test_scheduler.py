@@ -264,7 +264,21 @@ async def test_the_circuit_opens_after_failures_and_closes_with_a_success() -> N
     assert runner._wait() == source.every
 
 
-@pytest.mark.parametrize("rubbish", [{("a", "b"): 1.0}, {(1,): 1.0}, {("\ud800",): 1.0}, {("a",): 10**400}])
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        {("a", "b"): 1.0},
+        {(1,): 1.0},
+        {("\ud800",): 1.0},
+        {("a",): 10**400},
+        {("a",): "1"},
+        {("a",): "x 1\nalive 2"},
+        {("a",): [1]},
+        {("a",): {}},
+        {("a",): {1: 2}},
+        {("a",): None},
+    ],
+)
 async def test_what_cannot_be_written_is_left_out_and_the_others_are_shown(rubbish: Samples) -> None:
     good, bad = Collected(), Collected()
     good.set(ALIVE, 1, "good")
@@ -274,6 +288,14 @@ async def test_what_cannot_be_written_is_left_out_and_the_others_are_shown(rubbi
     assert b'alive{source="good"} 1.0' in publisher.current.text
     assert b"\nvalue{" not in publisher.current.text
     assert publisher.dropped["value"] >= 1
+
+
+async def test_true_and_false_are_numbers() -> None:
+    out = Collected()
+    out.families[VALUE] = {("yes",): True, ("no",): False}
+    publisher = SnapshotPublisher(lambda: [out], max_series=100)
+    await publisher.publish()
+    assert b'value{source="yes"} 1.0\nvalue{source="no"} 0.0\n' in publisher.current.text
 
 
 async def test_half_a_surrogate_becomes_a_question_mark() -> None:

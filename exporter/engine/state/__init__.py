@@ -4,17 +4,22 @@ One exporter keeps them in a SQLite file, several that share them in Postgres. S
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exporter.engine.source import SourceError
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A value as it was read. Versions begin at 1 and grow by 1 with each write."""
+    """A value as it was read. Versions begin at 1 and grow by 1 with each write.
+
+    `age` is how many seconds ago it was written, by the store's own clock: those of two machines differ. It is 0 in
+    stores that nobody else writes to.
+    """
 
     value: bytes
     version: int
+    age: float = field(default=0.0, compare=False)
 
 
 class Conflict(Exception):

@@ -56,7 +56,8 @@ _RESIGN: LiteralString = """
 UPDATE platform_exporter.leader SET expires = '-infinity' WHERE platform = %(platform)s AND holder = %(holder)s
 """
 _READ: LiteralString = """
-SELECT value, version FROM platform_exporter.state WHERE platform = %(platform)s AND key = %(key)s
+SELECT value, version, extract(epoch FROM clock_timestamp() - written)::float8
+FROM platform_exporter.state WHERE platform = %(platform)s AND key = %(key)s
 """
 # set_config: what was written must be on disk also where synchronous_commit is off; it ends with the statement.
 _INSERT: LiteralString = """
@@ -107,7 +108,7 @@ class PostgresStore(StateStore):
     async def read(self, key: str) -> Entry | None:
         """Return the value of `key`."""
         row = await self._ask(_READ, key=key)
-        return Entry(bytes(row[0]), row[1]) if row else None
+        return Entry(bytes(row[0]), row[1], max(0.0, row[2])) if row else None
 
     async def write(self, key: str, value: bytes, version: int) -> int:
         """Put `value` in place of the one with `version`."""

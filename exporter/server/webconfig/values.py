@@ -4,6 +4,7 @@ import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
+from pydantic_core import PydanticCustomError
 
 from exporter.platform.values import fault
 
@@ -27,8 +28,13 @@ def _go_duration(raw: object) -> float:
 
 
 def _user(name: str) -> str:
+    """Check a name. What follows a colon is likely to be its password, so the name is not repeated, not as key either."""
     if ":" in name or not name.isprintable():
-        raise fault("user", f"{name!r} cannot be a user name", "RFC 7617 has no colon in names.")
+        remedy = "Write `name: hash`; RFC 7617 has no colon in names."
+        message = "has a name with a colon or a control character"
+        raise PydanticCustomError(
+            "user", "{message}", {"message": message, "remedy": remedy, "of_parent": True}
+        )
     return name
 
 
