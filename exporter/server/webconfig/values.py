@@ -28,7 +28,7 @@ def _go_duration(raw: object) -> float:
 
 
 def _user(name: str) -> str:
-    """Check a name. What follows a colon is likely to be its password, so the name is not repeated, not as key either."""
+    """Check a name. What follows a colon may be its password, so the name is not repeated, not as key either."""
     if ":" in name or not name.isprintable():
         remedy = "Write `name: hash`; RFC 7617 has no colon in names."
         message = "has a name with a colon or a control character"
