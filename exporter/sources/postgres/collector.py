@@ -15,6 +15,7 @@ from exporter.platform.base import Interval, Text
 from exporter.platform.conditions import Facts, term
 from exporter.platform.queries import Metric, Query, Statement
 from exporter.sources.postgres.fold import Fold, Rows
+from exporter.sources.postgres.querytext import scrub
 
 Cell = bytes | float | None
 """A value as the server writes it, or as it was computed from such."""
@@ -31,6 +32,10 @@ class Builtin(Statement):
     """How often; with the source itself when it is left out."""
     enabled: bool = True
     """Whether it runs unless the platform file says otherwise."""
+    follows: str | None = None
+    """Collector with a fold, of whose shown rows it tells more: `{shown}` is an array of their last label."""
+    scrub: str | None = None
+    """Column of SQL texts, to be cleaned of literals and comments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,11 @@ class Collector:
     every: float
     own: bool
     columns: tuple[Column, ...]
+
+    @property
+    def follows(self) -> str | None:
+        """Name of the collector whose shown rows it tells more of."""
+        return self.statement.follows if isinstance(self.statement, Builtin) else None
 
     def conditions(self) -> Iterator[str]:
         """Yield every condition that it speaks of."""
@@ -111,14 +121,17 @@ class Table:
     """Of folded rows: what all of each group gained, for the metrics that have the labels of the group alone."""
 
     @classmethod
-    def of(cls, result: PGresult, limit: int, pivot: str | None) -> "Table":
-        """Read at most `limit` rows; with `pivot`, make one row of rows of (name, value)."""
+    def of(cls, result: PGresult, limit: int, statement: Statement) -> "Table":
+        """Read at most `limit` rows; with a pivot, make one row of rows of (name, value)."""
         count, get = min(result.ntuples, limit), result.get_value
         columns: dict[str, list[Cell]] = {
             (result.fname(place) or b"").decode(): [get(row, place) for row in range(count)]
             for place in range(result.nfields)
         }
-        if pivot is not None:
+        if isinstance(statement, Builtin) and statement.scrub is not None:
+            texts = columns[statement.scrub]
+            columns[statement.scrub] = [scrub(_text(text)).encode() for text in texts]
+        if (pivot := statement.pivot) is not None:
             value = next(name for name in columns if name != pivot)
             columns = {_text(name): [cell] for name, cell in zip(columns[pivot], columns[value], strict=True)}
         return cls(columns, truncated=result.ntuples > limit)

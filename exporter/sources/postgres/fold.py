@@ -95,6 +95,10 @@ class Fold:
             [*shown, *((group + self._fill, gained) for group, gained in self._rest.items())]
         )
 
+    def shown(self) -> list[Labels]:
+        """Return the rows that have a series of their own."""
+        return [key for key, row in self._rows.items() if row.shown is not None]
+
     def totals(self) -> Rows:
         """Return what all rows gained, by the labels before `other`. Each only grows."""
         return self._written(list(self._all.items()))

@@ -201,9 +201,18 @@ class Session:
                 segment.append(f"set local statement_timeout = {limit}".encode())
             if run.collector.own:
                 segment.append(_OWN_PATH)
-            segments.append([*segment, self._statements[run.collector.name]])
+            segments.append([*segment, self._sql(run)])
         segments.append([b"rollback"])
         return segments
+
+    def _sql(self, run: Run) -> bytes:
+        """Return the statement that was fitted to the server, with the rows that another one shows."""
+        text = self._statements[run.collector.name]
+        if run.collector.follows is None:
+            return text
+        folds = (other.fold for other in self.runs if other.collector.name == run.collector.follows)
+        shown = {labels[-1] for fold in folds if fold is not None for labels in fold.shown()}
+        return text.replace(b"{shown}", array(sorted(shown)).encode())
 
     def _take(self, run: Run, answer: Answer, now: float) -> None:
         run.duration = answer.seconds
@@ -225,7 +234,7 @@ class Session:
     def _samples(self, run: Run, answer: Answer) -> tuple[Collected, bool]:
         statement = run.collector.statement
         assert answer.result is not None, "the caller looked"
-        table = Table.of(answer.result, run.limit, statement.pivot)
+        table = Table.of(answer.result, run.limit, statement)
         before: tuple[str, ...] = (self._target,)
         if statement.scope == "database":
             assert self.server is not None, "an open session knows its server"
