@@ -10,21 +10,24 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from exporter.engine.families import Collected, Family
 from exporter.engine.source import Gap, Source, SourceError
 from exporter.engine.trace import note
 from exporter.platform.base import Interval, Part, Text
 from exporter.platform.conditions import Provider
-from exporter.platform.values import Duration, Secret
+from exporter.platform.problems import suggestion
+from exporter.platform.values import Duration, Secret, fault
 from exporter.sources.kind import SourceKind
-from exporter.sources.postgres import neon
+from exporter.sources.postgres import health, neon
 from exporter.sources.postgres.collector import Collector, builtin, own
 from exporter.sources.postgres.fold import Fold
-from exporter.sources.postgres.neon import OTHERS, Gate, Neon
+from exporter.sources.postgres.health import HealthCheck, HealthProbe, unreachable
+from exporter.sources.postgres.neon import OTHERS, Gate, Neon, Verdict
 from exporter.sources.postgres.profiles import Profile, guess, load
 from exporter.sources.postgres.session import Run, Session
+from exporter.sources.postgres.supabase import Supabase
 
 if TYPE_CHECKING:
     from exporter.platform.model import Platform
@@ -81,6 +84,8 @@ FAMILIES = (
 )
 
 _KEEP_INTERVALS = 3
+_SELDOM = 300.0
+"""Seconds between two runs of a collector whose figures change slowly enough to hold while nobody uses a server."""
 _RESERVE = 0.1
 """Share of the time-out that is kept for ending what is late."""
 
@@ -106,6 +111,13 @@ class CollectorOverride(Part):
     """Most rows."""
 
 
+def _known(changes: dict[str, CollectorOverride]) -> dict[str, CollectorOverride]:
+    names = {collector.name for collector in builtin()}
+    for name in changes.keys() - names:
+        raise fault("collector", f"`{name}` is no collector", suggestion(name, names))
+    return changes
+
+
 class Postgres(Part):
     """A Postgres server."""
 
@@ -121,10 +133,14 @@ class Postgres(Part):
     connections: int = Field(default=3, ge=1, le=50)
     """Most connections at a time. Beyond the first they serve other databases, by turns if there are more of them."""
     databases: Databases = Databases()
-    collectors: dict[str, CollectorOverride] = {}
-    """Changes to collectors, by name."""
+    collectors: Annotated[dict[str, CollectorOverride], AfterValidator(_known)] = {}
+    """Changes to built-in collectors, by name."""
     neon: Neon | None = None
     """Look at Neon's control plane first, so that a compute that sleeps is not woken."""
+    supabase: Supabase | None = None
+    """Have Prometheus scrape Supabase's own metrics of the project too."""
+    health: HealthCheck | None = None
+    """Measure connecting, a query and, if asked to, a write."""
 
 
 class PostgresSource(Source):
@@ -137,42 +153,57 @@ class PostgresSource(Source):
             timeout=config.timeout,
             spec=(config, tuple(collectors)),
             phase_lock=config.phase_lock,
+            exclusive=config.neon is not None,  # each of two exporters would take the other for a user
         )
         self._key, self._config, self._collectors = key, config, collectors
+        self._health = None if config.health is None else HealthProbe(config.health)
         self._profile: Profile | None = None
         self._main: Session | None = None
         self._others: dict[str, Session] = {}
         self._failed: dict[str, SourceError] = {}
         self._counts: dict[str, int] = {}
         self._gate = None if config.neon is None else Gate(key, config.neon, config.dsn)
-        self._asleep: Collected | None = None
+        self._verdict: Verdict | None = None
 
     async def collect(self) -> Collected:
         """Run the collectors that are due, unless the server is to be left asleep: then there is no `pg_up` either."""
         deadline = time.monotonic() + self.timeout * (1 - _RESERVE)
         if self._gate is None:
             return await self._ask(deadline)
-        verdict = await self._gate.look()
-        self._asleep = None if verdict.connect else verdict.metrics
-        if verdict.reason is not None and verdict.error is not None:
-            raise verdict.error
-        if self._asleep is not None:
-            return self._asleep
+        verdict = self._verdict = await self._gate.look()
+        if not verdict.connect:
+            self._hang_up()
+            if verdict.error is not None:
+                raise verdict.error
+            return self._at_rest(verdict)
+        others, succeeded = None, False
         try:
             out = await self._ask(deadline)
-        except SourceError:
-            self._gate.scraped(time.monotonic(), succeeded=False)
-            raise
-        self._gate.scraped(time.monotonic(), others=await self._session().number(OTHERS))
+            others, succeeded = await self._session().number(OTHERS), True
+        finally:
+            self._gate.scraped(time.monotonic(), others=others, succeeded=succeeded)
+        out.update(verdict.metrics)
+        return out
+
+    def _at_rest(self, verdict: Verdict) -> Collected:
+        """Return what still holds of a server that nobody uses: what is collected seldom, such as sizes."""
+        out = Collected()
+        for run in (run for runs in self._runs().values() for run in runs):
+            if run.every >= _SELDOM and run.succeeded is not None:
+                out.update(run.data)
         out.update(verdict.metrics)
         return out
 
     def down(self) -> Collected:
         """The server did not answer; or nobody could say whether it may be asked."""
-        if self._asleep is not None:
-            return self._asleep
         out = Collected()
+        if self._verdict is not None:
+            out.update(self._verdict.metrics)
+            if not self._verdict.connect:
+                return out
         out.set(UP, 0, self._key)
+        if self._health is not None:
+            unreachable(out, self._key)
         return out
 
     async def _ask(self, deadline: float) -> Collected:
@@ -183,12 +214,28 @@ class PostgresSource(Source):
         except (SourceError, asyncio.CancelledError):
             self._hang_up()
             raise
+        await self._check_health(main, deadline)
         self._discover(main)
         await self._visit(deadline)
         return self._collected(main)
 
+    async def _check_health(self, main: Session, deadline: float) -> None:
+        if self._health is None or main.connection is None:
+            return
+        connected, main.connect_seconds = main.connect_seconds, None
+        try:
+            await self._health.measure(main.connection, connected, deadline)
+        except SourceError as error:  # it says itself that the server is unhealthy
+            note(f"health: {error.reason}", str(error))
+            main.drop()
+        except asyncio.CancelledError:
+            self._hang_up()
+            raise
+
     async def inspect(self) -> tuple[str, list[Gap]]:
         """Say which server it is, and which grants are missing."""
+        if self._verdict is not None and not self._verdict.connect:
+            return f"nothing but Neon's control plane: {self._verdict.reason}", []
         main = self._session()
         server, connection = main.server, main.connection
         if server is None or connection is None:
@@ -208,6 +255,8 @@ class PostgresSource(Source):
             for grant in main.gaps
         ]
         gaps += [Gap(f"database {name}: {error}", error.remedy) for name, error in self._failed.items()]
+        if self._health is not None and self._health.gap is not None:
+            gaps.append(self._health.gap)
         if "pg_stat_statements" not in server.facts.extensions:
             gaps.append(
                 Gap(f"pg_stat_statements is not in {server.database}", "CREATE EXTENSION pg_stat_statements;")
@@ -334,6 +383,8 @@ class PostgresSource(Source):
         assert main.server is not None, "the main session has collected"
         out.set(UP, 1, self._key)
         out.set(STATIC, 1, self._key, _version(main.server.facts.version), main.server.version)
+        if self._health is not None:
+            self._health.fill(out, self._key)
         out.set(CONNECTIONS, sum(session.connection is not None for session in self._sessions()), self._key)
         for grant in sorted({grant for session in self._sessions() for grant in session.gaps}):
             out.set(PERMISSION_MISSING, 1, self._key, grant)
@@ -380,6 +431,7 @@ KIND = SourceKind(
     families=(
         *FAMILIES,
         *neon.FAMILIES,
+        *health.FAMILIES,
         *(column.family for collector in builtin() for column in collector.columns),
     ),
 )

@@ -113,9 +113,9 @@ class HealthProbe:
         `connected` is how long it took to open it, in seconds, if that was for this collection.
 
         Raises:
-            psycopg.OperationalError: the connection was lost.
-            SourceError: there was no answer in time; the connection is of no use any more.
+            SourceError: the connection was lost, or there was no answer in time; it is of no use any more.
         """
+        self._status, self._query = "unhealthy", None
         try:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 standby = await self._measure_query(connection)
@@ -126,11 +126,11 @@ class HealthProbe:
                     await self._measure_write(connection, self._config.write_test)
         except TimeoutError as error:
             raise SourceError("timeout", "the health check was not answered in time") from error
+        except psycopg.Error as error:
+            raise failure(error) from error
         self._connect = self._connect if connected is None else connected
         took = (connected or 0.0) + (self._query or 0.0) + (self._write or 0.0)
-        if self._broken or took >= self._config.unhealthy:
-            self._status = "unhealthy"
-        else:
+        if not self._broken and took < self._config.unhealthy:
             self._status = "degraded" if took >= self._config.degraded else "healthy"
 
     def fill(self, out: Collected, target: str) -> None:
