@@ -7,7 +7,6 @@ from typing import Any
 from exporter.engine.engine import build_sources
 from exporter.engine.runner import stale_after
 from exporter.generate.alerting import alerting_entry, unknown_issues, unreadable_secrets
-from exporter.generate.maintenance import maintenance_entry
 from exporter.generate.services import service_entry, unusable_levels
 from exporter.platform.kpis import Kpi
 from exporter.platform.load import fingerprint, load
@@ -44,7 +43,6 @@ def catalogue(path: Path) -> dict[str, Any]:
         "queries": _queries(platform),
         "kpis": [_kpi(kpi) for kpi in platform.kpis],
         "alerting": alerting_entry(platform),
-        "maintenance": maintenance_entry(platform),
     }
 
 
