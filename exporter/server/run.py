@@ -62,30 +62,44 @@ async def serve(
         task.add_done_callback(reloads.discard)
 
     listener = Listener(application(engine, web, reload, lifecycle=lifecycle, debug=debug), web)
-    listener.open(host, port)
     reloads: set[asyncio.Task[None]] = set()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, ending.set)
     loop.add_signal_handler(signal.SIGINT, ending.set)
     loop.add_signal_handler(signal.SIGHUP, reload_soon)
-    await engine.start()
+    listener.open(host, port)
+    started = await _start(engine, ending)
     try:
-        listener.start()
-        watching = asyncio.create_task(web.watch())
-        scheme = "http" if web.tls is None else "https"
-        log.info(
-            "listening",
-            address=f"{host}:{port}",
-            scheme=scheme,
-            platform=engine.platform.platform,
-            version=__version__,
-        )
-        await ending.wait()
-        watching.cancel()
+        if started:
+            listener.start()
+            watching = asyncio.create_task(web.watch())
+            scheme = "http" if web.tls is None else "https"
+            log.info(
+                "listening",
+                address=f"{host}:{port}",
+                scheme=scheme,
+                platform=engine.platform.platform,
+                version=__version__,
+            )
+            await ending.wait()
+            watching.cancel()
     finally:
         await asyncio.gather(listener.close(), engine.stop())
         log.info("stopped")
         _end_soon()
+
+
+async def _start(engine: Engine, ending: asyncio.Event) -> bool:
+    """Start `engine`; give up when the end comes sooner, as it may while a state store does not answer."""
+    starting, end = asyncio.create_task(engine.start()), asyncio.create_task(ending.wait())
+    await asyncio.wait({starting, end}, return_when=asyncio.FIRST_COMPLETED)
+    end.cancel()
+    if starting.done():
+        starting.result()
+        return True
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    return False
 
 
 def _end_soon() -> None:

@@ -1,13 +1,17 @@
 """The command `run` and its state: where it is kept, what is said when it cannot be, what goes on without it."""
 
+import signal
+import socket
 import subprocess
+import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from tests.integration.support import COMMAND, exporter
-from tests.support.process import free_port
+from tests.support.process import free_port, running, wait_until
 
 PLATFORM = """
 platform: test
@@ -72,6 +76,27 @@ def test_probes_go_on_while_the_state_is_out_of_reach(
     assert told.returncode == 1
     assert "✗ state" in told.stdout
     assert "canary" not in told.stdout + told.stderr
+
+
+def listens(port: int) -> bool:
+    socket.create_connection(("127.0.0.1", port)).close()
+    return True
+
+
+def test_it_can_be_ended_while_it_waits_for_the_state(silent_server: str, tmp_path: Path) -> None:
+    file, log = tmp_path / "platform.yml", tmp_path / "log"
+    file.write_text(platform('state: {postgres: {dsn: "${env:STATE_DSN}"}}'))
+    port = urlsplit(silent_server).port
+    dsn = f"host=127.0.0.1 port={port} user=u password=p dbname=d"
+    here = free_port()
+    command: list[str | Path] = [COMMAND, "run", "-p", file, "--listen", f"127.0.0.1:{here}"]
+    with running(command, log, env={"STATE_DSN": dsn}) as process:
+        wait_until(lambda: listens(here), 20, "the exporter to listen", log=log)
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert time.monotonic() - started < 2
+        assert "Traceback" not in log.read_text()
 
 
 def test_check_tries_the_state(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
