@@ -87,7 +87,8 @@ class Engine:
             self.publisher.changed()
             log.warning("reload.failed", problems=[str(problem) for problem in error.problems])
             raise
-        wanted = {source.name: source for source in build_sources(platform)}
+        # In a thread as well: a certificate store is read for each client, which would hold scrapes up.
+        wanted = {source.name: source for source in await asyncio.to_thread(build_sources, platform)}
         running = {name: runner.source for name, runner in self.scheduler.runners.items()}
         same = {
             name for name, source in wanted.items() if name in running and source.spec == running[name].spec
