@@ -87,7 +87,7 @@ class Engine:
             self.publisher.changed()
             log.warning("reload.failed", problems=[str(problem) for problem in error.problems])
             raise
-        # In a thread as well: a certificate store is read for each client, which would hold scrapes up.
+        # In a thread as well: the first source that speaks HTTP reads all certificates, which would hold scrapes up.
         wanted = {source.name: source for source in await asyncio.to_thread(build_sources, platform)}
         running = {name: runner.source for name, runner in self.scheduler.runners.items()}
         same = {

@@ -155,6 +155,15 @@ class Collected:
         for family, count in other.dropped.items():
             self.dropped[family] = self.dropped.get(family, 0) + count
 
+    def copy(self) -> "Collected":
+        """Return one that stays as it is when a source goes on filling this one."""
+        out = Collected()
+        out.families = {family: dict(samples) for family, samples in self.families.items()}
+        out.created = {family: dict(times) for family, times in self.created.items()}
+        out.exemplars = {family: dict(exemplars) for family, exemplars in self.exemplars.items()}
+        out.dropped = dict(self.dropped)
+        return out
+
     def __iter__(self) -> Iterator[tuple[Family, Samples]]:
         return iter(self.families.items())
 

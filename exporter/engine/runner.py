@@ -179,7 +179,7 @@ class Runner:
             return
         started = time.perf_counter()
         try:
-            data = self.budget.apply(await within(self.source.timeout, self.source.collect()))
+            data = self.budget.apply((await within(self.source.timeout, self.source.collect())).copy())
             for family, count in data.dropped.items():
                 self.on_drop(family, count)
             result = Result(data, time.time(), 0.0, time.perf_counter() - started, self.failures)

@@ -250,6 +250,23 @@ async def test_what_a_source_gathers_itself_is_counted_too() -> None:
     assert dropped == [("value", 7)]
 
 
+async def test_a_source_may_fill_the_same_again() -> None:
+    class Reusing(Scripted):
+        kept = Collected()
+
+        async def collect(self) -> Collected:
+            self.runs += 1
+            self.kept.set(VALUE, self.runs, self.name)
+            return self.kept
+
+    runner = Runner(Reusing("s", fine), 10, lambda: None, lambda *_: None)
+    publisher = SnapshotPublisher(runner.snapshot, max_series=100)
+    for number in (1, 2):
+        await runner.collect()
+        await publisher.publish()
+        assert f'value{{source="s"}} {number}.0\n'.encode() in publisher.current.text
+
+
 async def test_the_circuit_opens_after_failures_and_closes_with_a_success() -> None:
     source = Scripted("s", broken)
     runner = Runner(source, 10, lambda: None, lambda *_: None)
