@@ -20,7 +20,7 @@ __all__ = ["ListenError", "serve"]
 
 log = structlog.get_logger()
 
-_LEAVE_SECONDS = 0.5
+_LEAVE_SECONDS = 0.95
 
 
 async def serve(
@@ -84,9 +84,9 @@ async def serve(
             await ending.wait()
             watching.cancel()
     finally:
+        _end_in_time()
         await asyncio.gather(listener.close(), engine.stop())
         log.info("stopped")
-        _end_soon()
 
 
 async def _start(engine: Engine, ending: asyncio.Event) -> bool:
@@ -102,10 +102,10 @@ async def _start(engine: Engine, ending: asyncio.Event) -> bool:
     return False
 
 
-def _end_soon() -> None:
-    """End the process shortly, whatever clings: a name that does not resolve holds a thread that cannot be stopped.
+def _end_in_time() -> None:
+    """End the process within a second, whatever clings: a source, a disk, a look-up in a thread that cannot be stopped.
 
-    All state is written by now. A process that ends by itself is quicker than this.
+    Nothing is lost by it, for state is on disk before it is shown. A process that ends by itself is quicker than this.
     """
     leaver = threading.Timer(_LEAVE_SECONDS, os._exit, (0,))
     leaver.daemon = True

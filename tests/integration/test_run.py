@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import psycopg
 import pytest
 
 from tests.integration.support import COMMAND, Exporter, exporter
-from tests.support.process import free_port
+from tests.support.process import free_port, running, wait_http
 from tests.support.programs import binary
 
 PLATFORM = """
@@ -134,6 +135,43 @@ def test_the_process_ends_within_a_second_while_sources_hang(silent_server: str,
         if took[-1] < 1:
             break
     assert min(took) < 1
+
+
+CLINGING = """
+import asyncio, sys, time
+from pathlib import Path
+from exporter import logs
+from exporter.engine import engine
+from exporter.engine.families import Collected
+from exporter.engine.source import Source
+from exporter.server.run import serve
+
+class Clinging(Source):
+    async def collect(self):
+        while True:
+            try:
+                await asyncio.to_thread(time.sleep, 60)
+            except asyncio.CancelledError:
+                print("clings", file=sys.stderr, flush=True)
+
+engine.build_sources = lambda platform: [Clinging("clings", every=60, timeout=60)]
+logs.configure()
+asyncio.run(serve(Path(sys.argv[1]), "127.0.0.1", int(sys.argv[2])))
+"""
+
+
+def test_the_process_ends_whatever_clings(tmp_path: Path) -> None:
+    file, log, port = tmp_path / "platform.yml", tmp_path / "log", free_port()
+    file.write_text("platform: test\n")
+    command: list[str | Path] = [sys.executable, "-c", CLINGING, file, str(port)]
+    with running(command, log, env={"PLATFORM_STATE_DIR": str(tmp_path)}) as process:
+        wait_http(f"http://127.0.0.1:{port}/-/healthy", log=log)
+        time.sleep(1)  # its first collection has begun
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert time.monotonic() - started < 1.8, "a second, and what a busy machine adds"
+    assert "clings" in log.read_text()
 
 
 def test_every_log_line_is_json_with_the_agreed_fields(subject: Exporter) -> None:
