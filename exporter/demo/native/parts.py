@@ -108,7 +108,7 @@ def prometheus(programs: Programs, state: State, ports: Ports) -> Part:
         programs.prometheus,
         f"--config.file={state.generated}/prometheus/prometheus.yml",
         f"--storage.tsdb.path={state.root}/prometheus",
-        "--storage.tsdb.retention.time=1d",
+        "--storage.tsdb.retention.time=45d",  # the demo's past is a month
         # What fires before Alertmanager is known is lost and sent again after this; a minute is long in a demo.
         "--rules.alert.resend-delay=5s",
         f"--web.listen-address={HOST}:{ports['prometheus']}",

@@ -16,6 +16,7 @@ class Programs:
     postgres: Path
     redis: Path
     prometheus: Path
+    promtool: Path
     alertmanager: Path
     grafana: Path | None
 
@@ -24,6 +25,7 @@ PACKAGES = {
     "postgres": "postgresql",
     "redis": "redis-server",
     "prometheus": "prometheus",
+    "promtool": "prometheus",
     "alertmanager": "prometheus-alertmanager",
 }
 
@@ -34,9 +36,10 @@ def find_programs() -> Programs:
         "postgres": _newest_postgres(),
         "redis": _which("redis-server"),
         "prometheus": _which("prometheus"),
+        "promtool": _which("promtool"),
         "alertmanager": _which("prometheus-alertmanager", "alertmanager"),
     }
-    missing = [PACKAGES[name] for name, path in found.items() if path is None]
+    missing = sorted({PACKAGES[name] for name, path in found.items() if path is None})
     if missing:
         raise DemoError(
             f"not installed: {', '.join(missing)}. On Debian: sudo apt-get install {' '.join(missing)}"

@@ -14,10 +14,12 @@ from pathlib import Path
 from rich.console import Console
 
 from exporter.demo.errors import DemoError
+from exporter.demo.history.story import DAYS
 from exporter.demo.names import OFFSETS, Ports
 from exporter.demo.native import parts
 from exporter.demo.native.cluster import Cluster
 from exporter.demo.native.guard import Guard
+from exporter.demo.native.past import backfill
 from exporter.demo.native.programs import Programs, find_programs
 from exporter.demo.native.report import show_addresses, show_results
 from exporter.demo.native.state import RunningDemo, State, server_user
@@ -115,14 +117,19 @@ async def _start_all(request: Request, programs: Programs, supervisor: Superviso
             f"  ✓ {'generate':13} {state.generated} ({time.monotonic() - started:.1f} s)", soft_wrap=True
         )
 
+    async def monitoring() -> None:
+        seconds = await backfill(programs.promtool, state, ports, request.platform, supervisor)
+        console.print(f"  ✓ {'history':13} {DAYS} days ({seconds:.1f} s)", highlight=False)
+        await part(parts.prometheus(programs, state, ports))
+
     with console.status("Starting …"):
         await _all(database(), configuration(), part(parts.redis(programs, state, ports)))
         await part(parts.world(ports, accounts))
         await part(parts.exporter(request.platform, state, ports, env))
-        servers = [parts.prometheus(programs, state, ports), parts.alertmanager(programs, state, ports)]
+        servers = [parts.alertmanager(programs, state, ports)]
         if programs.grafana is not None:
             servers.append(parts.grafana(programs.grafana, state, ports))
-        await _all(*(part(server) for server in servers))
+        await _all(monitoring(), *(part(server) for server in servers))
 
 
 async def _stay(request: Request, console: Console) -> bool:

@@ -1,0 +1,180 @@
+"""The past of a series that the exporter serves now: what its name says about how it moves, ending at its value."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from exporter.demo.history.story import Story
+
+Labels = Mapping[str, str]
+Values = Sequence[float | None]
+_Past = Callable[[Story, Labels, float], Values]
+
+# Events per second at the demo's present pace, for counters that move with traffic: pattern → pace.
+_PACES = {
+    r"business_calls_total": {"completed": 0.68, "failed": 0.014, "missed": 0.007},
+    r"business_(signups|subscriptions_cancelled)_total": {"": 0.00016},
+    r"pg_stat_database_xact_commit": {"": 7.0},
+    r"pg_stat_database_xact_rollback": {"": 0.02},
+    r"pg_stat_database_blks_hit": {"": 900.0},
+    r"pg_stat_database_blks_read": {"": 2.5},
+    r"pg_stat_database_tup_(returned|fetched)": {"": 480.0},
+    r"pg_stat_database_tup_inserted": {"": 1.6},
+    r"pg_stat_database_tup_updated": {"": 2.4},
+    r"pg_stat_database_tup_deleted": {"": 0.3},
+    r"pg_stat_database_(deadlocks|conflicts)": {"": 0.0},
+    r"pg_stat_database_temp_(files|bytes)": {"": 0.002},
+    r"process_cpu_seconds_total": {"": 0.04},
+    r"platform_exporter_(source_failures|series_dropped)_total": {"": 0.0},
+}
+_SECONDS_OF_LIFE = 20.0  # of a counter that began with the demo, when it is seen first
+
+
+def past(story: Story, name: str, labels: Labels, value: float, counter: bool) -> Values:
+    """Return the value of one series at each moment of the story; None where there was none."""
+    for pattern, shape in _PASTS:
+        if pattern.fullmatch(name):
+            return shape(story, labels, value)
+    return _counter(story, labels, value, name) if counter else _level(story, labels, value)
+
+
+def _counter(story: Story, labels: Labels, value: float, name: str) -> Values:
+    pace = _pace(name, labels, value)
+    done = story.until_now(story.traffic)
+    total = pace * done[0]
+    # Fewer than that by now: the counter began anew when the demo did, and its past ends where it likes.
+    end = value if value >= total else total
+    return [end - pace * left for left in done]
+
+
+def _pace(name: str, labels: Labels, value: float) -> float:
+    for pattern, paces in _PACES.items():
+        if re.fullmatch(pattern, name):
+            return next((pace for word, pace in paces.items() if word in labels.values()), paces.get("", 0.0))
+    return min(value / _SECONDS_OF_LIFE, 1000.0)
+
+
+def invocations(story: Story, pace: float, status: str) -> Values:
+    """Return a counter of a Worker's invocations: those that ended well, or those that threw an exception."""
+    done = story.until_now(story.traffic)
+    failed = story.until_now(story.failed)
+    if status == "success":
+        return [pace * ((done[0] - left) - (failed[0] - bad)) for left, bad in zip(done, failed, strict=True)]
+    return [pace * (failed[0] - bad) for bad in failed]
+
+
+def _level(story: Story, labels: Labels, value: float) -> Values:
+    return [value] * len(story.times)
+
+
+def _wobbling(story: Story, labels: Labels, value: float) -> Values:
+    return [value * (1 + 0.05 * wobble) for wobble in story.noise]
+
+
+def _growing(story: Story, labels: Labels, value: float) -> Values:
+    # Whole things stay whole: customers, users.
+    digits = 0 if value > 20 and value == int(value) else 2
+    return [round(value * growth, digits) for growth in story.growth]
+
+
+def _busy(story: Story, labels: Labels, value: float) -> Values:
+    """Sessions: a few at all times, more with traffic."""
+    return [
+        max(0.0, round(value * (0.7 + 0.3 * traffic) + 0.5 * abs(wobble)))
+        for traffic, wobble in zip(story.traffic, story.noise, strict=True)
+    ]
+
+
+def _duration(story: Story, labels: Labels, value: float) -> Values:
+    usual = value or {"0.5": 0.004, "0.75": 0.007, "0.9": 0.012, "0.95": 0.02, "0.99": 0.045}.get(
+        labels.get("quantile", ""), 0.004
+    )
+    return [usual * slower for slower in story.slower]
+
+
+def _short(story: Story, labels: Labels, value: float) -> Values:
+    """Ages of transactions: fractions of a second, now and then some seconds."""
+    return [
+        0.004 * slower + (2.5 if wobble > 2.4 else 0.0)
+        for slower, wobble in zip(story.slower, story.noise, strict=True)
+    ]
+
+
+def _database_up(story: Story, labels: Labels, value: float) -> Values:
+    return story.database_up
+
+
+def _source_up(story: Story, labels: Labels, value: float) -> Values:
+    return story.database_up if labels.get("source", "").startswith("postgres.") else [1.0] * len(story.times)
+
+
+def _one_hot(story: Story, labels: Labels, value: float) -> Values:
+    """The state of a component, or of the whole document."""
+    mine = {"healthy": 0, "degraded": 1, "unhealthy": 2}.get(labels.get("status", ""), -1)
+    return [float(code == mine) for code in story.statuses(labels.get("check"))]
+
+
+def _probe(story: Story, labels: Labels, value: float) -> Values:
+    return [float(code < 2) for code in story.statuses()]
+
+
+def _http_status(story: Story, labels: Labels, value: float) -> Values:
+    return [503.0 if code == 2 else 200.0 for code in story.statuses()]
+
+
+def _today(story: Story, labels: Labels, value: float) -> Values:
+    """What was counted since midnight (UTC)."""
+    pace = next(
+        (pace for word, pace in _PACES["business_calls_total"].items() if word in labels.values()), 0.1
+    )
+    counted, total, day = [], 0.0, -1.0
+    before = story.times[0]
+    for time, traffic in zip(story.times, story.traffic, strict=True):
+        if time // 86400 != day:
+            day, total = time // 86400, 0.0
+        total += pace * traffic * (time - before)
+        before = time
+        counted.append(float(round(total)))
+    return counted
+
+
+def _recently(story: Story, labels: Labels, value: float) -> Values:
+    """Times of what happens again and again: read a moment ago."""
+    return [time - 2.0 for time in story.times]
+
+
+def _deployed(story: Story, labels: Labels, value: float) -> Values:
+    return [*story.deployed()[:-1], value]
+
+
+def _tickets(story: Story, labels: Labels, value: float) -> Values:
+    """They pile up over the night and with failures, and are answered by day."""
+    return [
+        float(round(value * growth * (1.25 - 0.25 * min(traffic, 1.6)) + 60 * failing))
+        for growth, traffic, failing in zip(story.growth, story.traffic, story.failing, strict=True)
+    ]
+
+
+_PASTS: tuple[tuple[re.Pattern[str], _Past], ...] = tuple(
+    (re.compile(pattern), shape)
+    for pattern, shape in (
+        (r"business_calls_today", _today),
+        (r"business_support_tickets_open", _tickets),
+        (r"business_\w+_seconds_avg", _wobbling),
+        (r"business_(?!\w+_total$)\w+", _growing),
+        (r"pg_up", _database_up),
+        (r"pg_database_size_bytes", _growing),
+        (r"pg_table_\w*size\w*bytes", _growing),
+        (r"pg_(stat_activity_count|sessions\w*|backends)", _busy),
+        (r"pg_stat_activity_max_tx_duration|pg_oldest_\w+_age_seconds", _short),
+        (r"platform_exporter_source_up", _source_up),
+        (r"\w*last_success_timestamp_seconds|cloudflare_window_end_timestamp_seconds", _recently),
+        (r"platform_exporter_snapshot_timestamp_seconds", _recently),
+        (r"health_start_time_seconds", _deployed),
+        (r"health_(check_)?status", _one_hot),
+        (r"probe_success", _probe),
+        (r"probe_http_status_code", _http_status),
+        (r"health_pool_connections", _busy),
+        (r"(?!process_)\w*(duration|time|render)_seconds|pg_health_\w+_seconds", _duration),
+        (r"process_resident_memory_bytes", _wobbling),
+    )
+)
