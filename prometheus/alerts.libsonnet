@@ -3,27 +3,45 @@
 local lib = import 'lib/alert.libsonnet';
 
 local topics = {
+  alertmanager: import 'alerts/alertmanager.libsonnet',
+  anomaly: import 'alerts/anomaly.libsonnet',
   database: import 'alerts/database.libsonnet',
+  'database-sessions': import 'alerts/database_sessions.libsonnet',
+  'database-storage': import 'alerts/database_storage.libsonnet',
   health: import 'alerts/health.libsonnet',
   monitoring: import 'alerts/monitoring.libsonnet',
+  prometheus: import 'alerts/prometheus.libsonnet',
+  resources: import 'alerts/resources.libsonnet',
+  services: import 'alerts/services.libsonnet',
   slo: import 'alerts/slo.libsonnet',
   traffic: import 'alerts/traffic.libsonnet',
+  workers: import 'alerts/workers.libsonnet',
 };
+
+// Topic → name → alert, evaluated once.
+local all(catalogue) = [
+  { topic: topic, name: entry.key, alert: entry.value }
+  for topic in std.objectFields(topics)
+  for entry in std.objectKeysValues(topics[topic](catalogue))
+];
 
 {
   // topic → groups of rules; a topic that says nothing about this platform has none.
-  groups(catalogue):: {
-    [topic]:
-      local alerts = topics[topic](catalogue);
-      local rules = std.flatMap(function(name) lib.rules(catalogue, name, alerts[name]), std.objectFields(alerts));
-      if std.length(rules) == 0 then [] else [{ name: 'alerts-' + topic, rules: rules }]
-    for topic in std.objectFields(topics)
-  },
+  groups(catalogue)::
+    local alerts = all(catalogue);
+    {
+      [topic]:
+        local rules = std.flatMap(
+          function(entry) lib.rules(catalogue, entry.name, entry.alert),
+          [entry for entry in alerts if entry.topic == topic]
+        );
+        if std.length(rules) == 0 then [] else [{ name: 'alerts-' + topic, rules: rules }]
+      for topic in std.objectFields(topics)
+    },
 
   // Every alert's name → its settings (for, priority, threshold), whether this platform has a use for it or not.
   settings(catalogue):: {
-    [entry.key]: lib.settings(entry.value)
-    for topic in std.objectFields(topics)
-    for entry in std.objectKeysValues(topics[topic](catalogue))
+    [entry.name]: lib.settings(entry.alert)
+    for entry in all(catalogue)
   },
 }

@@ -1,6 +1,7 @@
 // The folder prometheus/ of the generated tree: path → document. Rule files without rules are left out.
 
 local alerts = import 'alerts.libsonnet';
+local anomaly = import 'anomaly.libsonnet';
 local config = import 'config.libsonnet';
 local kpis = import 'kpis.libsonnet';
 local maintenance = import 'lib/maintenance.libsonnet';
@@ -11,6 +12,7 @@ function(catalogue)
   local alert_groups = alerts.groups(catalogue);
   local groups = {
                    kpis: kpis(catalogue),
+                   anomaly: anomaly.groups(catalogue),
                    maintenance: maintenance.groups(catalogue),
                    signals: signals(catalogue),
                    slo: slo(catalogue),

@@ -1,21 +1,35 @@
-"""Changes to alerts that a platform file asks for: refused when they would change nothing."""
+"""Changes to alerts that a platform file asks for: refused when they would change nothing, or could never fire."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
 from exporter.generate.mixin import alert_settings
 from exporter.platform.problems import PlatformError, Problem, suggestion
+from exporter.platform.values import Duration, Size, plain
 
 Locate = Callable[[tuple[str, ...], str, str], Problem]
 """Makes a problem of a path of keys, a message and a remedy."""
 
+_LEVELS = ("threshold", "warn")
+_DURATIONS = ("ms", "s", "m", "h", "d", "w", "y")
+_SIZES = ("B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
+# unit of an alert → the suffixes that a threshold of it may have, and how one is written
+_WRITTEN: dict[str, tuple[tuple[str, ...], str]] = {
+    "ratio": (("%",), "a percentage such as 5%, or a number such as 0.05"),
+    "seconds": (_DURATIONS, "a duration such as 500ms or 5m, or a number of seconds"),
+    "bytes": (_SIZES, "a size such as 10GiB, or a number of bytes"),
+    "number": ((), "a number such as 20"),
+    "factor": (("%",), "a number such as 2, or a percentage such as 200%"),
+}
+
 
 def checked(catalogue: dict[str, Any], locate: Locate) -> dict[str, Any]:
-    """Return the catalogue with thresholds as plain numbers.
+    """Return the catalogue with thresholds as plain numbers in base units.
 
     Raises:
-        PlatformError: an override names no alert, or sets a threshold that the alert does not have.
+        PlatformError: an override names no alert, sets a threshold that the alert does not have or that is written in
+            another unit, or makes an alert page that must not.
     """
     known = alert_settings()
     problems: list[Problem] = []
@@ -24,26 +38,57 @@ def checked(catalogue: dict[str, Any], locate: Locate) -> dict[str, Any]:
         keys = ("alerting", "alerts", name)
         if name not in known:
             problems.append(locate(keys, f"there is no alert {name}", suggestion(name, known)))
-        elif override.get("threshold") is not None and "threshold" not in known[name]:
-            having = ", ".join(sorted(alert for alert in known if "threshold" in known[alert]))
-            problems.append(
-                locate(
-                    (*keys, "threshold"),
-                    f"{name} has no threshold of its own",
-                    "Change `for` or `priority`, or switch it off with `enabled: false`. "
-                    f"Alerts with a threshold: {having}.",
-                )
-            )
+            continue
+        problems += _problems(name, override, locate)
+        unit = known[name].get("unit", "number")
         alerts[name] = {
-            key: _plain(value) if key == "threshold" else value for key, value in override.items()
+            key: _plain(value, unit) if key in _LEVELS and value is not None else value
+            for key, value in override.items()
         }
     if problems:
         raise PlatformError(problems)
     return {**catalogue, "alerting": {**catalogue["alerting"], "alerts": alerts}}
 
 
-def _plain(threshold: str | None) -> str | None:
-    """Turn "5%" into "0.05", as PromQL wants it."""
-    if threshold is None or not threshold.endswith("%"):
-        return threshold
-    return f"{Decimal(threshold.removesuffix('%')) / 100:f}"
+def _problems(name: str, override: dict[str, Any], locate: Locate) -> Iterator[Problem]:
+    known, keys = alert_settings(), ("alerting", "alerts", name)
+    settings = known[name]
+    for level in _LEVELS:
+        written = override.get(level)
+        if written is None:
+            continue
+        if "threshold" not in settings:
+            having = ", ".join(sorted(alert for alert in known if "threshold" in known[alert]))
+            yield locate(
+                (*keys, level),
+                f"{name} has no threshold of its own",
+                "Change `for` or `priority`, or switch it off with `enabled: false`. "
+                f"Alerts with a threshold: {having}.",
+            )
+            continue
+        suffixes, example = _WRITTEN[settings.get("unit", "number")]
+        if _suffix(written) not in ("", *suffixes):
+            yield locate((*keys, level), f"{written!r} is not in the unit of {name}", f"Write {example}.")
+    if settings["kind"] == "anomaly" and override.get("priority") in ("p1", "p2"):
+        yield locate(
+            (*keys, "priority"),
+            f"{name} only says that something is unusual, and must page nobody",
+            "Choose p3 or p4; an alert with a fixed threshold may page.",
+        )
+
+
+def _suffix(written: str) -> str:
+    return written.lstrip("0123456789.").strip()
+
+
+def _plain(written: str, unit: str) -> str:
+    """Turn "5%" into "0.05", "500ms" into "0.5" and "10GiB" into bytes, as PromQL wants it."""
+    suffix = _suffix(written)
+    number = Decimal(written.removesuffix(suffix).strip())
+    if suffix == "%":
+        return plain(number / 100)
+    if unit == "seconds" and suffix in _DURATIONS:
+        return plain(number * Decimal(str(float(Duration.parse(f"1{suffix}")))))
+    if unit == "bytes" and suffix in _SIZES:
+        return plain(number * Size.parse(f"1{suffix}"))
+    return written

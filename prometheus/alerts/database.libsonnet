@@ -1,29 +1,16 @@
-// Does each database answer?
+// Does each database answer, quickly, and does it let everybody in?
 
+local databases = import '../lib/databases.libsonnet';
 local reason = import '../lib/reason.libsonnet';
 
-local dependents(catalogue, source) = [
-  service.title
-  for service in catalogue.services
-  if std.member(service.depends_on, source)
-];
-
-function(catalogue) {
-  DatabaseDown: {
-    'for': '1m',
-    priority: 'p1',
-    kind: 'cause',
-    rules: [
-      {
-        local titles = dependents(catalogue, database.source),
-        service: database.source,
-        labels: { source: database.source },
-        words: {
-          source: database.source,
-          target: database.target,
-          title: database.title,
-          dependents: if titles == [] then 'no service names it as a dependency' else std.join(', ', titles),
-        },
+function(catalogue)
+  local each(part) = databases.each(catalogue, part);
+  {
+    DatabaseDown: {
+      'for': '1m',
+      priority: 'p1',
+      kind: 'cause',
+      rules: each({
         expr: 'max by (target) (pg_up{target="%(target)s"}) == 0',
         value: 'pg_up {{ $value }}',
         threshold: 'pg_up 0 for %(for)s',
@@ -31,10 +18,193 @@ function(catalogue) {
         description: '%(title)s has refused or ignored every query for %(for)s (reason: ' + reason + ').',
         impact: 'Whatever reads or writes this database fails: %(dependents)s.',
         action: 'Connect by hand as the exporter does; the reason says where to look first.',
-        panel: 'postgres/' + database.target + '/up',
-      }
-      for database in catalogue.sources
-      if database.kind == 'postgres'
-    ],
-  },
-}
+        panel: 'up',
+      }),
+    },
+
+    DatabaseConnectionFailures: {
+      'for': '2m',
+      priority: 'p2',
+      kind: 'cause',
+      unit: 'number',
+      threshold: '3',
+      rules: each({
+        expr: |||
+          sum by (source) (increase(platform_exporter_source_failures_total{
+            source="%(source)s", reason=~"dns|connect|tls|auth|timeout|too_many_connections|starting_up|pooler"
+          }[10m])) > %(threshold)s
+        |||,
+        value: '%(value)s failed in 10m',
+        threshold: 'more than %(limit)s in 10m',
+        summary: 'Connections to %(title)s fail.',
+        description: '%(value)s attempts of the exporter to reach %(title)s have failed within ten minutes, though not all of them.',
+        impact: 'Applications fail to connect as often as the exporter does: %(dependents)s.',
+        action: "The reason is on the exporter's landing page; a full pool and a restarting server are the usual ones.",
+        panel: 'up',
+      }),
+    },
+
+    DatabaseConnectionsHigh: {
+      'for': '5m',
+      priority: 'p2',
+      kind: 'capacity',
+      unit: 'ratio',
+      threshold: '0.9',
+      warn: '0.8',
+      rules: each({
+        expr: 'max by (target) (pg_connections_used_ratio{target="%(target)s"}) > %(threshold)s',
+        value: '%(value)s of the connections in use',
+        threshold: 'over %(limit)s for %(for)s',
+        summary: '%(title)s is running out of connections.',
+        description: '%(value)s of the connections that %(title)s accepts are in use, over %(limit)s for %(for)s.',
+        impact: 'At 100% new connections are refused: %(dependents)s.',
+        action: 'Count sessions by application and state; end those that idle, then find what opens so many.',
+        panel: 'connections',
+      }),
+    },
+
+    DatabaseLatencyHigh: {
+      'for': '5m',
+      priority: 'p2',
+      kind: 'symptom',
+      unit: 'seconds',
+      threshold: '1',
+      warn: '0.2',
+      rules: each({
+        expr: 'max by (target) (pg_health_query_seconds{target="%(target)s"}) > %(threshold)s',
+        value: '%(value)s for the simplest query',
+        threshold: 'over %(limit)s for %(for)s',
+        summary: '%(title)s answers slowly.',
+        description: 'The simplest query takes %(value)s on %(title)s, over %(limit)s for %(for)s.',
+        impact: 'Every request waits at least so long for each query it makes: %(dependents)s.',
+        action: 'Look for load, waiting sessions and the disk; a query that touches no table should take milliseconds.',
+        panel: 'up',
+      }),
+    },
+
+    DatabaseStatementsSlow: {
+      'for': '10m',
+      priority: 'p3',
+      kind: 'symptom',
+      unit: 'seconds',
+      threshold: '0.5',
+      rules: each({
+        expr: |||
+          sum by (target, datname) (rate(pg_stat_statements_exec_seconds_total{target="%(target)s"}[5m]))
+          /
+          (sum by (target, datname) (rate(pg_stat_statements_calls_total{target="%(target)s"}[5m])) > 0)
+          > %(threshold)s
+        |||,
+        value: 'mean %(value)s',
+        threshold: 'mean over %(limit)s for %(for)s',
+        summary: 'Statements on %(title)s are slow on average.',
+        description: 'The average statement in {{ $labels.datname }} takes %(value)s, over %(limit)s for %(for)s.',
+        impact: 'Requests that ask this database are slow: %(dependents)s.',
+        action: 'List the statements with the most total time of the last minutes; a new one is the first suspect.',
+        panel: 'ages',
+      }),
+    },
+
+    DatabaseStatementSlow: {
+      'for': '15m',
+      priority: 'p4',
+      kind: 'cause',
+      unit: 'seconds',
+      threshold: '1',
+      rules: each({
+        expr: |||
+          sum by (target, datname, queryid) (rate(pg_stat_statements_top_exec_seconds_total{target="%(target)s", queryid!="other"}[15m]))
+          /
+          (sum by (target, datname, queryid) (rate(pg_stat_statements_top_calls_total{target="%(target)s", queryid!="other"}[15m])) > 0)
+          > %(threshold)s
+        |||,
+        value: 'mean %(value)s',
+        threshold: 'mean over %(limit)s for %(for)s',
+        summary: 'A statement on %(title)s is slow.',
+        description: 'Statement {{ $labels.queryid }} in {{ $labels.datname }} takes %(value)s on average.',
+        impact: 'The requests that make it are slow, and it holds a connection meanwhile.',
+        action: 'Find its text in pg_stat_statements by this queryid and look at its plan.',
+        panel: 'ages',
+      }),
+    },
+
+    DatabaseHealthDegraded: {
+      'for': '5m',
+      priority: 'p3',
+      kind: 'symptom',
+      rules: each({
+        expr: 'max by (target, status) (pg_health_status{target="%(target)s", status=~"degraded|unhealthy"}) == 1',
+        value: '{{ $labels.status }}',
+        threshold: 'not healthy for %(for)s',
+        summary: '%(title)s is not healthy.',
+        description: 'By its test of connecting, reading and writing, %(title)s has been {{ $labels.status }} for %(for)s.',
+        impact: 'Slow or failing: %(dependents)s.',
+        action: 'See which of connect, query and write is slow; a slow write alone is the disk or a lock.',
+        panel: 'up',
+      }),
+    },
+
+    DatabaseDataCorrupt: {
+      'for': '0m',
+      priority: 'p1',
+      kind: 'cause',
+      rules: each({
+        expr: 'sum by (target, datname) (increase(pg_stat_database_checksum_failures_total{target="%(target)s"}[1h])) > 0',
+        value: '{{ $value | humanize }} damaged pages',
+        threshold: 'any',
+        summary: 'Data of %(title)s are damaged.',
+        description: 'Pages of {{ $labels.datname }} have failed their checksum within the last hour.',
+        impact: 'Data are lost or wrong, and the damage may spread with every write and every backup.',
+        action: 'Stop writing, keep every backup there is, and call whoever owns the database now.',
+        panel: 'trouble',
+      }),
+    },
+
+    DatabaseRestarted: {
+      'for': '0m',
+      priority: 'p4',
+      kind: 'cause',
+      rules: each({
+        expr: 'max by (target) (changes(pg_postmaster_start_time_seconds{target="%(target)s"}[15m])) > 0',
+        value: '{{ $value }} times in 15m',
+        threshold: 'any',
+        summary: '%(title)s has restarted.',
+        description: '%(title)s has started anew within the last 15 minutes.',
+        impact: 'Every connection was cut; caches are cold for a while.',
+        action: "If nobody planned it, read the server's log from before the start: out of memory, crash or provider.",
+        panel: 'up',
+      }),
+    },
+
+    DatabasePermissionMissing: {
+      'for': '15m',
+      priority: 'p4',
+      kind: 'meta',
+      rules: each({
+        expr: 'max by (target, grant) (pg_exporter_permission_missing{target="%(target)s"}) == 1',
+        value: 'missing',
+        threshold: 'missing for %(for)s',
+        summary: 'The monitoring role of %(title)s lacks a permission.',
+        description: "The exporter's role has no {{ $labels.grant }} on %(title)s.",
+        impact: 'Some figures are missing or too small, and the alerts that need them stay silent.',
+        action: 'Run platform-exporter check: it prints the very GRANT.',
+        panel: 'up',
+      }),
+    },
+
+    DatabaseCollectorFailing: {
+      'for': '15m',
+      priority: 'p3',
+      kind: 'meta',
+      rules: each({
+        expr: 'min by (target, collector) (pg_scrape_collector_success{target="%(target)s"}) == 0',
+        value: 'fails',
+        threshold: 'fails for %(for)s',
+        summary: 'Part of %(title)s is no longer being read.',
+        description: 'The collector {{ $labels.collector }} has failed on %(title)s for %(for)s.',
+        impact: 'Its series are missing, and the alerts that need them stay silent.',
+        action: "The reason is in the exporter's log and in pg_scrape_collector_failing; locks and permissions are the usual ones.",
+        panel: 'up',
+      }),
+    },
+  }

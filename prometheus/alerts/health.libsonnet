@@ -62,4 +62,55 @@ function(catalogue) {
       action: 'Find the degraded check in the health document and mend it before it becomes an outage.',
     }),
   },
+
+  HealthCheckUnhealthy: {
+    'for': '2m',
+    priority: 'p2',
+    kind: 'cause',
+    rules: each(catalogue, {
+      expr: 'max by (target, check) (health_check_status{target="%(target)s", status="unhealthy"}) == 1',
+      value: 'says unhealthy',
+      threshold: 'unhealthy for %(for)s',
+      summary: 'A part of %(title)s is unhealthy.',
+      description: 'For %(for)s the health document has called {{ $labels.check }} unhealthy.',
+      impact: 'Whatever needs {{ $labels.check }} fails, even where the document as a whole is still content.',
+      action: 'Read what the document says of {{ $labels.check }}, then look at that part itself.',
+      panel: 'health/checks',
+    }),
+  },
+
+  HealthCheckSlow: {
+    'for': '5m',
+    priority: 'p3',
+    kind: 'symptom',
+    unit: 'seconds',
+    threshold: '1',
+    rules: each(catalogue, {
+      expr: 'max by (target, check) (health_check_duration_seconds{target="%(target)s"}) > %(threshold)s',
+      threshold: 'over %(limit)s for %(for)s',
+      summary: 'A part of %(title)s answers slowly.',
+      description: 'By the health document, {{ $labels.check }} takes %(value)s to answer; over %(limit)s for %(for)s.',
+      impact: 'Requests that need {{ $labels.check }} take at least as long.',
+      action: 'Measure {{ $labels.check }} by hand, then look for load, locks or a distant region.',
+      panel: 'health/durations',
+    }),
+  },
+
+  HealthPoolWaiting: {
+    'for': '5m',
+    priority: 'p3',
+    kind: 'capacity',
+    unit: 'number',
+    threshold: '0',
+    rules: each(catalogue, {
+      expr: 'max by (target) (health_pool_connections{target="%(target)s", state="waiting"}) > %(threshold)s',
+      value: '%(value)s waiting',
+      threshold: 'more than %(limit)s for %(for)s',
+      summary: 'Requests to %(title)s wait for a database connection.',
+      description: "For %(for)s the product's pool has had requests waiting, now %(value)s: all its connections are taken.",
+      impact: 'Those requests are slow, and fail when their time is up.',
+      action: 'Find what holds the connections: long transactions first, then a pool that is too small.',
+      panel: 'health/durations',
+    }),
+  },
 }

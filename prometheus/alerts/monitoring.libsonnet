@@ -2,6 +2,8 @@
 
 local reason = import '../lib/reason.libsonnet';
 
+local exporter = { service: 'platform-exporter' };
+
 function(catalogue) {
   ExporterDown: {
     'for': '1m',
@@ -79,6 +81,105 @@ function(catalogue) {
       description: 'This alert always fires; when its heartbeat stops at the far end, alerting itself is broken.',
       impact: 'None while it fires.',
       action: 'Nothing while it fires; when the heartbeat stops, check Prometheus first and Alertmanager second.',
+    }],
+  },
+
+  SeriesDropped: {
+    'for': '5m',
+    priority: 'p4',
+    kind: 'meta',
+    rules: [exporter {
+      expr: 'sum by (family) (increase(platform_exporter_series_dropped_total[15m])) > 0',
+      value: '{{ $value | humanize }} samples in 15m',
+      threshold: 'any for %(for)s',
+      summary: 'The exporter leaves series out.',
+      description: 'A bound on the number of series, or two sources with the same series, has cost samples of {{ $labels.family }}.',
+      impact: 'What is beyond the bound is summed up under "other" or missing; nothing else is harmed.',
+      action: 'See which label of {{ $labels.family }} has so many values; raise limits.series only if they are wanted.',
+      panel: 'exporter/series',
+    }],
+  },
+
+  StateStoreDown: {
+    'for': '5m',
+    priority: 'p3',
+    kind: 'meta',
+    rules: [exporter {
+      expr: 'min by (job) (platform_exporter_state_up) == 0',
+      value: 'not usable',
+      threshold: 'not usable for %(for)s',
+      summary: 'The exporter cannot use its state store.',
+      description: 'For %(for)s reading or writing the state has failed on at least one exporter (reason: state).',
+      impact: 'Counters over windows, such as those of Cloudflare, stand still; they catch up afterwards.',
+      action: "Check the disk of the SQLite file, or the database that holds the state, then the exporter's log.",
+      panel: 'exporter/failures',
+    }],
+  },
+
+  LeaderMissing: {
+    'for': '5m',
+    priority: 'p3',
+    kind: 'meta',
+    rules: [exporter {
+      expr: 'sum by (job) (platform_exporter_leader) != 1',
+      value: '{{ $value }} leaders',
+      threshold: 'not exactly one for %(for)s',
+      summary: 'The exporters do not agree on a leader.',
+      description: 'For %(for)s {{ $value }} exporters have been asking the exclusive sources; it must be exactly one.',
+      impact: 'With none, APIs and probes are not asked; with two, they are asked twice.',
+      action: 'See that all exporters share one state store in Postgres and reach it.',
+      panel: 'exporter/sources',
+    }],
+  },
+
+  ExporterReloadFailed: {
+    'for': '5m',
+    priority: 'p3',
+    kind: 'meta',
+    rules: [exporter {
+      expr: 'min by (job) (platform_exporter_config_last_reload_successful) == 0',
+      value: 'refused',
+      threshold: 'refused for %(for)s',
+      summary: 'The exporter has refused its platform file.',
+      description: 'The last reload failed; for %(for)s the exporter has been working with the file before.',
+      impact: 'Whatever was changed has no effect, and a restart would fail.',
+      action: 'Run platform-exporter check: it names file, line, key and remedy.',
+      panel: 'exporter/sources',
+    }],
+  },
+
+  ExporterRestarts: {
+    'for': '5m',
+    priority: 'p3',
+    kind: 'meta',
+    unit: 'number',
+    threshold: '3',
+    rules: [exporter {
+      expr: 'max by (job) (changes(process_start_time_seconds{job="platform-exporter"}[1h])) > %(threshold)s',
+      value: '%(value)s restarts in an hour',
+      threshold: 'more than %(limit)s in an hour',
+      summary: 'The exporter restarts again and again.',
+      description: 'It has started %(value)s times within the last hour.',
+      impact: 'Gaps in every series, and late alerts.',
+      action: 'Read the last lines of its log before each start; an out-of-memory kill leaves none, see dmesg.',
+      panel: 'exporter/memory',
+    }],
+  },
+
+  RulesOutdated: {
+    'for': '15m',
+    priority: 'p3',
+    kind: 'meta',
+    rules: if !std.objectHas(catalogue, 'hash') then [] else [exporter {
+      words: { hash: catalogue.hash },
+      expr: 'max by (platform_hash) (platform_exporter_platform_info{platform_hash!="%(hash)s"}) == 1',
+      value: 'exporter {{ $labels.platform_hash }}, rules %(hash)s',
+      threshold: 'another file for %(for)s',
+      summary: 'Rules and exporter are of different platform files.',
+      description: 'The exporter has read a platform file ({{ $labels.platform_hash }}) that is not the one these rules were made from (%(hash)s).',
+      impact: 'Alerts, routes and dashboards speak of what the file said before.',
+      action: 'Run platform-exporter generate, then reload Prometheus and Alertmanager; or reload the exporter.',
+      panel: 'exporter/sources',
     }],
   },
 }

@@ -3,6 +3,7 @@
 // Separate alerts can say how long the budget lasts, be switched off one by one, and let the fastest silence the others.
 
 local duration = import '../lib/duration.libsonnet';
+local policy = import '../lib/policy.libsonnet';
 local services = import '../lib/service.libsonnet';
 
 // The objectives of all services, each with its service.
@@ -110,6 +111,43 @@ function(catalogue) {
         impact: 'Nobody would be told if customers were failing.',
         action: "Open the exporter's landing page and mend the source that feeds this service.",
         panel: 'slo/' + level.slo.slo + '/events',
+      }
+      for level in levels(catalogue)
+    ],
+  },
+
+  ErrorBudgetLow: {
+    'for': '1h',
+    priority: 'p3',
+    kind: 'symptom',
+    unit: 'ratio',
+    threshold: '0',
+    warn: '0.25',
+    warn_priority: 'p4',
+    rules: [
+      {
+        service: level.service.name,
+        labels: labels(level.slo),
+        words: {
+          slo: level.slo.slo,
+          title: level.slo.title,
+          days: level.slo.period_days,
+          objective: level.slo.objective_text,
+        },
+        expr: 'slo:period_error_budget_remaining:ratio{slo="%(slo)s"} <= %(threshold)s',
+        value: '%(value)s of the budget left',
+        threshold: '%(limit)s left, for %(for)s',
+        summary: 'Little is left of the error budget of %(title)s.',
+        description: |||
+          {{ if gt $value 0.0 }}%(value)s of the error budget of %(days)s days is left
+          {{- else }}The error budget of %(days)s days is spent{{ end }}; the objective is %(objective)s.
+          {{ with query `slo:time_to_exhaustion:seconds{slo="%(slo)s"} > 0` -}}
+          At the pace of the last hour it ends in {{ . | first | value | humanizeDuration }}.
+          {{- else }}Nothing has been spent in the last hour, or nothing is left.{{ end }}
+        |||,
+        impact: '{{ if gt $value 0.0 }}' + policy.steps[2].text + '{{ else }}' + policy.steps[3].text + '{{ end }}',
+        action: 'Say to everybody which step of the error budget policy holds now, and what it stops.',
+        panel: 'slo/' + level.slo.slo + '/remaining',
       }
       for level in levels(catalogue)
     ],

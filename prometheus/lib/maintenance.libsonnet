@@ -2,16 +2,18 @@
 //
 // Service levels leave its time out, and five minutes more: so long do the recorded rates remember what happened in it.
 
-local windows(catalogue) = std.get(catalogue, 'maintenance', { windows: [] }).windows;
+local windows(catalogue) = std.get(catalogue.alerting, 'maintenance', []);
 local concerned(catalogue, services) = [
   window
   for window in windows(catalogue)
   if std.length(std.setInter(std.set(window.services), std.set(services))) > 0
 ];
+// What the exporter says of a window; none is open while it says nothing.
+local open(window) = '(max(platform_exporter_maintenance_active{window="' + window.name + '"}) or vector(0))';
 // 1 when one of the expressions is.
 local any(expressions) =
-  local parts = ['max(' + expr + ')' for expr in expressions];
-  if std.length(parts) == 1 then parts[0] else 'clamp_max(\n  ' + std.join('\n  + ', parts) + ',\n  1\n)';
+  if std.length(expressions) == 1 then expressions[0]
+  else 'clamp_max(\n  ' + std.join('\n  + ', expressions) + ',\n  1\n)';
 local recent(service) = 'max_over_time(maintenance:active{service="' + service + '"}[5m])';
 
 {
@@ -27,21 +29,14 @@ local recent(service) = 'max_over_time(maintenance:active{service="' + service +
     then ' unless on (service) max_over_time(maintenance:active[5m]) == 1' else '',
 
   groups(catalogue)::
-    local services = std.set(std.flatMap(function(window) window.services, windows(catalogue)));
+    local services = [s.name for s in catalogue.services if $.has(catalogue, s.name)];
     if std.length(services) == 0 then [] else [{
       name: 'maintenance',
       interval: catalogue.monitoring.evaluation_interval,
       rules: [
         {
-          record: 'maintenance:local_time:seconds',
-          expr: 'vector(time())\n+\n(\n  ' + std.strReplace(zone.offset, '\n', '\n  ') + '\n)',
-          labels: { timezone: zone.timezone },
-        }
-        for zone in catalogue.maintenance.zones
-      ] + [
-        {
           record: 'maintenance:active',
-          expr: any([window.active for window in concerned(catalogue, [service])]),
+          expr: any([open(window) for window in concerned(catalogue, [service])]),
           labels: { service: service },
         }
         for service in services

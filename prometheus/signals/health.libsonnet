@@ -10,6 +10,7 @@ function(catalogue, service, signal)
     total: seen.total('probe_success'),
     bad: seen.bad('probe_success'),
     quantile(q):: 'max(quantile_over_time(' + q + ', probe_duration_seconds{' + target + '}[5m]))',
+    mean: 'avg(avg_over_time(probe_duration_seconds{' + target + '}[5m]))',
     timed: seen.total('probe_success'),
     slow(window, bound)::
       'sum(avg_over_time((max by (target) (probe_duration_seconds{' + target + '}) > bool ' + bound + ')['

@@ -1,0 +1,80 @@
+// Does the news get through? Alertmanager, and the way to it and from it.
+
+local own = { service: 'alertmanager', panel: 'exporter/targets' };
+
+function(catalogue) {
+  AlertmanagerDown: {
+    'for': '3m',
+    priority: 'p2',
+    kind: 'meta',
+    rules: [own {
+      expr: 'max by (job) (up{job="alertmanager"}) == 0\nor\nabsent(up{job="alertmanager"})',
+      value: '{{ if $value }}no such target{{ else }}scrape fails{{ end }}',
+      threshold: 'no successful scrape for %(for)s',
+      summary: 'Alertmanager does not answer.',
+      description: 'No scrape of Alertmanager has succeeded for %(for)s.',
+      impact: 'Nobody is told of anything. This alert itself is seen on dashboards only; the missing heartbeat is what calls.',
+      action: 'Start Alertmanager; if it refuses, run amtool check-config on its configuration.',
+    }],
+  },
+
+  AlertmanagerReloadFailed: {
+    'for': '5m',
+    priority: 'p3',
+    kind: 'meta',
+    rules: [own {
+      expr: 'max by (instance) (max_over_time(alertmanager_config_last_reload_successful[5m])) == 0',
+      value: 'refused',
+      threshold: 'refused for %(for)s',
+      summary: 'Alertmanager has refused its configuration.',
+      description: 'The last reload of {{ $labels.instance }} failed; for %(for)s it has been routing by the file before.',
+      impact: 'New channels, routes and windows have no effect, and a restart would fail.',
+      action: "Run amtool check-config on the generated file; a secret's file that is missing is the usual reason.",
+    }],
+  },
+
+  NotificationsFailing: {
+    'for': '5m',
+    priority: 'p2',
+    kind: 'meta',
+    unit: 'ratio',
+    threshold: '0.01',
+    rules: [own {
+      expr: |||
+        sum by (integration) (rate(alertmanager_notifications_failed_total[15m]))
+        /
+        (sum by (integration) (rate(alertmanager_notifications_total[15m])) > 0)
+        > %(threshold)s
+      |||,
+      value: '%(value)s of the notifications fail',
+      threshold: 'over %(limit)s for %(for)s',
+      summary: 'Alertmanager cannot deliver.',
+      description: '%(value)s of the notifications by {{ $labels.integration }} have failed for %(for)s.',
+      impact: 'People who rely on {{ $labels.integration }} hear of nothing.',
+      action: "Read Alertmanager's log for the reason; a revoked webhook, key or password is the usual one.",
+    }],
+  },
+
+  PrometheusCannotNotify: {
+    'for': '5m',
+    priority: 'p2',
+    kind: 'meta',
+    rules: [own {
+      expr: |||
+        max by (instance) (max_over_time(prometheus_notifications_alertmanagers_discovered[5m])) < 1
+        or
+        max by (instance) (increase(prometheus_notifications_dropped_total[5m])) > 0
+      |||,
+      value: '{{ if $value }}{{ $value | humanize }} alerts dropped{{ else }}no Alertmanager known{{ end }}',
+      threshold: 'any for %(for)s',
+      summary: 'Prometheus cannot hand over its alerts.',
+      description: |||
+        For %(for)s {{ $labels.instance }}
+        {{ if $value }}has been dropping alerts, {{ $value | humanize }} in five minutes
+        {{- else }}has known no Alertmanager{{ end }}.
+      |||,
+      impact: 'Nobody is told of anything that Prometheus finds.',
+      action: 'Check the address under alerting in prometheus.yml, and that Alertmanager answers there.',
+    }],
+  },
+}
