@@ -97,6 +97,15 @@ def _rarely(every: Duration) -> Duration:
     return every
 
 
+Threshold = Annotated[
+    str,
+    Field(
+        pattern=r"^\d+(\.\d+)?\s*(%|ms|s|m|h|d|w|y|B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)?$",
+        examples=["5%", "500ms", "10GiB", "20"],
+    ),
+]
+
+
 class AlertOverride(Part):
     """What this platform changes in one alert of the catalogue."""
 
@@ -104,7 +113,10 @@ class AlertOverride(Part):
     wait: Duration | None = Field(default=None, alias="for")
     """How long the condition must hold."""
     priority: Priority | None = None
-    threshold: Annotated[str, Field(pattern=r"^\d+(\.\d+)?%?$")] | None = None
+    threshold: Threshold | None = None
+    """What its value is compared with, in the alert's unit: 5%, 500ms, 10GiB, 20."""
+    warn: Threshold | None = None
+    """A milder threshold, told of with priority p3 under the same name."""
     channels: Annotated[list[Slug], Field(min_length=1)] | None = None
     """Channels that this alert takes instead of those of its priority."""
 
