@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from exporter.engine.families import Exemplar, Family, Key, Samples, value_text
+from exporter.engine.families import Exemplar, Family, Key, Samples, encodable, value_text
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -208,7 +208,9 @@ def _labels(names: Iterable[str], values: Iterable[str]) -> str:
 
 
 def _exemplar(exemplar: Exemplar) -> bytes:
-    labels = ",".join(f'{name}="{value.translate(_LABEL_ESCAPES)}"' for name, value in exemplar.labels)
+    labels = ",".join(
+        f'{name}="{encodable(value).translate(_LABEL_ESCAPES)}"' for name, value in exemplar.labels
+    )
     stamp = "" if exemplar.timestamp is None else f" {exemplar.timestamp:.3f}"
     return f" # {{{labels}}} {value_text(exemplar.value)}{stamp}".encode()
 

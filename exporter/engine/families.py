@@ -132,6 +132,7 @@ class Collected:
             )
         if not bounds or bounds[-1] != math.inf or bounds != sorted(set(bounds)) or counts != sorted(counts):
             raise ValueError(f"{family.name}: buckets must rise and end with infinity, got {buckets}")
+        labels = tuple(map(encodable, labels))
         samples = self.families.setdefault(family, {})
         for bound, count in buckets.items():
             key = ("_bucket", *labels, value_text(bound))

@@ -1,6 +1,7 @@
 """A source that hangs, raises or returns rubbish harms nothing but itself."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -8,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from exporter.engine import runner as engine
-from exporter.engine.families import Collected, Family, Samples
+from exporter.engine.families import Collected, Exemplar, Family, Samples
 from exporter.engine.runner import Runner
 from exporter.engine.scheduler import Scheduler
 from exporter.engine.snapshot import SnapshotPublisher
@@ -318,9 +319,13 @@ async def test_true_and_false_are_numbers() -> None:
 async def test_half_a_surrogate_becomes_a_question_mark() -> None:
     out = Collected()
     out.set(VALUE, 1, "a\ud800b")
+    took = Family("took_seconds", "histogram", "Time.", ("route",))
+    out.observe(took, {math.inf: 1}, 2.5, "/\udfff", exemplars={math.inf: Exemplar((("id", "\ud800"),), 1)})
     publisher = SnapshotPublisher(lambda: [out], max_series=100)
     await publisher.publish()
     assert b'value{source="a?b"} 1.0' in publisher.current.text
+    assert b'took_seconds_sum{route="/?"} 2.5' in publisher.current.text
+    assert b'# {id="?"} 1.0' in publisher.current.openmetrics
 
 
 async def test_a_source_that_cancels_itself_fails_and_goes_on() -> None:
