@@ -161,6 +161,16 @@ def test_a_column_that_never_holds_a_number_stays_without_one() -> None:
     assert values["plans"] == [3.0, 0.0]
 
 
+def test_rows_with_the_same_labels_are_one_row() -> None:
+    fold = Fold(LABELS, 0, "seconds", "user")
+    labels = [app("a"), app("b"), app("a")]
+    fold.apply(labels, {"seconds": [1.0, 2.0, 3.0], "plans": [None, None, 1.0]})
+    assert fold.apply(labels, {"seconds": [2.0, 2.0, 4.0], "plans": [None, None, 5.0]}) == (
+        [OTHER],
+        {"seconds": [2.0], "plans": [4.0]},
+    )
+
+
 @dataclass(frozen=True)
 class Step:
     """What happens between two scrapes: rows that gain, rows that are forgotten, how long it takes."""

@@ -76,12 +76,14 @@ class Fold:
         self._last: float | None = None
 
     def apply(self, labels: list[Labels], values: Columns) -> Rows:
-        """Take the rows of one collection, each label tuple once; return the shown ones and the remainders.
+        """Take the rows of one collection; return the shown ones and the remainders.
 
-        The columns are the same each time. One that never held a number stays None. Every series begins at 0 and
-        only grows.
+        Rows with the same labels are one row. The columns are the same each time; one that never held a number stays
+        None. Every series begins at 0 and only grows.
         """
         now = self._clock()
+        if len(set(labels)) < len(labels):
+            labels, values = _added(labels, values)
         self._decay(now)
         gains = self._gains(labels, values, now)
         self._forget(now)
@@ -193,3 +195,17 @@ class Fold:
             for place, (name, known) in enumerate(self._known.items())
         }
         return [key for key, _ in rows], columns
+
+
+def _added(labels: list[Labels], values: Columns) -> Rows:
+    """Make one row of those with the same labels."""
+    sums: dict[Labels, list[float | None]] = {}
+    for key, row in zip(labels, zip(*values.values(), strict=True), strict=True):
+        before = sums.get(key)
+        sums[key] = list(row) if before is None else [_sum(a, b) for a, b in zip(before, row, strict=True)]
+    columns = zip(*sums.values(), strict=True)
+    return list(sums), {name: list(column) for name, column in zip(values, columns, strict=True)}
+
+
+def _sum(a: float | None, b: float | None) -> float | None:
+    return b if a is None else a if b is None else a + b
