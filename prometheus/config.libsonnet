@@ -13,6 +13,16 @@ function(catalogue)
   local server(name, address) =
     local parts = url.parse(address);
     { [if parts.scheme != 'http' then 'scheme']: parts.scheme } + job(name, [parts.host], parts.path);
+  // A vendor's own metrics. They have no label `target`, so no rule takes them for the exporter's.
+  local vendor(scrape) = {
+    job_name: scrape.job,
+    scheme: 'https',
+    metrics_path: scrape.path,
+    scrape_interval: scrape.interval,
+    scrape_timeout: scrape.timeout,
+    basic_auth: { username: scrape.username, password_file: scrape.password_file },
+    static_configs: [{ targets: [scrape.host], labels: identity }],
+  };
   local alertmanager = url.parse(catalogue.monitoring.alertmanager);
   {
     global: {
@@ -36,5 +46,5 @@ function(catalogue)
     ] + (
       if std.length(catalogue.monitoring.node_exporters) == 0 then []
       else [job('node', catalogue.monitoring.node_exporters)]
-    ),
+    ) + std.map(vendor, std.get(catalogue, 'scrapes', [])),
   }

@@ -7,6 +7,7 @@ from typing import Any
 from exporter.engine.engine import build_sources
 from exporter.engine.runner import stale_after
 from exporter.generate.alerting import alerting_entry, unknown_issues, unreadable_secrets
+from exporter.generate.scrapes import scrape_entries, unreadable_keys
 from exporter.generate.services import service_entry, unusable_levels
 from exporter.platform.kpis import Kpi
 from exporter.platform.load import fingerprint, load
@@ -29,6 +30,7 @@ def catalogue(path: Path) -> dict[str, Any]:
         *unusable_levels(path, platform),
         *unreadable_secrets(path, platform),
         *unknown_issues(path, platform),
+        *unreadable_keys(path, platform),
     ]:
         raise PlatformError(problems)
     return {
@@ -40,6 +42,7 @@ def catalogue(path: Path) -> dict[str, Any]:
         "monitoring": _monitoring(platform),
         "services": [service_entry(name, service) for name, service in platform.services.items()],
         "sources": _sources(platform),
+        "scrapes": scrape_entries(platform),
         "queries": _queries(platform),
         "kpis": [_kpi(kpi) for kpi in platform.kpis],
         "alerting": alerting_entry(platform),
