@@ -33,6 +33,7 @@ _BEGIN = (
     f"set local lock_timeout = {LOCK_TIMEOUT_MS}".encode(),
     f"set local statement_timeout = {_STATEMENT_TIMEOUT_MS}".encode(),
     b"set local search_path = pg_catalog",
+    b"set local jit = off",  # a statement over many relations looks dear enough to compile, which costs more than it
     b"savepoint collector",
 )
 _AGAIN = b"rollback to savepoint collector"
