@@ -72,7 +72,12 @@ async def check(path: Path, platform: Platform, console: Console) -> bool:
     bad = [finding for finding in findings if finding.gaps]
     series = sum(finding.series for finding in findings)
     console.print(f"{len(findings)} sources, {len(bad)} with something missing, {series} series.")
-    return not bad
+    if over := max(0, series - platform.limits.series):
+        console.print(
+            f"[red]✗[/] {over:,} series are over the bound of {platform.limits.series:,} for all families together. "
+            "[italic]Raise limits.series.[/]"
+        )
+    return not bad and not over
 
 
 def _plain(text: str) -> str:

@@ -23,6 +23,7 @@ def page(engine: Engine) -> str:
         environment=escape(now.environment),
         version=escape(__version__),
         series=f"{now.series:,}",
+        bound=f"{engine.platform.limits.series:,}",
         dropped=_dropped(now.dropped),
         rows="\n".join(_row(source) for source in now.sources),
     )

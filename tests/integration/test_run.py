@@ -260,3 +260,13 @@ def test_check_tells_which_family_is_over_its_bound(database: str, tmp_path: Pat
     told = run("check", "-p", file, CHECK_DSN=database)
     assert told.returncode == 1
     assert "15 series of many are over the bound of 10" in told.stdout
+
+
+def test_check_tells_when_all_families_are_over_their_bound(database: str, tmp_path: Path) -> None:
+    file = tmp_path / "platform.yml"
+    file.write_text(
+        'platform: test\nlimits: {series: 5}\nsources: {postgres: {main: {dsn: "${env:CHECK_DSN}"}}}\n'
+    )
+    told = run("check", "-p", file, CHECK_DSN=database)
+    assert told.returncode == 1
+    assert "series are over the bound of 5 for all families together. Raise limits.series." in told.stdout

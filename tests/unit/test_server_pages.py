@@ -86,6 +86,7 @@ async def test_the_page_shows_what_was_dropped_and_fits_a_phone(
 ) -> None:
     page = (await client.get("/")).text
     assert "dropped" not in page
+    assert "0 of at most 50,000 series" in page
     assert '<meta name="viewport" content="width=device-width' in page
     for number in range(12):
         engine.publisher.drop(Family(f"busy_{number}_total", "counter", "."), 1000 + number)
