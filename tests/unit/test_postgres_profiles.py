@@ -25,7 +25,6 @@ from exporter.sources.postgres.profiles import guess, load, profiles
         ("host=neon.tech.example.org user=u", "generic"),
         ("host=10.0.0.5,shop.c0ffee.eu-west-1.rds.amazonaws.com", "generic"),
         ("", "generic"),
-        ("this is no connection string", "generic"),
     ],
 )
 def test_who_runs_a_server_is_guessed_by_its_host(
@@ -41,6 +40,10 @@ def test_a_secret_that_cannot_be_read_is_no_provider(monkeypatch: pytest.MonkeyP
     with pytest.raises(SourceError) as caught:
         guess(Secret("env", "DSN"))
     assert caught.value.reason == "auth"
+    monkeypatch.setenv("DSN", "this is no connection string")
+    with pytest.raises(SourceError) as caught:
+        guess(Secret("env", "DSN"))
+    assert caught.value.reason == "rejected"
 
 
 def test_each_provider_has_a_profile_and_generic_is_last() -> None:

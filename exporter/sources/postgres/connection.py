@@ -1,15 +1,17 @@
 """The one connection to a Postgres server, and what its failures mean."""
 
 import ipaddress
+import os
 import re
 import socket
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from exporter.engine.source import Reason, SourceError
-from exporter.platform.values import Secret, conceal
+from exporter.platform.values import Secret
+from exporter.sources.postgres.dsn import settings
 
 _BY_STATE: dict[str, Reason] = {
     "28": "auth",
@@ -68,29 +70,25 @@ async def connect(
     Raises:
         SourceError: with the class of the failure.
     """
-    try:
-        settings: dict[str, Any] = conninfo_to_dict(dsn.reveal())
-    except psycopg.ProgrammingError as error:
-        raise SourceError(
-            "rejected",
-            f"{dsn} is no connection string",
-            remedy="Write postgresql://USER:PASSWORD@HOST/DATABASE or host=… user=… password=… dbname=….",
-        ) from error
-    if settings.get("password"):
-        conceal(str(settings["password"]))
+    parts = settings(dsn)
     if database is not None:
-        settings["dbname"] = database
-    settings.setdefault("application_name", "platform-exporter")
-    settings["connect_timeout"] = max(1, int(timeout))
-    if "sslmode" not in settings and is_remote(str(settings.get("host", ""))):
-        settings["sslmode"] = "verify-full"
-        settings.setdefault("sslrootcert", "system")
+        parts["dbname"] = database
+    parts.setdefault("application_name", "platform-exporter")
+    parts["connect_timeout"] = max(1, int(timeout))
+    if "sslmode" not in parts and is_remote(_host(parts)):
+        parts["sslmode"] = "verify-full"
+        parts.setdefault("sslrootcert", "system")
     try:
         return await psycopg.AsyncConnection.connect(
-            make_conninfo(**settings), autocommit=True, prepare_threshold=None
+            make_conninfo(**parts), autocommit=True, prepare_threshold=None
         )
     except psycopg.Error as error:
         raise failure(error) from error
+
+
+def _host(parts: dict[str, Any]) -> str:
+    """Return what decides whither a connection leads; like libpq's, an address goes before a name."""
+    return str(parts.get("hostaddr") or parts.get("host") or os.environ.get("PGHOST", ""))
 
 
 def is_remote(host: str) -> bool:

@@ -19,16 +19,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, LiteralString, get_args
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator
-from pydantic_core import PydanticCustomError
 
 from exporter.engine.families import Collected, Family
 from exporter.engine.source import SourceError
 from exporter.engine.trace import note
 from exporter.platform.base import Part
 from exporter.platform.values import Secret, Url, fault
+from exporter.sources.postgres.dsn import settings
 from exporter.sources.postgres.neon_api import ControlPlane, Endpoint, Listing, control_plane
 
 Skip = Literal["suspended", "only_self_active", "api_error"]
@@ -214,13 +212,10 @@ class Gate:
 
     def _endpoint_of_dsn(self) -> str:
         """Return the endpoint's id by the host's first label, or by the option for clients without SNI."""
-        try:
-            settings = conninfo_to_dict(self._dsn.reveal())
-        except (ProgrammingError, PydanticCustomError):  # connecting will say it better
-            return ""
-        if option := re.search(r"\b(?:endpoint|project)=(ep-[a-z0-9-]+)", str(settings.get("options", ""))):
+        parts = settings(self._dsn)
+        if option := re.search(r"\b(?:endpoint|project)=(ep-[a-z0-9-]+)", str(parts.get("options", ""))):
             return option[1].removesuffix("-pooler")
-        return str(settings.get("host", "")).partition(".")[0].removesuffix("-pooler")
+        return str(parts.get("host", "")).partition(".")[0].removesuffix("-pooler")
 
     def _describe(self, endpoint: Endpoint, metrics: Collected) -> None:
         target, name = self._target, endpoint.id

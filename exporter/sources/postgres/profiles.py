@@ -7,15 +7,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import yaml
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
 from pydantic import TypeAdapter
-from pydantic_core import PydanticCustomError
 
-from exporter.engine.source import SourceError
 from exporter.platform.base import Part, Text
 from exporter.platform.conditions import PROVIDERS, Provider
 from exporter.platform.values import Secret
+from exporter.sources.postgres.dsn import settings
 
 if TYPE_CHECKING:
     from exporter.sources.postgres.collector import Collector
@@ -85,15 +82,9 @@ def guess(dsn: Secret) -> Provider:
     """Guess the provider from the host of the connection string.
 
     Raises:
-        SourceError: the secret cannot be read. A connection string that is none is left to `connect` to refuse.
+        SourceError: the secret cannot be read, or is no connection string.
     """
-    try:
-        host = str(conninfo_to_dict(dsn.reveal()).get("host", "")).partition(",")[0].lower()
-    except PydanticCustomError as error:
-        context = error.context or {}
-        raise SourceError("auth", str(context["message"]), remedy=str(context["remedy"])) from None
-    except ProgrammingError:
-        host = ""
+    host = str(settings(dsn).get("host", "")).partition(",")[0].lower()
     for provider, profile in profiles().items():
         if any(fnmatchcase(host, pattern) for pattern in profile.hosts):
             return provider
