@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 
 import structlog
 
 from exporter.engine.exposition import Part, Renderer
-from exporter.engine.families import Collected, Family, Key, Samples
+from exporter.engine.families import Collected, Family
+from exporter.engine.merge import Dropped, Merger
 from exporter.engine.packing import Packer
 
 SERIES = Family(
@@ -67,18 +68,17 @@ class SnapshotPublisher:
     def __init__(self, gather: Callable[[], list[Collected]], *, max_series: int) -> None:
         self.current = EMPTY
         self._gather = gather
-        self._max_series = max_series
+        self._merger = Merger(max_series)
         # Not the loop's own threads: whatever hangs in those must not hold the snapshot up.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
         self._renderer = Renderer()
         self._packer = Packer()
         self._dropped: dict[str, float] = {}
-        self._left_out: dict[int, tuple[Samples, int]] = {}
         self._dirty = asyncio.Event()
 
     def bound(self, max_series: int) -> None:
         """Change the bound on all series."""
-        self._max_series = max_series
+        self._merger.most = max_series
 
     def changed(self) -> None:
         """Ask for a new snapshot. Cheap; calls that come close together are served by one rendering."""
@@ -113,66 +113,22 @@ class SnapshotPublisher:
 
     async def publish(self) -> None:
         """Make a snapshot now and put it in place."""
-        collections = self._gather()
+        make = partial(self._make, self._gather(), dict(self._dropped))
+        self.current, dropped = await asyncio.get_running_loop().run_in_executor(self._thread, make)
+        for family, count in dropped:
+            self.drop(family, count)
+
+    def _make(self, collections: list[Collected], dropped: dict[str, float]) -> tuple[Snapshot, Dropped]:
+        """Merge and render, in the thread; return what was left out as well."""
+        families, left_out = self._merger.merge(collections)
         try:
-            self.current = await self._made(collections)
-        except Exception:  # a source said what cannot be written: the others are shown without it
+            return self._render(families, _counted(dropped, left_out)), left_out
+        except Exception:  # a source said what cannot be written: everything else is shown
             log.exception("snapshot.left_out")
-            self.current = await self._made([each for each in collections if self._writable(each)])
-
-    async def _made(self, collections: list[Collected]) -> Snapshot:
-        merged, dropped = self._merge(collections), dict(self._dropped)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._render, merged, dropped)
-
-    def _writable(self, collected: Collected) -> bool:
-        try:
-            Renderer().render([(family, [Part(samples)]) for family, samples in collected])
-        except (
-            AttributeError,
-            TypeError,
-            ValueError,
-            OverflowError,
-        ):  # what text and numbers that are none raise
-            for family, samples in collected:
-                self.drop(family, len(samples))
-            return False
-        return True
-
-    def _merge(self, collections: list[Collected]) -> dict[Family, list[Part]]:
-        """Bring samples of one family together, keep the bounds, let each series through once."""
-        by_name: dict[str, tuple[Family, list[Part]]] = {}
-        seen: dict[str, set[Key]] = {}
-        left = self._max_series
-        left_out, self._left_out = self._left_out, {}
-
-        def leave_out(family: Family, samples: Samples, count: int) -> None:
-            """Count samples that are not shown: once, however often what a source said last is rendered."""
-            _, before = left_out.get(id(samples), (samples, 0))
-            self._left_out[id(samples)] = samples, count
-            if count > before:
-                self.drop(family, count - before)
-
-        for collected in collections:
-            for family, samples in collected:
-                declared, parts = by_name.setdefault(family.name, (family, []))
-                if declared is not family and declared != family:
-                    leave_out(family, samples, len(samples))
-                    continue
-                fresh = samples
-                if parts:
-                    known = seen.setdefault(family.name, set(parts[0].samples))
-                    if not known.isdisjoint(fresh):
-                        fresh = {key: value for key, value in fresh.items() if key not in known}
-                    known.update(fresh)
-                if len(fresh) > left:
-                    fresh = dict(islice(fresh.items(), left))
-                if len(fresh) < len(samples):
-                    leave_out(family, samples, len(samples) - len(fresh))
-                left -= len(fresh)
-                parts.append(
-                    Part(fresh, collected.created.get(family, {}), collected.exemplars.get(family, {}))
-                )
-        return dict(by_name.values())
+        self._merger.sort_out(collections)
+        families, more = self._merger.merge(collections)
+        left_out += more
+        return self._render(families, _counted(dropped, left_out)), left_out
 
     def _render(self, families: dict[Family, list[Part]], dropped: dict[str, float]) -> Snapshot:
         started = time.perf_counter()
@@ -198,3 +154,11 @@ class SnapshotPublisher:
             made,
             took,
         )
+
+
+def _counted(dropped: dict[str, float], more: Dropped) -> dict[str, float]:
+    """Add `more` to samples by name of their family."""
+    counted = dict(dropped)
+    for family, count in more:
+        counted[family.name] = counted.get(family.name, 0.0) + count
+    return counted

@@ -302,10 +302,11 @@ async def test_what_cannot_be_written_is_left_out_and_the_others_are_shown(rubbi
     good.set(ALIVE, 1, "good")
     bad.families[VALUE] = rubbish
     publisher = SnapshotPublisher(lambda: [good, bad], max_series=100)
-    await publisher.publish()
-    assert b'alive{source="good"} 1.0' in publisher.current.text
-    assert b"\nvalue{" not in publisher.current.text
-    assert publisher.dropped["value"] >= 1
+    for _ in range(3):
+        await publisher.publish()
+        assert b'alive{source="good"} 1.0' in publisher.current.text
+        assert b"\nvalue{" not in publisher.current.text
+    assert publisher.dropped == {"value": 1}, "counted once, and looked for once"
 
 
 async def test_true_and_false_are_numbers() -> None:
