@@ -1,0 +1,213 @@
+"""Passwords of databases: any character works, a rotated one is taken up, and none is ever shown."""
+
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import psycopg
+import pytest
+from psycopg import sql
+
+from exporter.engine.source import SourceError
+from exporter.platform.values import Secret
+from exporter.sources.postgres import Postgres, PostgresSource
+from exporter.sources.postgres.connection import connect
+from tests.integration.support import COMMAND, exporter
+from tests.support.pgbouncer import pgbouncer
+from tests.support.postgres import PostgresCluster
+from tests.support.process import free_port
+
+CANARY = "kanarienvogel"
+PASSWORDS = [
+    *(f"{CANARY}{character}{CANARY}" for character in "@:/#%?&=,; '\"\\+|<>[]{}()$!^~`*ü€"),
+    f"@{CANARY}",
+    f"{CANARY}'",
+    f"1234/{CANARY}@host:5432/x?y=z#%41",
+    f"' or '{CANARY}",
+    f"\\'{CANARY}\\\\",
+    f"${{env:HOME}}{CANARY}",
+]
+
+
+@pytest.fixture
+def role(shared_postgres: PostgresCluster) -> Iterator[str]:
+    """A role that may log in. Its name is as awkward as its passwords."""
+    name = "who's @the:role/#%?"
+    shared_postgres.execute(sql.SQL("create role {} login").format(sql.Identifier(name)))
+    yield name
+    shared_postgres.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
+
+
+def set_password(server: PostgresCluster, role: str, password: str) -> None:
+    server.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(role), password))
+
+
+def keywords(server: PostgresCluster, role: str, password: str) -> str:
+    return psycopg.conninfo.make_conninfo(
+        host="127.0.0.1", port=server.port, user=role, password=password, dbname="postgres"
+    )
+
+
+def url(server: PostgresCluster, role: str, password: str) -> str:
+    return f"postgresql://{quote(role, safe='')}:{quote(password, safe='')}@127.0.0.1:{server.port}/postgres"
+
+
+@pytest.mark.parametrize("form", [keywords, url])
+async def test_any_character_may_be_in_a_password(
+    form: object, shared_postgres: PostgresCluster, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert callable(form)
+    for password in PASSWORDS:
+        set_password(shared_postgres, role, password)
+        monkeypatch.setenv("TEST_DSN", form(shared_postgres, role, password))
+        connection = await connect(Secret("env", "TEST_DSN"), 5)
+        assert connection.info.user == role, password
+        await connection.close()
+
+
+async def test_a_rotated_password_is_taken_up(
+    shared_postgres: PostgresCluster, role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is read at each connect: a new password needs no restart, and a file that is away no new one either."""
+    file = tmp_path / "dsn"
+    subject = PostgresSource("main", Postgres.model_validate({"dsn": Secret("file", str(file))}), [])
+    with pytest.raises(SourceError, match="cannot be read") as caught:
+        await subject.collect()
+    assert caught.value.reason == "auth"
+    for password in ("first-password", "second-password"):
+        set_password(shared_postgres, role, password)
+        shared_postgres.execute(
+            sql.SQL(
+                "select pg_terminate_backend(pid, 10000) from pg_stat_activity where usename = {}"
+            ).format(role)
+        )
+        if file.exists():
+            with pytest.raises(SourceError) as caught:
+                await subject.collect()
+            assert caught.value.reason == "auth"
+        file.write_text(keywords(shared_postgres, role, password))
+        await subject.collect()
+    await subject.close()
+
+
+BARE = {
+    "slash": f"postgresql://u:{CANARY}/{CANARY}@127.0.0.1:1/db",
+    "at": f"postgresql://u:{CANARY}@{CANARY}@127.0.0.1:1/db",
+    "at-slash": f"postgresql://u:12/{CANARY}@{CANARY}@127.0.0.1:1/db",
+    "percent": f"postgresql://u:100%{CANARY}@127.0.0.1:1/db",
+    "space": f"postgresql://u:{CANARY} {CANARY}@127.0.0.1:1/db",
+    "question": f"postgresql://u:{CANARY}?{CANARY}@127.0.0.1:1/db",
+    "keyword-space": f"host=127.0.0.1 port=1 password={CANARY} {CANARY}",
+    "keyword-quote": f"host=127.0.0.1 port=1 password='{CANARY}",
+    "no-scheme": f"u:{CANARY}@127.0.0.1:1/db",
+}
+
+
+def failing(server: PostgresCluster, pooler: int, closed: int) -> dict[str, str]:
+    """Return connection strings that fail, each in another way, all with the secret in them."""
+    return {
+        **BARE,
+        "auth": f"postgresql://postgres:{CANARY}@127.0.0.1:{server.port}/postgres",
+        "connect": f"postgresql://postgres:{CANARY}@127.0.0.1:{closed}/postgres",
+        "dns": f"postgresql://postgres:{CANARY}@nowhere.invalid/postgres?sslmode=disable",
+        "tls": f"postgresql://postgres:{CANARY}@127.0.0.1:{server.port}/postgres?sslmode=require",
+        "role": f"host=127.0.0.1 port={server.port} user=nobody password={CANARY} dbname=postgres",
+        "pooler": f"postgresql://postgres:{CANARY}@127.0.0.1:{pooler}/postgres?options=-c%20jit%3Doff",
+        "certificate": f"postgresql://postgres:{CANARY}@127.0.0.1:{server.port}/postgres"
+        "?sslmode=verify-full&sslrootcert=/nowhere",
+    }
+
+
+def test_no_output_shows_a_password_however_it_fails(
+    shared_postgres: PostgresCluster, tmp_path: Path
+) -> None:
+    """Neither metrics, pages and log of the exporter nor what `check` and `explain` print."""
+    with pgbouncer(shared_postgres) as pooler:
+        strings = failing(shared_postgres, pooler.port, free_port())
+        environment = {f"DSN_{index}": text for index, text in enumerate(strings.values())}
+        sources = "".join(
+            f'    {name}: {{dsn: "${{env:DSN_{index}}}", every: 500ms, timeout: 400ms}}\n'
+            for index, name in enumerate(strings)
+        )
+        platform = f"platform: test\nsources:\n  postgres:\n{sources}"
+        with exporter(platform, tmp_path, **environment) as subject:
+            for name in strings:
+                subject.wait_value(0.0, "pg_up", 20, target=name)
+            pages = [
+                httpx.get(f"{subject.url}{path}", trust_env=False).text
+                for path in ("/metrics", "/", "/-/ready", "/api/v1/status")
+            ]
+            file, log = subject.platform, subject.log
+        for command in (["check"], *(["explain", f"postgres.{name}"] for name in strings)):
+            done = subprocess.run(
+                [COMMAND, *command, "-p", file],
+                env=environment | {"PATH": "/usr/bin", "COLUMNS": "400"},
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            assert done.returncode == 1, done.stdout
+            pages += [done.stdout, done.stderr]
+        pages.append(log.read_text())
+    assert all(pages[:2])
+    assert not [page for page in pages if CANARY in page]
+
+
+@pytest.mark.parametrize("text", BARE.values(), ids=BARE.keys())
+async def test_what_is_wrong_with_a_connection_string(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_DSN", text)
+    with pytest.raises(SourceError) as caught:
+        await connect(Secret("env", "TEST_DSN"), 1)
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert CANARY not in str(error)
+        error = error.__cause__
+    if caught.value.reason == "rejected":
+        assert "password" in caught.value.remedy
+    else:
+        assert caught.value.reason == "connect", "libpq takes it as it was meant, and nobody listens there"
+
+
+class Plaintext:
+    """A server that has no TLS, and keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.heard = b""
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        connection, _ = self._socket.accept()
+        with connection:
+            connection.settimeout(10)
+            self.heard += connection.recv(1000)
+            connection.sendall(b"N")
+            self.heard += connection.recv(1000)
+
+    def close(self) -> None:
+        self._socket.close()
+        self._thread.join(10)
+
+
+async def test_a_remote_server_without_tls_is_told_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even the user's name, unless the connection string allows it."""
+    resolve = socket.getaddrinfo
+
+    def local(host: str, *arguments: object, **options: object) -> object:
+        return resolve("127.0.0.1" if host == "db.example" else host, *arguments, **options)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr(socket, "getaddrinfo", local)
+    for allowed, heard in (("", False), ("?sslmode=prefer", True)):
+        server = Plaintext()
+        monkeypatch.setenv("TEST_DSN", f"postgresql://the-user:{CANARY}@db.example:{server.port}/db{allowed}")
+        with pytest.raises(SourceError) as caught:
+            await connect(Secret("env", "TEST_DSN"), 5)
+        server.close()
+        assert (b"the-user" in server.heard) is heard
+        assert heard or caught.value.reason == "tls"
