@@ -13,6 +13,7 @@ Sources: https://prometheus.io/docs/instrumenting/exposition_formats/ and the Op
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import orjson
 
@@ -42,23 +43,27 @@ class Part:
     exemplars: dict[Key, Exemplar] = field(default_factory=dict)
 
 
+Piece = tuple[bytes, ...]
+"""Neighbouring chunks of a body: headers and lines of some families."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exposition:
     """One rendering: the pieces of both bodies, in order."""
 
-    text_pieces: tuple[bytes, ...]
-    openmetrics_pieces: tuple[bytes, ...]
+    text_pieces: tuple[Piece, ...]
+    openmetrics_pieces: tuple[Piece, ...]
     series: int
 
     @property
     def text(self) -> bytes:
         """The body in text 0.0.4."""
-        return b"".join(self.text_pieces)
+        return b"".join(chain.from_iterable(self.text_pieces))
 
     @property
     def openmetrics(self) -> bytes:
         """The body in OpenMetrics 1.0."""
-        return b"".join(self.openmetrics_pieces)
+        return b"".join(chain.from_iterable(self.openmetrics_pieces))
 
 
 class Renderer:
@@ -100,11 +105,11 @@ class _Pieces:
     """The pieces of one rendering, with those of the rendering before it to take from."""
 
     def __init__(self, before: "_Pieces | None" = None) -> None:
-        self.text: list[bytes] = []
-        self.openmetrics: list[bytes] = []
+        self.text: list[Piece] = []
+        self.openmetrics: list[Piece] = []
         self.series = 0
         self._chunks: tuple[list[bytes], list[bytes]] = [], []
-        self._made: dict[bytes, list[tuple[list[bytes], bytes]]] = {}
+        self._made: dict[bytes, list[Piece]] = {}
         self._before = {} if before is None else before._made
 
     def add(self, text: bytes, openmetrics: bytes) -> None:
@@ -115,23 +120,16 @@ class _Pieces:
     def close(self) -> None:
         """End the piece under way."""
         text, openmetrics = self._chunks
-        self.text.append(self._joined(text))
-        self.openmetrics.append(self._joined(openmetrics))
+        self.text.append(self._same(tuple(text)))
+        self.openmetrics.append(self._same(tuple(openmetrics)))
         self.series, self._chunks = 0, ([], [])
 
-    def _joined(self, chunks: list[bytes]) -> bytes:
-        """Join chunks, or return what they were joined to before. The header that comes first tells where to look."""
-        same = (
-            piece
-            for made in (self._made, self._before)
-            for parts, piece in made.get(chunks[0], ())
-            if parts == chunks
-        )
-        piece = next(same, None)
-        if piece is None:
-            piece = b"".join(chunks)
-        self._made.setdefault(chunks[0], []).append((chunks, piece))
-        return piece
+    def _same(self, piece: Piece) -> Piece:
+        """Return the equal piece that was there before, if there is one. The header in front tells where to look."""
+        known = (*self._made.get(piece[0], ()), *self._before.get(piece[0], ()))
+        same = next((each for each in known if each == piece), piece)
+        self._made.setdefault(piece[0], []).append(same)
+        return same
 
 
 class _Block:

@@ -7,8 +7,11 @@ read the first member only, as curl does, read everything.
 
 import struct
 from collections.abc import Sequence
+from itertools import chain
 
 from isal import isal_zlib
+
+from exporter.engine.exposition import Piece
 
 _HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 _LAST_BLOCK = b"\x03\0"
@@ -19,26 +22,26 @@ class Packer:
     """Compresses bodies; remembers the pieces of the last ones."""
 
     def __init__(self) -> None:
-        self._packed: dict[int, tuple[bytes, bytes]] = {}
+        self._packed: dict[int, tuple[Piece, bytes]] = {}
 
-    def pack(self, *bodies: Sequence[bytes]) -> list[bytes]:
+    def pack(self, *bodies: Sequence[Piece]) -> list[bytes]:
         """Return the gzip of each body, which is given in pieces. A piece that is the same object costs nothing."""
         deflate = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
-        packed: dict[int, tuple[bytes, bytes]] = {}  # by identity; holding the piece keeps that its own
+        packed: dict[int, tuple[Piece, bytes]] = {}  # by identity; holding the piece keeps that its own
         for pieces in bodies:
             for piece in pieces:
                 if id(piece) not in packed:
                     known = self._packed.get(id(piece))
                     packed[id(piece)] = known or (
                         piece,
-                        deflate.compress(piece) + deflate.flush(isal_zlib.Z_FULL_FLUSH),
+                        deflate.compress(b"".join(piece)) + deflate.flush(isal_zlib.Z_FULL_FLUSH),
                     )
         self._packed = packed
         return [self._member(pieces) for pieces in bodies]
 
-    def _member(self, pieces: Sequence[bytes]) -> bytes:
+    def _member(self, pieces: Sequence[Piece]) -> bytes:
         checksum = size = 0
-        for piece in pieces:
-            checksum, size = isal_zlib.crc32(piece, checksum), size + len(piece)
+        for chunk in chain.from_iterable(pieces):
+            checksum, size = isal_zlib.crc32(chunk, checksum), size + len(chunk)
         tail = struct.pack("<LL", checksum, size & 0xFFFFFFFF)
         return b"".join([_HEADER, *(self._packed[id(piece)][1] for piece in pieces), _LAST_BLOCK, tail])

@@ -55,7 +55,7 @@ class Snapshot:
     render_seconds: float
 
 
-_NOTHING, _END = Packer().pack([], [b"# EOF\n"])
+_NOTHING, _END = Packer().pack([], [(b"# EOF\n",)])
 EMPTY = Snapshot(0, b"", _NOTHING, b"# EOF\n", _END, 0, 0.0, 0.0)
 
 
