@@ -1,4 +1,5 @@
-"""The references that are made from the code: docs/metrics.md, docs/platform-file.md and platform.schema.json.
+"""The references that are made from the code: docs/metrics.md, docs/platform-file.md, docs/postgres-coverage.md
+and platform.schema.json.
 
 `python -m exporter.reference` writes them; a test says when they are out of date.
 """
@@ -13,6 +14,7 @@ from exporter.engine.families import Family
 from exporter.engine.source import REASONS
 from exporter.platform.schema import schema
 from exporter.sources import KINDS
+from exporter.sources.postgres import coverage
 
 _NOTE = "<!-- Made by `python -m exporter.reference`; do not edit. -->"
 
@@ -22,6 +24,7 @@ def references() -> dict[str, str]:
     return {
         "docs/metrics.md": _metrics(),
         "docs/platform-file.md": _platform_file(),
+        "docs/postgres-coverage.md": _postgres_coverage(),
         "platform.schema.json": json.dumps(schema(), indent=2) + "\n",
     }
 
@@ -50,6 +53,11 @@ def _metrics() -> str:
     for kind in KINDS.values():
         lines += _table(f"`{kind.name}`", kind.families)
     return "\n".join(lines)
+
+
+def _postgres_coverage() -> str:
+    families = [family for kind in KINDS.values() for family in kind.families]
+    return "\n".join(["# Postgres: coverage", _NOTE, *coverage.page(families)])
 
 
 def _table(title: str, families: Iterable[Family]) -> list[str]:
