@@ -15,7 +15,7 @@ OUT ?= generated
 
 # Programs that the demo starts and the tests test against
 PACKAGES := postgresql prometheus prometheus-alertmanager redis-server
-ifneq ($(filter test test-postgres,$(MAKECMDGOALS)),)
+ifneq ($(filter test test-postgres golden,$(MAKECMDGOALS)),)
 PACKAGES += pgbouncer $(if $(shell command -v npm),,npm)
 endif
 
@@ -55,10 +55,11 @@ format: .venv/.dev ## put the code into the project's style
 generate: .venv/.runtime ## write the files made from PLATFORM=platforms/demo.yml to OUT=generated
 	@$(BIN)/platform-exporter generate -p $(PLATFORM) -o $(OUT)
 
-golden: .venv/.dev ## write the generated documents and the golden files of the tests anew
+golden: .venv/.dev packages ## write the generated documents and the golden files of the tests anew
 	@$(BIN)/python -m exporter.reference
 	@$(BIN)/platform-exporter generate -p platforms/demo.yml -o tests/golden/demo
-	@UPDATE_GOLDEN=1 $(BIN)/pytest --quiet tests/unit/test_bad_platforms.py
+	@UPDATE_GOLDEN=1 $(BIN)/pytest --quiet tests/unit/test_bad_platforms.py \
+	  tests/integration/postgres/test_versions.py::test_what_each_version_gives_is_what_is_written_down
 
 secrets: ## write demo secrets for docker compose into secrets/
 	@tools/secrets

@@ -1,6 +1,7 @@
 """Servers of each version, one at a time, and who asks them."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,9 @@ from tests.support.postgres_versions import VERSIONS, programs
 SEED = Path(__file__).with_name("seed.sql")
 
 
-@pytest.fixture(scope="session", params=VERSIONS, ids=lambda version: f"pg{version}")
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """One running server of each version for the whole test run; pytest runs all tests of one before the next.
-
-    A test that changes its settings, stops or freezes it puts things right again.
-    """
-    version: int = request.param
+@contextmanager
+def started(version: int) -> Iterator[Server]:
+    """Yield a running server of a major version, filled; stop and remove it after."""
     settings = {
         "wal_level": "logical",
         "max_prepared_transactions": "10",
@@ -31,6 +28,16 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     with postgres_cluster(programs(version), **settings) as cluster:
         server = Server(cluster, version)
         server.prepare(SEED.read_text())
+        yield server
+
+
+@pytest.fixture(scope="session", params=VERSIONS, ids=lambda version: f"pg{version}")
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """One running server of each version for the whole test run; pytest runs all tests of one before the next.
+
+    A test that changes its settings, stops or freezes it puts things right again.
+    """
+    with started(request.param) as server:
         yield server
 
 

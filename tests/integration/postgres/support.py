@@ -57,10 +57,7 @@ class Server:
 
     def run_all(self, statements: Sequence[str]) -> None:
         """Run statements as the superuser, each in a transaction of its own."""
-        with (
-            psycopg.connect(self.cluster.dsn(DATABASE), autocommit=True) as connection,
-            connection.pipeline(),
-        ):
+        with psycopg.connect(self.cluster.dsn(DATABASE), autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
 
@@ -68,7 +65,7 @@ class Server:
         """End every session of `role`, and wait until they are gone."""
         sessions = f"from pg_stat_activity where usename = '{role}'"
         self.run(f"select pg_terminate_backend(pid) {sessions}")
-        wait_until(lambda: not self.run(f"select {sessions}"), 30, f"sessions of {role} to end")
+        wait_until(lambda: not self.run(f"select 1 {sessions}"), 30, f"sessions of {role} to end")
 
     @contextmanager
     def role(self, name: str, changed: str, back: str) -> Iterator[None]:
@@ -91,12 +88,17 @@ class Server:
         finally:
             self.run(f"drop database {name}")
 
+    def archive(self) -> None:
+        """End a WAL segment and wait until one more is archived."""
+        count = "select archived_count from pg_stat_archiver"
+        [(before,)] = self.run(count)
+        self.run("select txid_current()")
+        self.run("select pg_switch_wal()")
+        wait_until(lambda: self.run(count) > [(before,)], 60, "a segment to be archived")
+
     def burn_transactions(self, count: int) -> None:
         """Use up so many transaction ids."""
-        with (
-            psycopg.connect(self.cluster.dsn(DATABASE), autocommit=True) as connection,
-            connection.pipeline(),
-        ):
+        with psycopg.connect(self.cluster.dsn(DATABASE), autocommit=True) as connection:
             for _ in range(count):
                 connection.execute("select txid_current()")
 
@@ -176,6 +178,12 @@ class Samples:
         ]
         assert len(found) <= 1, f"{name}{labels} is not one sample: {samples}"
         return found[0] if found else None
+
+    def number(self, name: str, /, **labels: str) -> float:
+        """Return the value of the one sample that has these labels among others, and must be there."""
+        value = self.value(name, **labels)
+        assert value is not None, f"no {name}{labels}; failing: {self.failing()}"
+        return value
 
     def declarations(self) -> list[str]:
         """Return `name{label,label}` of every family that has samples, sorted."""

@@ -56,8 +56,7 @@ async def test_connection_that_is_held_goes_on_when_none_is_left(server: Server)
         with all_connections(server):
             samples = await asked.collect()
         assert samples.value("pg_up") == 1.0
-        used = samples.value("pg_connections_used_ratio")
-        assert used is not None
+        used = samples.number("pg_connections_used_ratio")
         assert 0.9 < used <= 1
 
 
@@ -95,10 +94,10 @@ async def test_server_that_never_answers(server: Server) -> None:
         await asked.collect()
         server.cluster.freeze()
         try:
-            for _ in range(3):
+            for _ in range(2):
                 assert await refused(asked) == "timeout"
         finally:
             server.cluster.thaw()
         assert (await asked.collect()).value("pg_up") == 1.0
         left = f"select count(*) from pg_stat_activity where usename = '{MONITOR}'"
-        assert server.run(left)[0][0] <= 1 + len(server.run("select from pg_database"))
+        assert server.run(left)[0][0] <= 1 + len(server.run("select 1 from pg_database"))

@@ -13,10 +13,9 @@ async def test_prepared_transaction(server: Server) -> None:
             server.burn_transactions(100)
             samples = await asked.collect()
             assert samples.value("pg_prepared_transactions", datname=DATABASE) == 1.0
-            age = samples.value("pg_prepared_transaction_oldest_age_seconds", datname=DATABASE)
-            assert age is not None
+            age = samples.number("pg_prepared_transaction_oldest_age_seconds", datname=DATABASE)
             assert age > 0
-            assert samples.value("pg_xmin_horizon_age_xids", holder="prepared_xact") or 0 >= 100
+            assert samples.number("pg_xmin_horizon_age_xids", holder="prepared_xact") >= 100
         finally:
             server.run("rollback prepared 'forgotten'")
         assert not (await asked.collect()).value("pg_prepared_transactions", datname=DATABASE)
@@ -34,8 +33,7 @@ async def test_who_holds_the_horizon_back(server: Server) -> None:
         assert 1000 <= horizon["backend",] < 1100
         assert 1000 <= horizon["slot_catalog",] < 1100
         assert samples.value("pg_replication_slot_active", slot_name="forgotten", slot_type="logical") == 0.0
-        retained = samples.value("pg_replication_slot_retained_bytes", slot_name="forgotten")
-        assert retained is not None
+        retained = samples.number("pg_replication_slot_retained_bytes", slot_name="forgotten")
         assert retained > 0
         since = samples.value("pg_replication_slot_inactive_since_timestamp_seconds", slot_name="forgotten")
         assert (since is not None) == (server.version >= 17)
@@ -64,20 +62,17 @@ async def test_ratios_to_wraparound(server: Server) -> None:
 
 
 async def test_sequence_that_its_column_cannot_follow(server: Server) -> None:
-    async with asking(server.dsn()) as asked:
+    async with asking(server.dsn(BARE)) as asked:
         unreadable = await asked.collect()
-    assert unreadable.value("pg_sequence_used_ratio", sequencename="ticket_numbers") is None
-    assert unreadable.value("pg_sequences_unreadable", datname=DATABASE) or 0 > 0
+    assert unreadable.value("pg_sequence_used_ratio", sequencename="ticket_numbers") is None, "not 0"
+    assert unreadable.number("pg_sequences_unreadable", datname=DATABASE) > 0
     server.run(f"grant select on all sequences in schema public to {MONITOR}")
-    try:
-        async with asking(server.dsn()) as asked:
-            samples = await asked.collect()
-        ratio = samples.value("pg_sequence_used_ratio", datname=DATABASE, sequencename="ticket_numbers")
-        assert ratio == pytest.approx(0.97, abs=0.001)
-        assert len(samples.all("pg_sequence_used_ratio")) == 1, "those half used or more are told, no others"
-        assert samples.value("pg_sequences_unreadable", datname=DATABASE) == 0.0
-    finally:
-        server.run(f"revoke select on all sequences in schema public from {MONITOR}")
+    async with asking(server.dsn()) as asked:
+        samples = await asked.collect()
+    ratio = samples.value("pg_sequence_used_ratio", datname=DATABASE, sequencename="ticket_numbers")
+    assert ratio == pytest.approx(0.97, abs=0.001)
+    assert len(samples.all("pg_sequence_used_ratio")) == 1, "those half used or more are told, no others"
+    assert samples.value("pg_sequences_unreadable", datname=DATABASE) == 0.0
 
 
 async def test_archiving_that_fails_and_recovers(server: Server) -> None:
@@ -91,22 +86,19 @@ async def test_archiving_that_fails_and_recovers(server: Server) -> None:
             server.run("select pg_switch_wal()")
             await soon(asked, lambda samples: samples.value("pg_archiver_failing"))
             samples = await asked.collect()
-            assert samples.value("pg_archiver_failed_total") or 0 > 0
-            assert samples.value("pg_archiver_last_failed_timestamp_seconds") or 0 > 1e9
+            assert samples.number("pg_archiver_failed_total") > 0
+            assert samples.number("pg_archiver_last_failed_timestamp_seconds") > 1e9
         server.run("select pg_switch_wal()")
         await soon(asked, lambda samples: samples.value("pg_archiver_failing") == 0.0, 90)
 
 
 async def test_temporary_files_while_they_are_there(server: Server) -> None:
-    spill = (
-        "declare sorted cursor for select i, repeat('x', 200) from generate_series(1, 50000) as i order by 2"
-    )
+    rows = "select i, repeat('x', 200) from generate_series(1, 50000) as i order by md5(i::text)"
     async with asking(server.dsn()) as asked:
-        with server.session("set local work_mem = '64kB'", spill, "fetch 1 from sorted"):
+        with server.session("set local work_mem = '64kB'", f"declare c cursor for {rows}", "fetch 1 from c"):
             samples = await asked.collect()
-            assert samples.value("pg_temp_files") == 1.0
-            size = samples.value("pg_temp_files_bytes")
-            assert size is not None
+            assert samples.number("pg_temp_files") >= 1
+            size = samples.number("pg_temp_files_bytes")
             assert size > 5e6
         samples = await asked.collect()
         assert samples.value("pg_temp_files") == 0.0
@@ -118,8 +110,8 @@ async def test_indexes_that_serve_nobody(server: Server) -> None:
         samples = await asked.collect()
     assert samples.value("pg_indexes_invalid", datname=DATABASE) == 1.0
     assert samples.value("pg_indexes_duplicate", datname=DATABASE) == 1.0
-    assert samples.value("pg_indexes_duplicate_bytes", datname=DATABASE) or 0 > 0
-    assert samples.value("pg_indexes_unused_bytes", datname=DATABASE) or 0 > 0
+    assert samples.number("pg_indexes_duplicate_bytes", datname=DATABASE) > 0
+    assert samples.number("pg_indexes_unused_bytes", datname=DATABASE) > 0
 
 
 async def test_setting_that_waits_for_a_restart(server: Server) -> None:
@@ -138,8 +130,7 @@ async def test_open_transactions_and_their_age(server: Server) -> None:
                 samples.value("pg_stat_activity_count", datname=DATABASE, state="idle in transaction") == 2.0
             )
             for name in ("pg_oldest_transaction_age_seconds", "pg_oldest_idle_in_transaction_age_seconds"):
-                age = samples.value(name, datname=DATABASE)
-                assert age is not None
+                age = samples.number(name, datname=DATABASE)
                 assert 0 <= age < 60
 
 
