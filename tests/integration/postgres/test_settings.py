@@ -32,3 +32,5 @@ async def test_what_the_exporter_sets_for_itself_is_no_setting_of_the_server(ser
         samples = await asked.collect()
     for setting in ("lock_timeout_seconds", "statement_timeout_seconds", "transaction_read_only"):
         assert samples.value(f"pg_settings_{setting}") == 0.0
+    [(jit,)] = server.run("select (setting = 'on')::int from pg_settings where name = 'jit'")
+    assert samples.value("pg_settings_jit") == jit
