@@ -1,7 +1,10 @@
 """Passwords of databases: any character works, a rotated one is taken up, and none is ever shown."""
 
+import os
+import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +18,9 @@ from psycopg import sql
 from exporter.engine.source import SourceError
 from exporter.platform.values import Secret
 from exporter.sources.postgres import Postgres, PostgresSource
-from exporter.sources.postgres.connection import connect
+from exporter.sources.postgres.connection import _authorities, connect
 from tests.integration.support import COMMAND, exporter
+from tests.support.certificates import Authority
 from tests.support.pgbouncer import pgbouncer
 from tests.support.postgres import PostgresCluster
 from tests.support.process import free_port
@@ -195,19 +199,79 @@ class Plaintext:
         self._thread.join(10)
 
 
-async def test_a_remote_server_without_tls_is_told_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even the user's name, unless the connection string allows it."""
+@pytest.fixture
+def db_example(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A name of this machine that looks like that of another."""
     resolve = socket.getaddrinfo
 
     def local(host: str, *arguments: object, **options: object) -> object:
-        return resolve("127.0.0.1" if host == "db.example" else host, *arguments, **options)  # type: ignore[arg-type]  # passed on as they came
+        return resolve("127.0.0.1" if host.endswith("db.example") else host, *arguments, **options)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(socket, "getaddrinfo", local)
+    return "db.example"
+
+
+async def test_a_remote_server_without_tls_is_told_nothing(
+    db_example: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even the user's name, unless the connection string allows it."""
     for allowed, heard in (("", False), ("?sslmode=prefer", True)):
         server = Plaintext()
-        monkeypatch.setenv("TEST_DSN", f"postgresql://the-user:{CANARY}@db.example:{server.port}/db{allowed}")
+        monkeypatch.setenv(
+            "TEST_DSN", f"postgresql://the-user:{CANARY}@{db_example}:{server.port}/db{allowed}"
+        )
         with pytest.raises(SourceError) as caught:
             await connect(Secret("env", "TEST_DSN"), 5)
         server.close()
         assert (b"the-user" in server.heard) is heard
         assert heard or caught.value.reason == "tls"
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users can get at, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        yield folder
+
+
+async def test_a_remote_server_must_prove_who_it_is_to_the_authorities_of_this_machine(
+    own_postgres: PostgresCluster, open_folder: Path, db_example: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a word about TLS in the connection string, and whatever OpenSSL psycopg brings along."""
+    trusted, stranger = Authority(open_folder), Authority(open_folder, "stranger")
+    certificate, key = trusted.issue("server", db_example)
+    if os.geteuid() == 0:
+        shutil.chown(key, "postgres", "postgres")
+    key.chmod(0o600)
+    for setting, value in (("ssl_cert_file", certificate), ("ssl_key_file", key), ("ssl", "on")):
+        own_postgres.execute(sql.SQL("alter system set {} = {}").format(sql.Identifier(setting), str(value)))
+    own_postgres.stop()
+    own_postgres.start()
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    for host, authority, fine in (
+        (db_example, trusted, True),
+        (f"other.{db_example}", trusted, False),
+        (db_example, stranger, False),
+    ):
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        monkeypatch.setenv(
+            "TEST_DSN",
+            f"postgresql://postgres:{own_postgres.password}@{host}:{own_postgres.port}/postgres",
+        )
+        if fine:
+            connection = await connect(Secret("env", "TEST_DSN"), 5)
+            assert connection.pgconn.ssl_in_use
+            await connection.close()
+        else:
+            with pytest.raises(SourceError) as caught:
+                await connect(Secret("env", "TEST_DSN"), 5)
+            assert caught.value.reason == "tls"
+
+
+def test_the_authorities_of_this_machine_are_found_without_being_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    assert "-----BEGIN CERTIFICATE-----" in Path(_authorities()).read_text()

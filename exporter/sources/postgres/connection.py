@@ -4,6 +4,8 @@ import ipaddress
 import os
 import re
 import socket
+import ssl
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -48,6 +50,9 @@ _BY_TEXT: tuple[tuple[str, Reason], ...] = (
     (r"database .* does not exist", "rejected"),
 )
 
+_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+"""Where distributions keep the authorities: Debian, Fedora, Alpine."""
+
 _REMEDIES: dict[str, str] = {
     "auth": "Check user, password and pg_hba.conf.",
     "connect": "Check that the server runs and that host and port are right.",
@@ -75,15 +80,26 @@ async def connect(
         parts["dbname"] = database
     parts.setdefault("application_name", "platform-exporter")
     parts["connect_timeout"] = max(1, int(timeout))
-    if "sslmode" not in parts and is_remote(_host(parts)):
-        parts["sslmode"] = "verify-full"
-        parts.setdefault("sslrootcert", "system")
+    if is_remote(_host(parts)):
+        parts.setdefault("sslmode", "verify-full")
+    if parts.get("sslmode") == "verify-full":
+        parts.setdefault("sslrootcert", _authorities())
     try:
         return await psycopg.AsyncConnection.connect(
             make_conninfo(**parts), autocommit=True, prepare_threshold=None
         )
     except psycopg.Error as error:
         raise failure(error) from error
+
+
+def _authorities() -> str:
+    """Return the file of the authorities that this machine trusts.
+
+    libpq's word for it, `system`, is not enough: psycopg's wheels bring an OpenSSL of their own, which looks where no
+    distribution keeps them.
+    """
+    files = (os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, *_BUNDLES)
+    return next((file for file in files if file and Path(file).is_file()), "system")
 
 
 def _host(parts: dict[str, Any]) -> str:
