@@ -6,19 +6,23 @@ and platform.schema.json.
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from exporter.catalog import OWN
 from exporter.engine.families import Family
 from exporter.engine.source import REASONS
+from exporter.generate.runbooks import pages
 from exporter.platform.schema import schema
 from exporter.sources import KINDS
 from exporter.sources.postgres import coverage
 
+ROOT = Path(__file__).parents[1]
 _NOTE = "<!-- Made by `python -m exporter.reference`; do not edit. -->"
 
 
+@cache
 def references() -> dict[str, str]:
     """Return path → text of every generated reference."""
     return {
@@ -26,7 +30,16 @@ def references() -> dict[str, str]:
         "docs/platform-file.md": _platform_file(),
         "docs/postgres-coverage.md": _postgres_coverage(),
         "platform.schema.json": json.dumps(schema(), indent=2) + "\n",
+        **{
+            f"docs/runbooks/{name}": text
+            for name, text in pages(ROOT / "docs" / "runbooks", _platforms()).items()
+        },
     }
+
+
+def _platforms() -> list[Path]:
+    """The platform files of the repository, the demo's first."""
+    return sorted((ROOT / "platforms").glob("*.yml"), key=lambda path: (path.stem != "demo", path.stem))
 
 
 def _metrics() -> str:

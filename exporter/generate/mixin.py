@@ -12,6 +12,7 @@ from exporter.platform.problems import PlatformError, Problem
 
 _HERE = Path(__file__).parent
 _PLACES = (_HERE.parent / "_mixin", _HERE.parents[1])
+_GROUPS = "function(catalogue) (import 'prometheus/alerts.libsonnet').groups(catalogue)"
 _SETTINGS = "(import 'prometheus/alerts.libsonnet').settings({})"
 
 
@@ -62,3 +63,13 @@ def alert_settings() -> dict[str, dict[str, str]]:
         _jsonnet.evaluate_snippet("alert settings", _SETTINGS, jpathdir=[str(folder())])
     )
     return settings
+
+
+def alert_rules(catalogue: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the alerting rules of a catalogue in the order of their topics, without anything else of the tree."""
+    groups: dict[str, list[dict[str, Any]]] = json.loads(
+        _jsonnet.evaluate_snippet(
+            "alert rules", _GROUPS, jpathdir=[str(folder())], tla_codes={"catalogue": json.dumps(catalogue)}
+        )
+    )
+    return [rule for topic in groups.values() for group in topic for rule in group["rules"]]

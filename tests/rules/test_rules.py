@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from exporter.generate import alert_settings
+from exporter.generate.runbooks import BEGIN, END
 from tests.rules.conftest import GOLDEN
 
 HERE = Path(__file__).parent
@@ -70,7 +71,13 @@ def test_every_alert_has_a_runbook_page(name: str) -> None:
     page = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
     assert page.startswith(f"# {name}\n")
     assert re.findall(r"^## (.+)$", page, re.MULTILINE) == SECTIONS
-    assert len(page) > 1200, "a page that says nothing helps nobody"
+    assert BEGIN in page, "make golden writes the facts"
+    assert "```sh\n" in page or "```sql\n" in page or "```promql\n" in page.partition(END)[2], (
+        "diagnosis has commands"
+    )
+    assert len(page.replace(page.partition(BEGIN)[2].partition(END)[0], "")) > 750, (
+        "a page that says nothing helps nobody"
+    )
     for link in re.findall(r"\]\((\w+)\.md", page):
         assert (RUNBOOKS / f"{link}.md").is_file(), f"{name}.md leads to {link}.md, which does not exist"
 
