@@ -1,7 +1,7 @@
 """Every metric that the exporter declares, in one place for the documentation and for the checks of generated files."""
 
 from exporter import planned
-from exporter.engine import leader, process, runner, snapshot
+from exporter.engine import freshness, leader, process, snapshot
 from exporter.engine.families import Family
 from exporter.platform.model import Platform
 from exporter.sources import KINDS
@@ -9,7 +9,7 @@ from exporter.sources import KINDS
 OWN: tuple[Family, ...] = (
     *process.FAMILIES,
     *leader.FAMILIES,
-    *runner.FAMILIES,
+    *freshness.FAMILIES,
     *snapshot.FAMILIES,
     *planned.FAMILIES,
 )

@@ -18,64 +18,22 @@ from exporter.engine.budget import Budget
 from exporter.engine.cadence import Cadence
 from exporter.engine.deadline import within
 from exporter.engine.families import Collected, Family
+from exporter.engine.freshness import (
+    CIRCUIT_OPEN,
+    DURATION,
+    FAILING,
+    FAILURES,
+    INTERVAL,
+    LAST_SUCCESS,
+    SERVED_AGE,
+    UP,
+    stale_after,
+)
 from exporter.engine.leader import SharedResult
 from exporter.engine.result import Result
 from exporter.engine.source import REASONS, Reason, Source, SourceError
 from exporter.engine.state import StateError
 from exporter.platform.values import redact
-
-UP = Family(
-    "platform_exporter_source_up",
-    "gauge",
-    "Whether the last collection of the source succeeded.",
-    ("source",),
-)
-LAST_SUCCESS = Family(
-    "platform_exporter_source_last_success_timestamp_seconds",
-    "gauge",
-    "When the source last succeeded, Unix time. Its series are as old as that.",
-    ("source",),
-)
-DURATION = Family(
-    "platform_exporter_source_duration_seconds",
-    "gauge",
-    "How long the last collection of the source took.",
-    ("source",),
-)
-INTERVAL = Family(
-    "platform_exporter_source_interval_seconds",
-    "gauge",
-    "How often the source is asked while all is well.",
-    ("source",),
-)
-FAILURES = Family(
-    "platform_exporter_source_failures_total",
-    "counter",
-    "Failed collections of the source, by reason.",
-    ("source", "reason"),
-)
-FAILING = Family(
-    "platform_exporter_source_failing",
-    "gauge",
-    "1 with the reason of the last failure, only while the last collection failed.",
-    ("source", "reason"),
-)
-CIRCUIT_OPEN = Family(
-    "platform_exporter_source_circuit_open",
-    "gauge",
-    "Whether the source failed so often in a row that it is only probed, ever less often; a success closes it.",
-    ("source",),
-)
-SERVED_AGE = Family(
-    "platform_exporter_source_served_age_seconds",
-    "gauge",
-    "How old the source's data were when they were scraped last.",
-    ("source",),
-)
-FAMILIES = (UP, LAST_SUCCESS, DURATION, INTERVAL, FAILURES, FAILING, CIRCUIT_OPEN, SERVED_AGE)
-
-STALE_AFTER_INTERVALS = 3
-"""After so many intervals without success a source's series are withdrawn, so that Prometheus marks them stale."""
 
 _PATIENT_FAILURES = 3
 """So many failures in a row are asked again at the usual interval; then the circuit is open, and the wait between the
@@ -94,11 +52,6 @@ _LEAD = 0.15
 """Seconds that a collection should end before the scrape, for rendering and for scrapes that come early."""
 
 log = structlog.get_logger()
-
-
-def stale_after(every: float, timeout: float) -> float:
-    """Return the age in seconds at which the data of a source with this interval and time-out stop being shown."""
-    return STALE_AFTER_INTERVALS * every + timeout
 
 
 def _longest_wait(every: float) -> float:

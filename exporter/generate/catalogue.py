@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.engine.engine import build_sources
-from exporter.engine.runner import stale_after
+from exporter.engine.freshness import stale_after
 from exporter.generate.alerting import alerting_entry, unknown_issues, unreadable_secrets
 from exporter.generate.scrapes import scrape_entries, unreadable_keys
 from exporter.generate.services import service_entry, unusable_levels

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from exporter.engine import runner as engine
+from exporter.engine import freshness as engine
 from exporter.engine.families import Collected, Family
 from exporter.engine.leader import LEADER, STATE_UP, Leadership
 from exporter.engine.result import Result, dump, load

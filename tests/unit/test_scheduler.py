@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from exporter.engine import runner as engine
+from exporter.engine import freshness as engine
 from exporter.engine.families import Collected, Exemplar, Family, Samples
 from exporter.engine.runner import Runner
 from exporter.engine.scheduler import Scheduler
