@@ -9,6 +9,7 @@ local views = {
   service: import 'details/service.libsonnet',
   slo: import 'details/slo.libsonnet',
   postgres: import 'details/postgres.libsonnet',
+  statements: import 'details/statements.libsonnet',
   health: import 'details/health.libsonnet',
   workers: import 'details/workers.libsonnet',
   exporter: import 'details/exporter.libsonnet',

@@ -6,7 +6,7 @@ function(ctx) dashboard.new(
   ctx,
   'postgres',
   'Postgres',
-  'One database server, in the order of the questions: is it there, is it full, what does it do, what goes wrong?',
+  'One database server, in the order of the questions: is it there, who waits, what grows, are its copies good?',
   postgres.sections(ctx),
   from='now-6h',
   refresh='1m',

@@ -1,4 +1,6 @@
 // The catalogue, read once: what the platform has, in the form in which views ask for it. Numbers arrive as strings.
+local maintenance = import '../../prometheus/lib/maintenance.libsonnet';
+local signals = import '../../prometheus/lib/service.libsonnet';
 local links_of = import 'links.libsonnet';
 local thresholds_of = import 'thresholds.libsonnet';
 local units = import 'units.libsonnet';
@@ -15,14 +17,16 @@ local level(slo) =
   local tiers = [t { factor: number(t.factor), threshold: number(t.threshold) } for t in slo.tiers];
   slo { objective: objective, budget: budget, period_days: days, tiers: tiers };
 
-local service(s) =
+local service(catalogue, s) =
+  local signal = signals.signal(catalogue, s);
   local slos = [level(slo) for slo in s.slos];
   local scripts = [x.script_name for x in s.signals if x.kind == 'cloudflare_worker'];
   s {
     slos: slos,
     // What the share of failed requests is measured against; null without such an objective.
     availability: ([slo for slo in slos if slo.sli == 'availability'] + [null])[0],
-    measures_latency: true,
+    measures_latency: std.objectHasAll(signal, 'quantile'),
+    banded: signal.counts_customers,  // prometheus/anomaly.libsonnet knows what is normal
     scripts: scripts,  // Workers whose requests make up the service; empty when it is only probed
   };
 
@@ -50,7 +54,7 @@ local kpi(k) =
 function(catalogue)
   local sources(kind) = [s for s in catalogue.sources if s.kind == kind];
   // Those without a signal have no traffic, errors or latency to show.
-  local services = [service(s) for s in catalogue.services if std.length(s.signals) > 0];
+  local services = [service(catalogue, s) for s in catalogue.services if std.length(s.signals) > 0];
   local slos = [slo for s in services for slo in s.slos];
   local postgres = sources('postgres');
   local health = sources('health');
@@ -76,7 +80,7 @@ function(catalogue)
     service: view('service', 'Details', 'Service', some(services)),
     slo: view('slo', 'Details', 'Service level', some(slos)),
     postgres: view('postgres', 'Details', 'Postgres', some(postgres)),
-    statements: view('statements', 'Details', 'Postgres statements', false),
+    statements: view('statements', 'Details', 'Postgres statements', some(postgres)),
     health: view('health', 'Details', 'Health', some(health)),
     workers: view('workers', 'Details', 'Workers', some(workers)),
     exporter: view('exporter', 'Details', 'Monitoring'),
@@ -98,4 +102,6 @@ function(catalogue)
     workers: workers,
     queries: queries,
     kpis: kpis,
+    // Whether maintenance was announced for a service; then it is recorded when it goes on.
+    maintained: std.length([s for s in catalogue.services if maintenance.has(catalogue, s.name)]) > 0,
   }

@@ -47,6 +47,16 @@ local annotations(ctx, severities) = [
 ] + (
   if std.length(ctx.health) == 0 then []
   else [start('Restarts and deployments', 'health_start_time_seconds', '{{target}} started', 'as its health document says')]
+) + (
+  if !ctx.maintained then []
+  else [annotation(
+    'Maintenance',
+    colours.unknown,
+    'maintenance:active == 1',
+    'Maintenance of {{service}}',
+    'Announced; its time is left out of the service levels',
+    'service'
+  )]
 );
 
 // Ids from keys: links to a panel (viewPanel=…) outlive every change of order.

@@ -36,7 +36,10 @@ local colour_of(colour, otherwise) =
 local panel(type, p, field, options, more={}) =
   local links = [link for link in p.links if link != null];
   local drill =
-    if p.drill != null then [p.drill] else if std.length(links) == 0 then [] else [links[0]];
+    if type == 'table' then []  // not every cell leads somewhere
+    else if p.drill != null then [p.drill]
+    else if std.length(links) == 0 then []
+    else [links[0]];
   local thresholds = p.thresholds;
   assert std.length(p.targets) > 0 : p.key + ': a panel without queries';
   {
@@ -237,7 +240,8 @@ fields {
     thresholds=[],
     mappings=[],
     overrides=[],
-    colour=null
+    colour=null,
+    names='left'
   ):: panel('bargauge', {
     key: key,
     title: title,
@@ -263,7 +267,7 @@ fields {
     orientation: 'horizontal',
     displayMode: 'basic',
     valueMode: 'text',
-    namePlacement: 'left',
+    namePlacement: oneOf(names, { left: 1, top: 1 }, key),
     showUnfilled: true,
     sizing: 'manual',
     minVizWidth: 8,
@@ -319,7 +323,8 @@ fields {
   }),
 
   // Rows of instant queries. `columns`: [[label or "Value", heading], …] in order; other columns are dropped. Several
-  // queries are joined by the label `join`; their columns are then "Value #A", "Value #B", ….
+  // queries are joined by the label `join`; their columns are then "Value #A", "Value #B", …. `order` is the column
+  // that says in which order the rows stand; `drill` makes the first column a link.
   table(
     key,
     title,
@@ -330,6 +335,7 @@ fields {
     unit,
     columns,
     join=null,
+    order=null,
     links=[],
     drill=null,
     wish=12,
@@ -353,7 +359,7 @@ fields {
       targets: targets,
       unit: unit,
       links: links,
-      drill: drill,
+      drill: null,
       wish: wish,
       height: height,
       min: null,
@@ -363,7 +369,9 @@ fields {
       rare: rare,
       thresholds: thresholds,
       mappings: mappings,
-      overrides: overrides,
+      overrides: overrides + (
+        if drill == null then [] else [fields.named(columns[0][1], { links: [drill] })]
+      ),
     }, { custom: { align: 'left', cellOptions: { type: 'auto' }, filterable: false } }, {
       showHeader: true,
       cellHeight: 'sm',
@@ -371,6 +379,7 @@ fields {
     }, {
       transformations:
         (if join == null then [] else [{ id: 'joinByField', options: { byField: join, mode: 'outer' } }])
+        + (if order == null then [] else [{ id: 'sortBy', options: { fields: {}, sort: [{ field: order, desc: false }] } }])
         + [
           { id: 'filterFieldsByName', options: { include: { names: names } } },
           {

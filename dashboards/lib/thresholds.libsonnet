@@ -13,13 +13,16 @@ function(catalogue)
   {
     of:: of,
     exists(alert):: std.objectHas(settings, alert),
-    connections: { warn: 0.8, bad: 0.9 },  // share of max_connections
+    // Shares of max_connections: what alerts, and when to look.
+    connections: { warn: 0.8 * of('DatabaseConnectionsHigh'), bad: of('DatabaseConnectionsHigh') },
     cache_hit: { warn: 0.99, bad: 0.9 },  // share of blocks found in shared buffers
-    transaction_seconds: { warn: 60, bad: 300 },  // age of the oldest open transaction
+    // Age of the oldest open transaction: forgotten ones alert sooner than busy ones.
+    transaction_seconds: { warn: of('DatabaseIdleInTransaction'), bad: of('DatabaseTransactionLong') },
     budget_left: { warn: 0.25, bad: 0 },  // share of the error budget
-    error_ratio: { warn: 0.01, bad: 0.05 },  // share of failed requests of a service without an objective
-    worker_cpu_seconds: { warn: 0.01, bad: 0.05 },  // CPU time of one invocation, 99th percentile
-    wraparound: { warn: 0.5, bad: 0.8 },  // share of the transaction ids before Postgres stops
+    // Share of failed requests, where no objective says it.
+    error_ratio: { warn: of('ErrorRateHigh') / 5, bad: of('ErrorRateHigh') },
+    // CPU time of one invocation, 99th percentile.
+    worker_cpu_seconds: { warn: of('WorkerCpuHigh') / 5, bad: of('WorkerCpuHigh') },
+    files: { warn: 0.7, bad: 0.9 },  // share of any limit: files, connections, budgets
     source_age: { warn: 2, bad: 3 },  // intervals since the last success
-    files: { warn: 0.7, bad: 0.9 },  // share of the file descriptors that may be open
   }

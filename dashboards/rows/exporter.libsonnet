@@ -339,7 +339,7 @@ local parts(ctx) =
     local p = parts(ctx);
     [
       layout.section('', [[p.answer, p.leader, p.state, p.failing, p.config, p.dropped]]),
-      layout.section('Are the data fresh?', [[p.sources, p.intervals, p.reasons], [p.age, p.served, p.duration], [p.failures]]),
+      layout.section('Are the data fresh?', [[p.sources, p.intervals, p.reasons], [p.age, p.served, p.duration, p.failures]]),
       layout.section('What does the exporter need?', [[p.series, p.render, p.memory, p.cpu]]),
       layout.section('Do Prometheus and Alertmanager work?', [[p.targets, p.scrape, p.head], [p.rules, p.notifications]]),
     ],

@@ -23,14 +23,15 @@ local checks(ctx) = panels.timeline(
 local durations(ctx) = panels.timeseries(
   'health/durations',
   "Time of a component's check",
-  what="How long each component took to answer the platform's own check.",
+  what="How long each component took to answer the platform's own check; dashed: what alerts.",
   good='Flat, and far below a second.',
   act='A component that slows down fails next: look at it before it turns.',
   targets=[t.range('health_check_duration_seconds', legend(ctx))],
   unit='s',
-  links=[ctx.links.health, ctx.links.runbook('HealthUnhealthy')],
+  links=[ctx.links.health, ctx.links.runbook('HealthCheckSlow')],
   wish=9,
   fill=0,
+  thresholds=[[null, colours.good], [ctx.limits.of('HealthCheckSlow'), colours.bad]],
 );
 
 local overall(ctx) = panels.stat(
@@ -131,7 +132,7 @@ local pool(ctx) = panels.timeseries(
   stack=true,
   decimals=0,
   overrides=panels.worded(['active', 'idle', 'waiting']),
-  noValue='not reported',
+  rare='not reported',
 );
 
 local uptime(ctx) = panels.stat(
@@ -140,7 +141,8 @@ local uptime(ctx) = panels.stat(
   what='When the product last started, as its health document says, with the version it runs.',
   good='The time of the last deployment.',
   act='A start that nobody asked for is a crash: read the log of the minutes before it.',
-  targets=[t.instant('1000 * health_start_time_seconds * on (target) group_left (version) health_info', '{{version}}')],
+  targets=[t.instant('1000 * max by (target) (health_start_time_seconds) * on (target) group_left (version)'
+                     + ' max by (target, version) (health_info)', '{{version}}')],
   unit='dateTimeFromNow',
   links=[ctx.links.runbook('HealthUnhealthy')],
   wish=5,

@@ -186,9 +186,10 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
         unit='percentunit',
         links=[if std.length(ctx.postgres) > 0 then ctx.links.to('postgres'), ctx.links.technical],
         wish=10,
-        height=std.max(6, std.min(12, 2 + std.length(shares))),
+        height=std.max(7, std.min(14, 2 + 2 * std.length(shares))),
         max=1,
         decimals=0,
+        names='top',
         thresholds=[[null, colours.good], [limits.warn, colours.warn], [limits.bad, colours.bad]],
       ),
       panels.timeseries(

@@ -5,6 +5,8 @@ local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
+local sessions = import 'postgres_sessions.libsonnet';
+local storage = import 'postgres_storage.libsonnet';
 
 // The panels of one server. `target` is its name, or the variable of the drill-down; `key` begins their keys.
 local parts(ctx, key, target) =
@@ -46,7 +48,7 @@ local parts(ctx, key, target) =
         '(' + or_none('sum(pg_stat_activity_count' + on + ')') + ') / max(pg_settings_max_connections' + on + ')', 'used'
       )],
       unit='percentunit',
-      links=[detail, down],
+      links=[detail, ctx.links.runbook('DatabaseConnectionsHigh')],
       decimals=0,
       max=1,
       sparkline=true,
@@ -60,7 +62,7 @@ local parts(ctx, key, target) =
       act='Idle in transaction: a client forgot to commit, end it. Active: a query without an index.',
       targets=[t.range(or_none('max(pg_stat_activity_max_tx_duration' + on + ')'), 'age')],
       unit='s',
-      links=[detail, down],
+      links=[detail, ctx.links.runbook('DatabaseTransactionLong')],
       decimals=1,
       sparkline=true,
       thresholds=[
@@ -122,7 +124,7 @@ local parts(ctx, key, target) =
         t.range('max(pg_settings_max_connections' + on + ')', 'max'),
       ],
       unit='short',
-      links=[detail, down],
+      links=[detail, ctx.links.runbook('DatabaseConnectionsHigh')],
       stack=true,
       decimals=0,
       overrides=panels.worded(colours.of_label('state')) + [panels.limit('max')],
@@ -148,7 +150,7 @@ local parts(ctx, key, target) =
         or_none_in('active', 'max by (state) (pg_stat_activity_max_tx_duration{' + server + ', state!="idle"})'), '{{state}}'
       )],
       unit='s',
-      links=[detail, down],
+      links=[detail, ctx.links.runbook('DatabaseTransactionLong')],
       overrides=panels.worded(colours.of_label('state')),
       thresholds=[
         [null, colours.good],
@@ -204,7 +206,7 @@ local parts(ctx, key, target) =
         t.range('60 * ' + rate('temp_files'), 'temporary files'),
       ],
       unit='suffix: /min',
-      links=[detail, down],
+      links=[detail, ctx.links.runbook('DatabaseDeadlocks')],
       softMax=1,
       overrides=[
         panels.painted('deadlocks', colours.bad),
@@ -248,7 +250,9 @@ local parts(ctx, key, target) =
       join='collector',
       unit='none',
       columns=[['collector', 'Collector'], ['Value #A', 'State'], ['Value #B', 'Time']],
-      links=[ctx.links.exporter, ctx.links.runbook('SourceStale')],
+      links=[ctx.links.exporter, ctx.links.runbook('DatabaseCollectorFailing')],
+      wish=16,
+      height=10,
       sort='Time',
       overrides=[
         panels.named('State', {
@@ -272,11 +276,21 @@ local parts(ctx, key, target) =
 
   // The whole drill-down, for the server chosen in the variable `target`.
   sections(ctx)::
+    local server = 'target="$target"';
     local p = parts(ctx, 'postgres', '$target');
+    local who = sessions(ctx, server);
+    local kept = storage(ctx, server);
     [
       layout.section('Is it there?', [[p.up, p.used, p.longest, p.cache, p.total_size, p.version]]),
-      layout.section('Is it full?', [[p.connections, p.ages, p.sizes]]),
-      layout.section('What does it do?', [[p.transactions, p.rows, p.reads], [p.hit_ratio, p.trouble]]),
-      layout.section('Can these figures be believed?', [[p.collectors]]),
+      layout.section('Who is connected, and what do they wait for?', [
+        [p.connections, who.applications, who.waiting],
+        [who.oldest, who.ended, who.locks],
+      ]),
+      layout.section('Is anybody blocked?', [[who.blocked, who.wait, who.blockers]]),
+      layout.section('What does it do?', [[p.transactions, p.rows, p.reads], [p.hit_ratio, kept.temp, p.trouble]]),
+      layout.section('What grows?', [[kept.tables, kept.indexes], [p.sizes, kept.wal, kept.wal_size]]),
+      layout.section('Does vacuum keep up?', [[kept.dead, kept.horizon, kept.workers], [kept.wraparound, kept.checkpoints]]),
+      layout.section('Are its copies good?', [[kept.archiver, kept.lag, kept.slots]]),
+      layout.section('Can these figures be believed?', [[p.collectors, kept.permissions]]),
     ],
 }

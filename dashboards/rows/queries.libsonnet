@@ -25,6 +25,12 @@ local whole(metric, expr) = over(metric) + '(' + expr + ')';
 local key(query, metric) = 'query/' + query.name + '/' + metric.name;
 local by(metric) = '{{' + metric.own[0] + '}}';
 
+// "Customers by plan", but not "Feature adoption by feature".
+local by_title(query, metric) =
+  local text = title(query, metric);
+  local named = std.strReplace(std.asciiLower(text), metric.own[0], '') != std.asciiLower(text);
+  if named then text else text + ' by ' + metric.own[0];
+
 local decimals(unit) = if units.money(unit) then 0 else null;
 
 local good(metric) =
@@ -98,7 +104,7 @@ local level(query, metric, links) = panels.timeseries(
 local levelBy(query, metric, links) =
   panels.timeseries(
     key(query, metric),
-    title(query, metric) + ' by ' + metric.own[0],
+    by_title(query, metric),
     what=metric.help,
     good=good(metric),
     act=act(query),
@@ -118,7 +124,7 @@ local levelBy(query, metric, links) =
 local barsBy(query, metric, links) =
   panels.bars(
     key(query, metric),
-    title(query, metric) + ' by ' + metric.own[0],
+    by_title(query, metric),
     what=metric.help + ' The latest value of each.',
     good=good(metric),
     act=act(query),

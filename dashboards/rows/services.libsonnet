@@ -51,31 +51,50 @@ local errors(ctx, service) =
     legend=false,
   );
 
-local latency(ctx, service) =
-  local scripts = std.join('|', service.scripts);
-  local quantiles = [['0.99', 'p99'], ['0.95', 'p95'], ['0.5', 'p50']];
-  local worker = std.length(service.scripts) > 0;
-  panels.timeseries(
-    'service/' + service.name + '/latency',
-    service.title + ' · time to answer',
-    what=if worker then 'Time in which half (p50), 95 % and 99 % of the requests were answered; the slowest Worker speaks for the service.'
-    else 'Time in which 95 % of the requests or checks were answered (p95).',
-    good='Flat lines, close together.',
-    act='All up: a slow dependency, look at the database below. Only p99 up: few expensive requests or cold starts.',
-    targets=if worker then [
-      t.range(
-        'max(cloudflare_workers_request_duration_seconds{script_name=~"' + scripts + '", quantile="' + q[0] + '"})', q[1]
-      )
-      for q in quantiles
-    ] else [t.range('service:latency_seconds:p95' + one(service.name), 'p95')],
-    unit='s',
-    links=[ctx.links.service(service.name), if worker then ctx.links.workers, ctx.links.recorded],
-    fill=0,
-    overrides=panels.worded(['p50', 'p95', 'p99']),
-    noValue='no traffic',
+local latency(ctx, service) = panels.timeseries(
+  'service/' + service.name + '/latency',
+  service.title + ' · time to answer',
+  what='Time in which half (p50), 95 % and 99 % of the requests or checks were answered.',
+  good='Flat lines, close together.',
+  act='All up: a slow dependency, look at the database below. Only p99 up: few expensive requests or cold starts.',
+  targets=[t.range('service:latency_seconds:' + q + one(service.name), q) for q in ['p99', 'p95', 'p50']],
+  unit='s',
+  links=[ctx.links.service(service.name), ctx.links.runbook('LatencyHigh'), ctx.links.recorded],
+  fill=0,
+  overrides=panels.worded(['p50', 'p95', 'p99']),
+  noValue='no traffic',
+);
+
+// "Can customers …?": answered from the share of requests that failed in the last five minutes.
+local question(ctx, service) =
+  local partly =
+    if service.availability == null then ctx.limits.error_ratio.bad else service.availability.tiers[0].threshold;
+  panels.stat(
+    'question/' + service.name,
+    service.question,
+    what='Answered from what happened to ' + service.title + ' in the last five minutes.',
+    good='Yes: less than ' + numbers.percent(partly) + ' failed.',
+    act='"Partly" and "No" page the engineers; the page behind shows what they see.',
+    targets=[t.instant('service:error_ratio:rate5m' + one(service.name), service.title)],
+    unit='percentunit',
+    links=[ctx.links.service(service.name), ctx.links.technical],
+    wish=6,
+    height=5,
+    background=true,
+    text='value',
+    noValue='No traffic',
+    thresholds=[[null, colours.good], [partly, colours.warn], [0.5, colours.bad]],
+    mappings=panels.ranges([
+      [null, partly, 'Yes', colours.good],
+      [partly, 0.5, 'Partly', colours.warn],
+      [0.5, null, 'No', colours.bad],
+    ]),
   );
 
-function(ctx) layout.section('Services', [
-  [traffic(ctx, s), errors(ctx, s), if s.measures_latency then latency(ctx, s)]
-  for s in ctx.services
-])
+{
+  question:: question,
+  section(ctx):: layout.section('Services', [
+    [traffic(ctx, s), errors(ctx, s), if s.measures_latency then latency(ctx, s)]
+    for s in ctx.services
+  ]),
+}

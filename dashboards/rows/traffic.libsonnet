@@ -9,16 +9,21 @@ local demand(ctx, service) =
   panels.timeseries(
     'demand/' + service.name,
     service.title + ' · requests per minute',
-    what='Requests of customers that ' + service.title + ' answered; dashed: earlier.',
+    what='Requests of customers that ' + service.title + ' answered; dashed: earlier; shaded: what is usual at this hour.',
     good='The usual rhythm of day and week, growing with the number of customers.',
     act='Customers gone while everything is healthy: look for a broken sign-in, link or campaign.',
-    targets=[t.range(expr, 'now'), t.range(expr + ' offset $compare', '${compare:text} before')],
+    targets=[t.range(expr, 'now'), t.range(expr + ' offset $compare', '${compare:text} before')] + (
+      if !service.banded then [] else [
+        t.range('60 * anomaly:upper{anomaly="traffic", service="' + service.name + '"}', 'usual at most'),
+        t.range('60 * anomaly:lower{anomaly="traffic", service="' + service.name + '"}', 'usual at least'),
+      ]
+    ),
     unit='suffix: /min',
     links=[ctx.links.service(service.name), ctx.links.technical],
     wish=12,
     height=7,
     colour=colours.neutral,
-    overrides=[panels.before],
+    overrides=[panels.painted('now', colours.neutral), panels.before] + panels.band('usual at least', 'usual at most'),
     noValue='no traffic',
   );
 

@@ -8,35 +8,10 @@ local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
 local kpis = import '../rows/kpis.libsonnet';
 local queries = import '../rows/queries.libsonnet';
+local services = import '../rows/services.libsonnet';
 local slo = import '../rows/slo.libsonnet';
 
 local present(list, panel) = if std.length(list) == 0 then null else panel;
-
-// "Can customers …?": answered from the share of requests that failed in the last five minutes.
-local question(ctx, service) =
-  local partly =
-    if service.availability == null then ctx.limits.error_ratio.bad else service.availability.tiers[0].threshold;
-  panels.stat(
-    'question/' + service.name,
-    service.question,
-    what='Answered from the last five minutes of real requests to ' + service.title + '.',
-    good='Yes: fewer than ' + numbers.percent(partly) + ' of them failed.',
-    act='"Partly" and "No" page the engineers; the technical view shows what they see.',
-    targets=[t.instant('service:error_ratio:rate5m{service="' + service.name + '"}', service.title)],
-    unit='percentunit',
-    links=[ctx.links.service(service.name), ctx.links.technical],
-    wish=6,
-    height=5,
-    background=true,
-    text='value',
-    noValue='No traffic',
-    thresholds=[[null, colours.good], [partly, colours.warn], [0.5, colours.bad]],
-    mappings=panels.ranges([
-      [null, partly, 'Yes', colours.good],
-      [partly, 0.5, 'Partly', colours.warn],
-      [0.5, null, 'No', colours.bad],
-    ]),
-  );
 
 local now(ctx) = [
   panels.stat(
@@ -251,9 +226,7 @@ local incidents(ctx) = panels.table(
 
 // What happened in the last seven days, told as sentences with numbers, beside the week before.
 local week(ctx) =
-  local ends = function(offset) '[7d' + offset;
   local number(title, expr) = { title: title, expr: expr };
-  local over(range, offset) = '[' + range + ']' + offset;
   local counters = [x for x in queries.all(ctx) if x.metric.type == 'counter'];
   local requests = [s.name for s in ctx.services if std.length(s.scripts) > 0];
   local lines(offset) = [
@@ -277,10 +250,9 @@ local week(ctx) =
     number(queries.title(x.query, x.metric), 'sum(increase(' + x.metric.name + x.metric.selector + '[7d]' + offset + '))')
     for x in counters
   ];
-  local told(offset) =
-    local all = lines(offset);
+  local told(all) =
     std.join(' or ', [
-      'label_replace(' + all[i].expr + ', "what", "' + (i + 1) + ' · ' + all[i].title + '", "", "")'
+      'label_replace(' + all[i].expr + ', "what", "' + all[i].title + '", "", "")'
       for i in std.range(0, std.length(all) - 1)
     ]);
   panels.table(
@@ -289,8 +261,13 @@ local week(ctx) =
     what='What happened in the last seven days, and in the seven days before.',
     good='Fewer failures and more business than the week before.',
     act='Ask for the reason of each number that surprises you; the business view has its course.',
-    targets=[t.table('round(' + told('') + ')'), t.table('round(' + told(' offset 7d') + ')')],
+    targets=[
+      t.table('round(' + told(lines('')) + ')'),
+      t.table('round(' + told(lines(' offset 7d')) + ')'),
+      t.table(told(std.mapWithIndex(function(i, line) number(line.title, 'vector(' + i + ')'), lines('')))),
+    ],
     join='what',
+    order='Value #C',
     unit='locale',
     columns=[['what', 'What'], ['Value #A', 'Last 7 days'], ['Value #B', '7 days before']],
     links=[ctx.links.business, ctx.links.operations],
@@ -319,7 +296,7 @@ local reading(ctx) = panels.text(
     '- Click a number for the details behind it; the **i** beside each title says what good looks like.',
   ]),
   wish=24,
-  height=std.min(10, 5 + std.length(ctx.slos)),
+  height=std.min(10, 4 + std.length(ctx.slos)),
 );
 
 // What the team marked for this page; otherwise the first few levels that its database knows.
@@ -331,7 +308,7 @@ local business(ctx) =
   else [levels[i] for i in std.range(0, std.min(4, std.length(levels)) - 1)];
 
 function(ctx)
-  local questions = [question(ctx, s) for s in ctx.services];
+  local questions = [services.question(ctx, s) for s in ctx.services];
   local few = std.length(questions) <= 2;
   local chosen = business(ctx);
   dashboard.new(

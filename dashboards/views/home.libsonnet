@@ -4,6 +4,7 @@ local layout = import '../lib/layout.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local exporter = import '../rows/exporter.libsonnet';
 local operations = import '../rows/operations.libsonnet';
+local services = import '../rows/services.libsonnet';
 
 local about = {
   executive: 'Can customers use it, do we keep what we promised, how is business? The last 30 days.',
@@ -42,7 +43,7 @@ local guide(ctx, names, key, title) = panels.text(
     if ctx.views[name].exists
   ]),
   wish=12,
-  height=8,
+  height=7,
 );
 
 function(ctx)
@@ -53,7 +54,7 @@ function(ctx)
     'Home',
     'Is anything wrong, and where do I read on?',
     [
-      layout.section('', [
+      layout.section('', layout.spread([services.question(ctx, s) for s in ctx.services], 4) + [
         [operations.critical(ctx), operations.warning(ctx), own.failing, own.answer],
         [operations.components(ctx)],
         [

@@ -138,7 +138,7 @@ function(ctx) dashboard.new(
   'technical',
   'Technical',
   'What is wrong, and in which part? Golden signals of each service, its service level, then the parts it stands on.',
-  [layout.section('', [glance(ctx)]), services(ctx), slo.section(ctx)]
+  [layout.section('', [glance(ctx)]), services.section(ctx), slo.section(ctx)]
   + [postgres.section(ctx, source) for source in ctx.postgres]
   + [workers.section(ctx), health.section(ctx), own(ctx), exporter.section(ctx)],
   from='now-6h',

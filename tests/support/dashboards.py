@@ -106,5 +106,8 @@ def known_metrics(platform: Platform, files: Json) -> dict[str, set[str]]:
         if "record" in rule:
             known.setdefault(rule["record"], {"target"}).update(rule.get("labels", {}))
     # Series made from other recorded series carry the labels of these.
-    levels = known.get("slo:objective:ratio", set())
-    return {name: labels | levels if name.startswith("slo:") else labels for name, labels in known.items()}
+    shared: dict[str, set[str]] = {}
+    for name, labels in known.items():
+        if ":" in name:
+            shared.setdefault(name.partition(":")[0], set()).update(labels)
+    return {name: labels | shared.get(name.partition(":")[0], set()) for name, labels in known.items()}

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import orjson
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.demo.history.pasts import Values, invocations, past
+from exporter.demo.history.others import TOLD, Past, scraped, sources, workers
+from exporter.demo.history.pasts import Values, past
 from exporter.demo.history.recorded import REQUESTS, Recorded
 from exporter.demo.history.story import DAY, DAYS, HOUR, Story
 
@@ -25,6 +26,7 @@ _EVEN_STEP = 60
 _MOST_SERIES = 30
 """Of one metric: the past of a hundred tables tells no more than that of thirty."""
 _WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]{4,}")
+_NAME = re.compile(r"^[a-zA-Z_:][a-zA-Z0-9_:]*", re.MULTILINE)
 _WORKERS = {"demo-api": REQUESTS, "demo-webhooks": 0.7}
 _EXPORTER = "platform-exporter"
 
@@ -52,8 +54,8 @@ def write(present: Present, file: Path, now: float | None = None) -> int:
     reach = _reach(present.generated)
     samples = 0
     with file.open("w", encoding="utf-8") as out:
-        for labels, values in _all(present, story, reach):
-            samples += _write(out.write, story, labels, values, reach.get(labels["__name__"], DAYS * DAY))
+        for item in _all(present, story, reach):
+            samples += _write(out.write, story, item, reach.get(item[0]["__name__"], DAYS * DAY))
         out.write("# EOF\n")
     return samples
 
@@ -87,49 +89,44 @@ def _panels(panels: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield from _panels(panel.get("panels", ()))
 
 
-def _all(
-    present: Present, story: Story, reach: Mapping[str, float]
-) -> Iterator[tuple[dict[str, str], Values]]:
-    identity = {
-        "platform": str(present.catalogue["platform"]),
-        "environment": str(present.catalogue["environment"]),
-    }
-    target = {"job": _EXPORTER, "instance": present.instances[_EXPORTER], **identity}
-    yield from _served(present.page, story, reach, target)
-    for script, pace in _WORKERS.items():
-        for name, status in (
-            ("cloudflare_workers_requests_total", "success"),
-            ("cloudflare_workers_requests_total", "scriptThrewException"),
-            ("cloudflare_workers_errors_total", "scriptThrewException"),
-        ):
-            yield (
-                {"__name__": name, "script_name": script, "status": status, **target},
-                invocations(story, pace, status),
-            )
-    for job, instance in present.instances.items():
-        for name, value in (("up", 1.0), ("scrape_duration_seconds", 0.004)):
-            labels = {"__name__": name, "job": job, "instance": instance, **identity}
-            yield labels, past(story, name, {}, value, counter=False)
-    recorded = Recorded(story, _rules(present.generated), _requests(present.catalogue))
-    yield from recorded.series()
-    yield from recorded.key_figures(present.catalogue["kpis"])
+def _all(present: Present, story: Story, reach: Mapping[str, float]) -> Iterator[Past]:
+    catalogue = present.catalogue
+    identity = {"platform": str(catalogue["platform"]), "environment": str(catalogue["environment"])}
+    targets = {job: {"job": job, "instance": at, **identity} for job, at in present.instances.items()}
+    yield from _served(present.page, story, reach, targets[_EXPORTER])
+    for past_ in (*workers(story, _WORKERS), *sources(story, catalogue["sources"])):
+        yield _at(targets[_EXPORTER], past_)
+    for job, labels in targets.items():
+        for past_ in scraped(story, job):
+            yield _at(labels, past_)
+    endpoints = [source["target"] for source in catalogue["sources"] if source["kind"] == "health"]
+    recorded = Recorded(story, _rules(present.generated), _requests(catalogue), endpoints)
+    for labels, values in (*recorded.series(), *recorded.key_figures(catalogue["kpis"])):
+        yield labels, values, False
     for labels, begins, ends in recorded.alerts():
-        yield labels, [1.0 if begins <= at <= ends else None for at in story.times]
+        yield labels, [1.0 if begins <= at <= ends else None for at in story.times], False
 
 
-def _served(
-    page: str, story: Story, reach: Mapping[str, float], target: Mapping[str, str]
-) -> Iterator[tuple[dict[str, str], Values]]:
-    written = {"cloudflare_workers_requests_total", "cloudflare_workers_errors_total"}
+def _at(target: Mapping[str, str], past_: Past) -> Past:
+    """Add the labels of the target; one's own of the same name are kept apart, as Prometheus does."""
+    labels, values, counter = past_
+    own = {f"exported_{key}" if key in target else key: value for key, value in labels.items()}
+    return {**own, **target}, values, counter
+
+
+def _served(page: str, story: Story, reach: Mapping[str, float], target: Mapping[str, str]) -> Iterator[Past]:
+    names = set(_NAME.findall(page))
     for family in text_string_to_metric_families(page):
         count = 0
         for sample in family.samples:
-            if sample.name not in reach or sample.name in written or count >= _MOST_SERIES:
-                continue
-            count += 1
-            counter = family.type == "counter"
-            labels = {"__name__": sample.name, **sample.labels, **target}
-            yield labels, past(story, sample.name, sample.labels, sample.value, counter)
+            # The parser gives every counter its suffix, those of postgres_exporter too, which have none.
+            name = sample.name if sample.name in names else sample.name.removesuffix("_total")
+            if name in reach and name not in TOLD and count < _MOST_SERIES:
+                count += 1
+                counter = family.type == "counter"
+                labels = {"__name__": name, **sample.labels}
+                values = past(story, name, sample.labels, sample.value, counter)
+                yield _at(target, (labels, values, counter))
 
 
 def _rules(generated: Path) -> list[dict[str, Any]]:
@@ -151,19 +148,21 @@ def _requests(catalogue: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _write(put: Any, story: Story, labels: Mapping[str, str], values: Values, back: float) -> int:
+def _write(put: Callable[[str], object], story: Story, item: Past, back: float) -> int:
+    labels, values, counter = item
     name = labels["__name__"]
     inner = ",".join(f'{key}="{_escaped(value)}"' for key, value in labels.items() if key != "__name__")
     head = f"{name}{{{inner}}} "
-    start = story.since(story.now - back)
     if _EVEN.fullmatch(name):
         lines = _evenly(story, values, head)
     else:
-        rare = not name.endswith("_total")  # levels need fewer samples than rates
-        dense = story.since(story.now - _STEPS[-1][0])
-        chosen = [*range(start, dense), *range(max(dense, start), len(story.times), 2 if rare else 1)]
+        start, dense = story.since(story.now - back), story.since(story.now - _STEPS[-1][0])
+        # Rates over half a minute need all of the nearest samples, levels half of them.
+        near = range(max(dense, start), len(story.times), 1 if counter else 2)
         lines = [
-            f"{head}{value:.8g} {story.times[at]:.0f}\n" for at in chosen if (value := values[at]) is not None
+            f"{head}{value:.8g} {story.times[at]:.0f}\n"
+            for at in (*range(start, dense), *near)
+            if (value := values[at]) is not None
         ]
     put("".join(lines))
     return len(lines)

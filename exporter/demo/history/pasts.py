@@ -53,6 +53,29 @@ def _pace(name: str, labels: Labels, value: float) -> float:
     return min(value / _SECONDS_OF_LIFE, 1000.0)
 
 
+def pace_of(name: str) -> float:
+    """Return the events per second of a counter at the demo's present pace, over all its labels; 0 if not known."""
+    return sum(
+        sum(paces.values()) for pattern, paces in _PACES.items() if re.fullmatch(pattern, name) is not None
+    )
+
+
+def levelled(story: Story, value: float) -> Values:
+    """Return a level that stays where it is."""
+    return _level(story, {}, value)
+
+
+def slowed(story: Story, value: float) -> Values:
+    """Return a duration: longer while things go wrong."""
+    return [value * slower for slower in story.slower]
+
+
+def counted(story: Story, pace: float) -> Values:
+    """Return a counter that moves with traffic and begins at 0."""
+    done = story.until_now(story.traffic)
+    return [pace * (done[0] - left) for left in done]
+
+
 def invocations(story: Story, pace: float, status: str) -> Values:
     """Return a counter of a Worker's invocations: those that ended well, or those that threw an exception."""
     done = story.until_now(story.traffic)
@@ -77,11 +100,8 @@ def _growing(story: Story, labels: Labels, value: float) -> Values:
 
 
 def _busy(story: Story, labels: Labels, value: float) -> Values:
-    """Sessions: a few at all times, more with traffic."""
-    return [
-        max(0.0, round(value * (0.7 + 0.3 * traffic) + 0.5 * abs(wobble)))
-        for traffic, wobble in zip(story.traffic, story.noise, strict=True)
-    ]
+    """Sessions: a few at all times, one more now and then."""
+    return [max(0.0, value + (wobble > 1.8) - (wobble < -1.8)) if value else 0.0 for wobble in story.noise]
 
 
 def _duration(story: Story, labels: Labels, value: float) -> Values:
@@ -138,8 +158,8 @@ def _today(story: Story, labels: Labels, value: float) -> Values:
 
 
 def _recently(story: Story, labels: Labels, value: float) -> Values:
-    """Times of what happens again and again: read a moment ago."""
-    return [time - 2.0 for time in story.times]
+    """Times of what happens again and again: a moment ago."""
+    return [time - 0.5 + 0.2 * wobble for time, wobble in zip(story.times, story.noise, strict=True)]
 
 
 def _deployed(story: Story, labels: Labels, value: float) -> Values:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
-from exporter.demo.history.pasts import Values
+from exporter.demo.history.pasts import Values, pace_of
 from exporter.demo.history.story import DAY, INCIDENTS, MINUTE, USUAL_FAILURES, Story
 from exporter.platform.values import Duration
 
@@ -21,12 +21,15 @@ _P95 = 0.02
 class Recorded:
     """The past of each recorded series, of rules as Prometheus reads them."""
 
-    def __init__(self, story: Story, rules: list[dict[str, Any]], requests: dict[str, float]) -> None:
+    def __init__(
+        self, story: Story, rules: list[dict[str, Any]], requests: dict[str, float], endpoints: list[str]
+    ) -> None:
         self._story = story
+        self._endpoints = endpoints
         self._rules = rules
         self._requests = requests
         self._objectives = {
-            rule["labels"]["slo"]: 1 - float(_constant(rule["expr"]))
+            rule["labels"]["slo"]: float(_constant(rule["expr"]))
             for rule in rules
             if rule.get("record") == "slo:objective:ratio"
         }
@@ -41,8 +44,14 @@ class Recorded:
             if "record" in rule:
                 labels = {"__name__": rule["record"], **rule.get("labels", {})}
                 if "slo" not in labels and rule["record"].startswith("slo:"):
-                    for level in self._levels():
+                    for level in self._labels("slo:objective:ratio"):
                         yield from self._one(rule, {**labels, **level})
+                elif "anomaly" not in labels and rule["record"].startswith("anomaly:"):
+                    for level in self._labels("anomaly:level"):
+                        yield from self._one(rule, {**labels, **level})
+                elif rule["record"] == "health:state:code":
+                    for endpoint in self._endpoints:
+                        yield from self._one(rule, {**labels, "target": endpoint})
                 else:
                     yield from self._one(rule, labels)
 
@@ -58,9 +67,9 @@ class Recorded:
                         yield shown, begins + incident.after, begins + incident.lasted + MINUTE
                         break  # of several rules of one name and service, one is enough to tell the story
 
-    def _levels(self) -> Iterator[dict[str, str]]:
+    def _labels(self, record: str) -> Iterator[dict[str, str]]:
         for rule in self._rules:
-            if rule.get("record") == "slo:objective:ratio":
+            if rule.get("record") == record:
                 yield dict(rule["labels"])
 
     def _one(self, rule: dict[str, Any], labels: dict[str, str]) -> Iterator[Series]:
@@ -72,6 +81,9 @@ class Recorded:
         story, name = self._story, rule["record"]
         pace = self._requests.get(labels.get("service", ""), _CHECKS)
         budget = 1 - self._objectives.get(labels.get("slo", ""), 0.0)
+        if name.startswith("anomaly:"):
+            counted = labels["anomaly"]
+            return self._anomaly(name, pace if counted == "traffic" else pace_of(counted))
         match name:
             case "service:requests:rate5m" | "slo:events_total:rate5m":
                 return [pace * traffic for traffic in story.traffic]
@@ -79,8 +91,12 @@ class Recorded:
                 return [pace * failed for failed in story.failed]
             case "service:error_ratio:rate5m":
                 return story.failing
+            case "service:latency_seconds:p50" | "service:latency_seconds:mean":
+                return [0.4 * _P95 * slower for slower in story.slower]
             case "service:latency_seconds:p95":
                 return [_P95 * slower for slower in story.slower]
+            case "service:latency_seconds:p99":
+                return [2.1 * _P95 * slower for slower in story.slower]
             case "slo:objective:ratio" | "slo:error_budget:ratio" | "kpi_target":
                 return [float(_constant(rule["expr"]))] * len(story.times)
             case "slo:current_burn_rate:ratio":
@@ -92,6 +108,15 @@ class Recorded:
         if window := re.fullmatch(r"slo:sli_error:ratio_rate(\w+)", name):
             return self._ratio(float(Duration.parse(window[1])))
         return None
+
+    def _anomaly(self, name: str, pace: float) -> Values | None:
+        story = self._story
+        factor = {"anomaly:expected": 1.0, "anomaly:upper": 1.5, "anomaly:lower": 0.5}.get(name)
+        if name == "anomaly:level":
+            return [pace * traffic for traffic in story.traffic]
+        if name == "anomaly:residual":
+            return [pace * (now - usual) for now, usual in zip(story.traffic, story.usual, strict=True)]
+        return None if factor is None else [factor * pace * usual for usual in story.usual]
 
     def key_figures(self, kpis: list[dict[str, Any]]) -> Iterator[Series]:
         """Yield value and verdict of each key figure: met on most days, missed during incidents."""

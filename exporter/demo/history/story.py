@@ -104,10 +104,8 @@ class Story:
         self.noise = noise
         today = _rhythm(now)
         self.growth = [1 - _GROWTH * (now - time) / (DAYS * DAY) for time in times]
-        self.traffic = [
-            _rhythm(time) / today * growth * (1 + 0.04 * wobble)
-            for time, growth, wobble in zip(times, self.growth, noise, strict=True)
-        ]
+        self.usual = [_rhythm(time) / today * growth for time, growth in zip(times, self.growth, strict=True)]
+        self.traffic = [usual * (1 + 0.04 * wobble) for usual, wobble in zip(self.usual, noise, strict=True)]
         self.failing = [USUAL_FAILURES * (1 + 0.4 * abs(wobble)) for wobble in noise]
         self.slower = [1 + 0.06 * wobble for wobble in noise]
         self.database_up = [1.0] * len(times)
@@ -155,5 +153,12 @@ def _rhythm(time: float) -> float:
     """Customers work on weekdays, most of them early in the afternoon (UTC)."""
     day = (time / DAY) % 1
     daily = 1 + 0.42 * math.sin(2 * math.pi * (day - 0.33)) + 0.08 * math.sin(4 * math.pi * (day - 0.1))
-    weekday = (int(time // DAY) + 3) % 7  # 1970 began on a Thursday; 0 is a Monday
-    return daily * (_WEEKEND if weekday >= 5 else 1.0)
+    # Friday evening fades into the weekend: half of the way from one day's pace to the next's lies in six hours.
+    tonight = (day * DAY + 3 * HOUR) // DAY  # 1 from three hours before midnight on
+    fade = ((day * DAY + 3 * HOUR) % DAY) / (6 * HOUR)
+    before, after = _pace_of_day(time // DAY + tonight - 1), _pace_of_day(time // DAY + tonight)
+    return daily * (before + (after - before) * min(1.0, fade))
+
+
+def _pace_of_day(number: float) -> float:
+    return _WEEKEND if (int(number) + 3) % 7 >= 5 else 1.0  # 1970 began on a Thursday

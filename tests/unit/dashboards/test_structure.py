@@ -9,7 +9,7 @@ from tests.support.dashboards import Json, panels, rules, shown
 
 UNITS = re.compile(
     r"short|none|locale|percentunit|s|ms|bytes|Bps|reqps|ops|iops|dateTimeFromNow"
-    r"|currency[A-Z]{3}|suffix:(×| /min| /day| down| up)"
+    r"|currency[A-Z]{3}|suffix:(×| /min| /hour| /day| down| up)"
 )
 
 

@@ -1,0 +1,137 @@
+// Who is connected to a Postgres server, what do they wait for, and who holds up the others?
+local colours = import '../lib/colours.libsonnet';
+local numbers = import '../lib/numbers.libsonnet';
+local panels = import '../lib/panels.libsonnet';
+local t = import '../lib/targets.libsonnet';
+
+// `server` is a matcher for the server.
+function(ctx, server)
+  local on = '{' + server + '}';
+  local of = ctx.limits.of;
+  local limit(alert) = [[null, colours.good], [of(alert), colours.bad]];
+  {
+    applications: panels.timeseries(
+      'postgres/applications',
+      'Connections by application',
+      what='Sessions by the name that the client gave itself; the largest twenty, and the others together.',
+      good='The applications that you know, each with as many connections as its pool has.',
+      act='One that grows without traffic leaks connections: mend its pool before max_connections is reached.',
+      targets=[t.range('sum by (application_name) (pg_sessions_by_application' + on + ')', '{{application_name}}')],
+      unit='short',
+      links=[ctx.links.runbook('DatabaseConnectionsHigh'), ctx.links.to('statements')],
+      stack=true,
+      decimals=0,
+      rare='nobody is connected',
+    ),
+    waiting: panels.timeseries(
+      'postgres/waiting',
+      'Active sessions that wait',
+      what='Sessions in the middle of a query that wait, by what they wait for.',
+      good='None, or single ones now and then.',
+      act='Lock: see who blocks. IO: the working set outgrew the memory. LWLock: too many sessions at once.',
+      targets=[t.range('sum by (wait_event_type) (pg_sessions_waiting' + on + ')', '{{wait_event_type}}')],
+      unit='short',
+      links=[ctx.links.runbook('DatabaseBlocked'), ctx.links.to('statements')],
+      style='bars',
+      stack=true,
+      decimals=0,
+      rare='nobody waits',
+    ),
+    ended: panels.timeseries(
+      'postgres/ended',
+      'Sessions that ended badly',
+      what='Sessions per minute that were abandoned by their client, ended by a fatal error, or killed.',
+      good='None.',
+      act='Abandoned: the network or a pooler drops connections. Fatal: read the log of the server.',
+      targets=[
+        t.range('60 * sum(rate(pg_stat_database_sessions_' + kind + '_total' + on + '[$__rate_interval]))', kind)
+        for kind in ['abandoned', 'fatal', 'killed']
+      ],
+      unit='suffix: /min',
+      links=[ctx.links.runbook('DatabaseConnectionFailures'), ctx.links.technical],
+      softMax=1,
+      overrides=[
+        panels.painted('abandoned', colours.warn),
+        panels.painted('fatal', colours.bad),
+        panels.painted('killed', colours.accent),
+      ],
+      noValue='no data',
+    ),
+    blocked: panels.timeseries(
+      'postgres/blocked',
+      'Blocked sessions',
+      what='Sessions that wait for a lock that somebody else holds, by kind of lock.',
+      good='None, or for moments.',
+      act='Find the root blocker beside: a transaction that was forgotten, or a migration that takes a strong lock.',
+      targets=[t.range('sum by (locktype) (pg_blocked_sessions' + on + ')', '{{locktype}}')],
+      unit='short',
+      links=[ctx.links.runbook('DatabaseBlocked'), ctx.links.firing],
+      style='bars',
+      stack=true,
+      decimals=0,
+      rare='nobody is blocked',
+    ),
+    wait: panels.timeseries(
+      'postgres/wait',
+      'Longest wait for a lock',
+      what='How long the session that has waited longest for a lock has waited; dashed: what alerts.',
+      good='Under a second.',
+      act='Above ' + numbers.seconds(of('DatabaseBlocked')) + ' end the root blocker, or cancel the migration.',
+      targets=[t.range('max(pg_blocked_longest_wait_seconds' + on + ')', 'wait')],
+      unit='s',
+      links=[ctx.links.runbook('DatabaseBlocked'), ctx.links.firing],
+      colour=colours.neutral,
+      legend=false,
+      softMax=1,
+      thresholds=limit('DatabaseBlocked'),
+    ),
+    blockers: panels.timeseries(
+      'postgres/blockers',
+      'Root blockers',
+      what='Sessions that hold up others and wait for nobody themselves, by what they are doing.',
+      good='None.',
+      act='Idle in transaction: nobody works there; end it. Active: wait, or cancel it.',
+      targets=[t.range('sum by (state) (pg_root_blockers' + on + ')', '{{state}}')],
+      unit='short',
+      links=[ctx.links.runbook('DatabaseBlocked'), ctx.links.runbook('DatabaseIdleInTransaction')],
+      style='bars',
+      stack=true,
+      decimals=0,
+      overrides=panels.worded(colours.of_label('state')),
+      rare='nobody blocks',
+    ),
+    oldest: panels.timeseries(
+      'postgres/oldest',
+      'Oldest transaction, query and idle transaction',
+      what='Age of the oldest of each kind.',
+      good='Seconds; up to ' + numbers.seconds(of('DatabaseIdleInTransaction')) + ' for reports.',
+      act='A straight rising line is one stuck session: it holds locks and keeps vacuum from cleaning up.',
+      targets=[
+        t.range('max(pg_oldest_transaction_age_seconds' + on + ')', 'transaction'),
+        t.range('max(pg_oldest_query_age_seconds' + on + ')', 'query'),
+        t.range('max(pg_oldest_idle_in_transaction_age_seconds' + on + ')', 'idle in transaction'),
+      ],
+      unit='s',
+      links=[ctx.links.runbook('DatabaseTransactionLong'), ctx.links.runbook('DatabaseQueryLong')],
+      fill=0,
+      softMax=10,
+      overrides=[
+        panels.painted('transaction', colours.neutral),
+        panels.painted('query', colours.sky),
+        panels.painted('idle in transaction', colours.warn),
+      ],
+    ),
+    locks: panels.timeseries(
+      'postgres/locks',
+      'Locks by mode',
+      what='Locks held or waited for, by mode.',
+      good='Mostly access share and row exclusive, moving with traffic.',
+      act='Access exclusive stops every reader: a migration; run it with a lock_timeout.',
+      targets=[t.range('sum by (mode) (pg_locks_count' + on + ') > 0', '{{mode}}')],
+      unit='short',
+      links=[ctx.links.runbook('DatabaseLocksMany'), ctx.links.runbook('DatabaseBlocked')],
+      stack=true,
+      decimals=0,
+      rare='no locks',
+    ),
+  }

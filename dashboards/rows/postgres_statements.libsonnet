@@ -1,0 +1,169 @@
+// Which SQL takes the time of a Postgres server? From pg_stat_statements, by query id: texts stay in the database.
+local colours = import '../lib/colours.libsonnet';
+local numbers = import '../lib/numbers.libsonnet';
+local panels = import '../lib/panels.libsonnet';
+local t = import '../lib/targets.libsonnet';
+
+// `server` is a matcher for the server.
+function(ctx, server)
+  local on = '{' + server + '}';
+  local all(metric) = 'sum(rate(pg_stat_statements_' + metric + '_total' + on + '[$__rate_interval]))';
+  local top(metric) = 'sum by (queryid) (rate(pg_stat_statements_top_' + metric + '_total' + on + '[$__rate_interval]))';
+  local over(metric) = 'sum by (queryid, user) (increase(pg_stat_statements_top_' + metric + '_total' + on + '[$__range]))';
+  local slow = ctx.limits.of('DatabaseStatementsSlow');
+  local links = [ctx.links.runbook('DatabaseStatementSlow'), ctx.links.postgres('$target')];
+  local line(key, title, what, good, act, expr, unit, more={}) = panels.timeseries(
+    'statements/' + key,
+    title,
+    what=what,
+    good=good,
+    act=act,
+    targets=[t.range(expr, title)],
+    unit=unit,
+    links=links,
+    colour=colours.neutral,
+    legend=false,
+    noValue='no statements',
+  ) + more;
+  {
+    calls: line(
+      'calls',
+      'Statements',
+      'Statements per second, those of all users.',
+      'Moves with traffic.',
+      'Far more than traffic explains: a loop over single rows (N+1), or retries.',
+      all('calls'),
+      'ops'
+    ),
+    busy: line(
+      'busy',
+      'Time spent in statements',
+      'Seconds per second that sessions spend executing: how many of them work at once, on average.',
+      'Below the number of processor cores.',
+      'Above it they wait for each other: find the statement that takes most, below.',
+      all('exec_seconds'),
+      's'
+    ),
+    mean: panels.timeseries(
+      'statements/mean',
+      'Mean time of a statement',
+      what='Time of one statement on average; dashed: what alerts.',
+      good='Flat, well under ' + numbers.seconds(slow) + '.',
+      act='A step up is a new plan or a new statement: compare with deployments (blue marks).',
+      targets=[t.range(all('exec_seconds') + ' / (' + all('calls') + ' > 0)', 'mean')],
+      unit='s',
+      links=[ctx.links.runbook('DatabaseStatementsSlow'), ctx.links.postgres('$target')],
+      colour=colours.neutral,
+      legend=false,
+      noValue='no statements',
+      thresholds=[[null, colours.good], [slow, colours.bad]],
+    ),
+    by_time: panels.timeseries(
+      'statements/by_time',
+      'Time by statement',
+      what='Seconds per second spent in each of the statements that take most; "other" is all the rest.',
+      good='No single one takes most of the time.',
+      act='Take the thickest: look its text up by the query id in pg_stat_statements, then EXPLAIN it.',
+      targets=[t.range('topk(8, ' + top('exec_seconds') + ')', '{{queryid}}')],
+      unit='s',
+      links=links,
+      wish=16,
+      height=9,
+      stack=true,
+      noValue='no statements',
+    ),
+    kinds: panels.timeseries(
+      'statements/kinds',
+      'Blocks read and written',
+      what='Blocks per second that statements found in memory, read, and made dirty.',
+      good='Nearly all found in memory.',
+      act='Reads rise: a statement scans what used to fit into memory.',
+      targets=[
+        t.range(all('shared_blks_hit'), 'found in memory'),
+        t.range(all('shared_blks_read'), 'read'),
+        t.range(all('shared_blks_dirtied'), 'made dirty'),
+      ],
+      unit='ops',
+      links=links,
+      height=9,
+      fill=0,
+      noValue='no statements',
+      overrides=[
+        panels.painted('found in memory', colours.neutral),
+        panels.painted('read', colours.warn),
+        panels.painted('made dirty', colours.accent),
+      ],
+    ),
+    table: panels.table(
+      'statements/table',
+      'Statements that take most',
+      what='For the time shown: how often each ran, how long in all and on average, and what it returned.',
+      good='What takes most is what the business needs most.',
+      act='Long on average: an index. Often and short: ask once for many rows. Many rows: ask for fewer.',
+      targets=[
+        t.table('topk(20, ' + over('exec_seconds') + ')'),
+        t.table(over('calls')),
+        t.table(over('exec_seconds') + ' / (' + over('calls') + ' > 0)'),
+        t.table(over('rows') + ' / (' + over('calls') + ' > 0)'),
+        t.table(over('shared_blks_read')),
+      ],
+      join='queryid',
+      unit='short',
+      columns=[
+        ['queryid', 'Query id'],
+        ['user 1', 'User'],
+        ['Value #A', 'Time'],
+        ['Value #B', 'Calls'],
+        ['Value #C', 'Mean'],
+        ['Value #D', 'Rows per call'],
+        ['Value #E', 'Blocks read'],
+      ],
+      links=links,
+      sort='Time',
+      wish=24,
+      height=12,
+      noValue='no statements',
+      overrides=[
+        panels.named('Time', { unit: 's', decimals: 1 }),
+        panels.named('Mean', { unit: 's', decimals: 1 }),
+        panels.named('Calls', { unit: 'short', decimals: 0 }),
+        panels.named('Rows per call', { unit: 'short', decimals: 1 }),
+        panels.named('Blocks read', { unit: 'short', decimals: 0 }),
+      ],
+    ),
+    wal: line(
+      'wal',
+      'Write-ahead log of statements',
+      'Bytes per second that statements wrote to the write-ahead log.',
+      'Moves with the rows written.',
+      'More than rows explain: updates of indexed columns, or full page images after checkpoints.',
+      all('wal_bytes'),
+      'Bps'
+    ),
+    temp: line(
+      'temp',
+      'Temporary files of statements',
+      'Bytes per second that statements wrote to temporary files.',
+      'None.',
+      'A sort or hash outgrew work_mem: give it an index, or its role more memory.',
+      all('temp_bytes_written'),
+      'Bps'
+    ),
+    room: panels.stat(
+      'statements/room',
+      'Room for statements',
+      what='Share of the statements that pg_stat_statements can keep which is in use.',
+      good='Under 90 %.',
+      act='Full: the rarest are thrown away and come back as new; raise pg_stat_statements.max, or use parameters.',
+      targets=[t.instant(
+        'max(pg_stat_statements_entries' + on + ') / max(pg_stat_statements_max' + on + ')', 'in use'
+      )],
+      unit='percentunit',
+      links=links,
+      wish=8,
+      height=8,
+      decimals=0,
+      thresholds=[[null, colours.good], [0.9, colours.warn]],
+      noValue='no statements',
+    ),
+  }

@@ -1,0 +1,83 @@
+"""The past of what is not there yet when the demo starts: figures that come late, and those of Prometheus itself."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from exporter.demo.history.pasts import Values, counted, invocations, levelled, slowed
+from exporter.demo.history.story import INCIDENTS, Story
+
+Past = tuple[dict[str, str], Values, bool]
+"""Labels, the name among them; the value at each moment; whether it is a counter."""
+
+_PER_INVOCATION = {
+    "cloudflare_workers_cpu_seconds_total": 0.0021,
+    "cloudflare_workers_wall_seconds_total": 0.011,
+    "cloudflare_workers_subrequests_total": 1.7,
+    "cloudflare_workers_response_body_bytes_total": 420.0,
+    "cloudflare_workers_client_disconnects_total": 0.0004,
+}
+_QUANTILES = {"0.5": 0.35, "0.75": 0.55, "0.9": 0.8, "0.95": 1.0, "0.99": 2.1, "0.999": 3.4}
+_SECONDS = {
+    "cloudflare_workers_request_duration_seconds": 0.02,
+    "cloudflare_workers_wall_time_seconds": 0.018,
+    "cloudflare_workers_cpu_time_seconds": 0.0035,
+}
+_INVOCATIONS = ("cloudflare_workers_requests_total", "cloudflare_workers_errors_total")
+_AGE = "platform_exporter_source_served_age_seconds"
+
+TOLD = {*_PER_INVOCATION, *_SECONDS, *_INVOCATIONS, _AGE}
+"""Names whose past is told here, whatever the exporter says of them now."""
+
+
+def workers(story: Story, paces: Mapping[str, float]) -> Iterator[Past]:
+    """Yield what Cloudflare would have counted: script → invocations per second at the start."""
+    for script, pace in paces.items():
+        for name in _INVOCATIONS:
+            for status in ("success", "scriptThrewException"):
+                if name == _INVOCATIONS[0] or status != "success":
+                    labels = {"__name__": name, "script_name": script, "status": status}
+                    yield labels, invocations(story, pace, status), True
+        for name, each in _PER_INVOCATION.items():
+            labels = {"__name__": name, "script_name": script, "status": "success"}
+            yield labels, counted(story, pace * each), True
+        for name, usual in _SECONDS.items():
+            for quantile, factor in _QUANTILES.items():
+                labels = {"__name__": name, "script_name": script, "quantile": quantile}
+                yield labels, slowed(story, usual * factor), False
+
+
+def sources(story: Story, entries: Sequence[Mapping[str, Any]]) -> Iterator[Past]:
+    """Yield how old each source's data were when they were scraped: read just before."""
+    for entry in entries:
+        yield {"__name__": _AGE, "source": entry["source"]}, slowed(story, 0.35), False
+
+
+def scraped(story: Story, job: str) -> Iterator[Past]:
+    """Yield what Prometheus says of a target, and what Prometheus and Alertmanager say of themselves."""
+    yield {"__name__": "up"}, levelled(story, 1.0), False
+    yield {"__name__": "scrape_duration_seconds"}, slowed(story, 0.004), False
+    if job == "prometheus":
+        yield {"__name__": "prometheus_tsdb_head_series"}, [2400 * growth for growth in story.growth], False
+        for name in ("rule_evaluation_failures_total", "rule_group_iterations_missed_total"):
+            yield {"__name__": f"prometheus_{name}", "rule_group": "slo"}, levelled(story, 0.0), True
+    if job == "alertmanager":
+        yield {"__name__": "alertmanager_silences", "state": "active"}, levelled(story, 0.0), False
+        for integration in ("slack", "pagerduty", "email"):
+            labels = {"integration": integration}
+            yield {"__name__": "alertmanager_notifications_total", **labels}, _told(story), True
+            yield (
+                {"__name__": "alertmanager_notifications_failed_total", **labels},
+                levelled(story, 0.0),
+                True,
+            )
+
+
+def _told(story: Story) -> Values:
+    """One message when an alert begins, one when it ends."""
+    moments = [
+        story.now - incident.ago + after
+        for incident in INCIDENTS
+        for after in (incident.after, incident.lasted)
+        for _ in incident.alerts
+    ]
+    return [float(sum(moment <= time for moment in moments)) for time in story.times]
