@@ -174,3 +174,23 @@ async def test_neon_through_functions_named_like_its_own(server: Server) -> None
     assert samples.value("neon_lfc_misses_total") == 100.0
     assert samples.value("neon_lfc_used_bytes") == 128 * 8192
     assert samples.value("neon_lfc_working_set_bytes", window_seconds="900") == 900 * 8192
+
+
+async def test_many_sequences_do_not_fill_the_lock_table(server: Server) -> None:
+    create = "for i in 1..400 loop execute format('create table t%s (id bigserial)', i); end loop"
+    with server.database(
+        f"do $$ begin {create}; end $$",
+        "create table narrow (id serial)",
+        "select setval('narrow_id_seq', 2000000000)",
+        "grant select on all sequences in schema public to monitor",
+    ) as name:
+        async with asking(server.dsn(database=name)) as asked:
+            samples = await asked.collect()
+    assert samples.failing() == {}
+    [(most,)] = server.run(
+        "select current_setting('max_locks_per_transaction')::int * current_setting('max_connections')::int / 20"
+    )
+    assert samples.value("pg_sequences", datname=name) == 401.0
+    assert samples.value("pg_sequences_unread", datname=name) == 401.0 - most
+    ratio = samples.value("pg_sequence_used_ratio", datname=name, sequencename="narrow_id_seq")
+    assert ratio == pytest.approx(2e9 / (2**31 - 1)), "those of narrow columns are read first"
