@@ -134,7 +134,7 @@ fields {
       mappings: mappings,
       overrides: overrides,
     }, {
-      color: colour_of(colour, 'palette-classic-by-name'),
+      color: colour_of(colour, 'palette-classic'),
       custom: {
         drawStyle: if bars then 'bars' else 'line',
         lineInterpolation: if steps then 'stepAfter' else 'linear',
@@ -369,7 +369,12 @@ fields {
       rare: rare,
       thresholds: thresholds,
       mappings: mappings,
-      overrides: overrides + (
+      // Grafana would print a label that looks like a number as one.
+      overrides: [
+        fields.named(c[1], { unit: 'string' })
+        for c in columns
+        if !std.startsWith(c[0], 'Value')
+      ] + overrides + (
         if drill == null then [] else [fields.named(columns[0][1], { links: [drill] })]
       ),
     }, { custom: { align: 'left', cellOptions: { type: 'auto' }, filterable: false } }, {

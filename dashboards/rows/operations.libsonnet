@@ -199,6 +199,7 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
         good='Flat lines far below the dashed ones.',
         act='A steady climb says when: extend the line with your eyes, and act before it arrives.',
         targets=[t.range(s.expr, s.title) for s in shares],
+        overrides=panels.apart([s.title for s in shares]),
         unit='percentunit',
         links=[if std.length(ctx.postgres) > 0 then ctx.links.to('postgres'), ctx.links.technical],
         wish=14,

@@ -147,7 +147,7 @@ local parts(ctx, key, target) =
       good='Sawtooth under ' + numbers.seconds(limits.transaction_seconds.warn) + '.',
       act='A straight rising line is one stuck transaction: it holds locks and keeps vacuum from cleaning up.',
       targets=[t.range(
-        or_none_in('active', 'max by (state) (pg_stat_activity_max_tx_duration{' + server + ', state!="idle"})'), '{{state}}'
+        or_none_in('active', 'max by (state) (pg_stat_activity_max_tx_duration{' + server + ', state!~"idle|disabled|fastpath.*"})'), '{{state}}'
       )],
       unit='s',
       links=[detail, ctx.links.runbook('DatabaseTransactionLong')],

@@ -101,7 +101,7 @@ function(ctx, server)
       good='What takes most is what the business needs most.',
       act='Long on average: an index. Often and short: ask once for many rows. Many rows: ask for fewer.',
       targets=[
-        t.table('topk(20, ' + over('exec_seconds') + ')'),
+        t.table('topk(20, ' + over('exec_seconds') + ' > 0)'),
         t.table(over('calls')),
         t.table(over('exec_seconds') + ' / (' + over('calls') + ' > 0)'),
         t.table(over('rows') + ' / (' + over('calls') + ' > 0)'),
@@ -122,7 +122,7 @@ function(ctx, server)
       sort='Time',
       wish=24,
       height=12,
-      noValue='no statements',
+      noValue='no calls',
       overrides=[
         panels.named('Time', { unit: 's', decimals: 1 }),
         panels.named('Mean', { unit: 's', decimals: 1 }),

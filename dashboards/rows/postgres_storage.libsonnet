@@ -35,6 +35,7 @@ function(ctx, server)
       links=[ctx.links.business, ctx.links.to('statements')],
       sort='Size',
       wish=14,
+      noValue='not known',
       overrides=[
         panels.named('Size', { unit: 'bytes', decimals: 1 }),
         panels.named('Waste', { unit: 'percentunit', decimals: 0 }),
@@ -188,6 +189,7 @@ function(ctx, server)
       links=[ctx.links.runbook('DatabaseArchivingFails'), ctx.links.runbook('DatabaseWalLarge')],
       wish=8,
       height=6,
+      text='value_and_name',
       thresholds=[[null, colours.good], [10, colours.warn]],
       overrides=[panels.named('state', {
         mappings: panels.words([[0, 'Works', colours.good], [1, 'Fails', colours.bad]]),

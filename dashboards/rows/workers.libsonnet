@@ -99,7 +99,8 @@ local parts(ctx, only, names) =
       good='Flat lines, close together.',
       act='All up: a slow dependency. Only the highest up: few expensive requests or cold starts.',
       targets=[t.range(
-        'max by (quantile) (cloudflare_workers_request_duration_seconds{' + only + '})', '{{quantile}}'
+        'max by (quantile) (cloudflare_workers_request_duration_seconds{' + only + ', quantile=~"0.5|0.95|0.99"})',
+        '{{quantile}}'
       )],
       unit='s',
       links=[ctx.links.technical, ctx.links.scrapes],

@@ -125,8 +125,10 @@ def _served(page: str, story: Story, reach: Mapping[str, float], target: Mapping
                 count += 1
                 counter = family.type == "counter"
                 labels = {"__name__": name, **sample.labels}
-                values = past(story, name, sample.labels, sample.value, counter)
-                yield _at(target, (labels, values, counter))
+                value = page.count("\n") if name == "platform_exporter_snapshot_series" else sample.value
+                values = past(story, name, sample.labels, value, counter)
+                # Ages are drawn from times: those need as many samples as rates.
+                yield _at(target, (labels, values, counter or name.endswith("_timestamp_seconds")))
 
 
 def _rules(generated: Path) -> list[dict[str, Any]]:

@@ -43,7 +43,7 @@ def workers(story: Story, paces: Mapping[str, float]) -> Iterator[Past]:
         for name, usual in _SECONDS.items():
             for quantile, factor in _QUANTILES.items():
                 labels = {"__name__": name, "script_name": script, "quantile": quantile}
-                yield labels, slowed(story, usual * factor), False
+                yield labels, slowed(story, usual * factor * (1.0 if pace > 1 else 0.6)), False
 
 
 def sources(story: Story, entries: Sequence[Mapping[str, Any]]) -> Iterator[Past]:
