@@ -15,6 +15,15 @@ local levels(catalogue) = [
 
 local labels(slo) = { slo: slo.slo, sli: slo.sli };
 
+// A database that scales to zero is not measured while it sleeps, and that is well.
+local asleep(catalogue, service) = [
+  'unless on () (max(pg_scrape_skipped{target="' + signal.target + '", reason!="api_error"}) == 1)'
+  for signal in service.signals
+  if signal.kind == 'postgres'
+  for source in catalogue.sources
+  if source.kind == 'postgres' && source.target == signal.target && std.objectHas(source, 'sleeps')
+];
+
 // One rule for each SLO that has this tier; the alert adds what to do.
 local burn(catalogue, tier_name, action) = [
   {
@@ -103,7 +112,8 @@ function(catalogue) {
         labels: labels(level.slo),
         words: { slo: level.slo.slo, title: level.slo.title, objective: level.slo.objective_text },
         // The objective is a constant, so it stands when everything that is measured has gone.
-        expr: 'slo:objective:ratio{slo="%(slo)s"} unless on (slo) slo:events_bad:rate5m{slo="%(slo)s"}',
+        expr: 'slo:objective:ratio{slo="%(slo)s"} unless on (slo) slo:events_bad:rate5m{slo="%(slo)s"}'
+              + std.join('', ['\n' + line for line in asleep(catalogue, level.service)]),
         value: 'no data',
         threshold: 'no data for %(for)s',
         summary: '%(title)s is not measured.',

@@ -165,6 +165,11 @@ class PostgresSource(Source):
         self._gate = None if config.neon is None else Gate(key, config.neon, config.dsn)
         self._verdict: Verdict | None = None
 
+    @property
+    def facts(self) -> dict[str, list[str]]:
+        """Whether the server may sleep, and is then not measured."""
+        return {} if self._gate is None else {"sleeps": ["neon"]}
+
     async def collect(self) -> Collected:
         """Run the collectors that are due, unless the server is to be left asleep: then there is no `pg_up` either."""
         deadline = time.monotonic() + self.timeout * (1 - _RESERVE)
