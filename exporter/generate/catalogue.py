@@ -81,6 +81,7 @@ def _sources(platform: Platform) -> list[dict[str, Any]]:
                 "every": str(Duration(source.every)),
                 "every_seconds": f"{source.every:g}",
                 "stale_after_seconds": f"{stale_after(source.every, source.timeout):g}",
+                "health": getattr(entry, "health", None) is not None,
                 **source.facts,
             }
         )

@@ -15,7 +15,7 @@ local traffic(catalogue, part) = [
 local business(catalogue, part) = [
   part {
     service: 'postgres.' + entry.query.database,
-    labels: { anomaly: entry.metric.name },
+    labels: { anomaly: entry.metric.name, audience: 'business' },
     words: {
       service: 'postgres.' + entry.query.database,
       anomaly: entry.metric.name,

@@ -71,6 +71,7 @@ function(catalogue)
       threshold: '1',
       warn: '0.2',
       rules: each({
+        health: true,
         expr: 'max by (target) (pg_health_query_seconds{target="%(target)s"}) > %(threshold)s',
         value: '%(value)s for the simplest query',
         threshold: 'over %(limit)s for %(for)s',
@@ -133,6 +134,7 @@ function(catalogue)
       priority: 'p3',
       kind: 'symptom',
       rules: each({
+        health: true,
         expr: 'max by (target, status) (pg_health_status{target="%(target)s", status=~"degraded|unhealthy"}) == 1',
         value: '{{ $labels.status }}',
         threshold: 'not healthy for %(for)s',

@@ -3,7 +3,7 @@
 //
 // An alert is {for, priority, kind, threshold, warn, unit, rules}. `threshold` is the number that it compares with, in
 // `unit` (a key of lib/units.libsonnet); `warn` is a milder one that makes a second rule of the same name and priority
-// p3. `enabled: false` leaves it out until a platform file asks for it by any change.
+// p3 (`warn_priority`), unless the alert itself is no more urgent. `enabled: false` leaves it out until a platform file asks for it by any change.
 //
 // rules has one object for each component: service, labels, expr, value, threshold, summary, description, impact,
 // action, panel (key of the panel that shows it on the technical dashboard) and `words`, which fill every %(word)s of
@@ -14,7 +14,7 @@ local text = import 'text.libsonnet';
 local units = import 'units.libsonnet';
 local url = import 'url.libsonnet';
 
-local changeable = ['for', 'priority', 'threshold', 'unit', 'warn'];
+local settings = ['for', 'priority', 'threshold', 'unit', 'warn', 'warn_priority'];
 
 // {key: value} for each key that one of the layers holds; the first layer that has it wins.
 local settle(keys, layers) = {
@@ -60,18 +60,19 @@ local rule(catalogue, name, alert, part, settled) =
     },
   };
 
-// One component's rules: the alert itself, and its milder level.
+// One component's rules: the alert itself, and its milder level where that is less urgent.
 local levels(catalogue, name, alert, override, part) =
   local settled = settle(['for', 'priority'], [override, part, alert]) + settle(['threshold', 'warn'], [override, alert]);
+  local milder = std.get(alert, 'warn_priority', 'p3');
   [rule(catalogue, name, alert, part, settled)]
   + (
-    if !std.objectHas(settled, 'warn') then []
-    else [rule(catalogue, name, alert, part, settled { threshold: settled.warn, priority: std.get(alert, 'warn_priority', 'p3') })]
+    if !std.objectHas(settled, 'warn') || settled.priority >= milder then []
+    else [rule(catalogue, name, alert, part, settled { threshold: settled.warn, priority: milder })]
   );
 
 {
   // What the platform file may change of this alert, and from which value.
-  settings(alert):: settle(changeable, [alert]) { kind: alert.kind },
+  settings(alert):: settle(settings, [alert]) { kind: alert.kind },
 
   // All Prometheus rules of one alert.
   rules(catalogue, name, alert)::

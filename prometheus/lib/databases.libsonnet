@@ -7,7 +7,7 @@ local dependents(catalogue, source) = [
 ];
 
 {
-  // part.panel is the last word of the panel's key.
+  // part.panel is the last word of the panel's key; part.health asks for databases whose health is measured.
   each(catalogue, part):: [
     part {
       local titles = dependents(catalogue, database.source),
@@ -22,6 +22,6 @@ local dependents(catalogue, source) = [
       panel: 'postgres/' + database.target + '/' + part.panel,
     }
     for database in catalogue.sources
-    if database.kind == 'postgres'
+    if database.kind == 'postgres' && (!std.get(part, 'health', false) || std.get(database, 'health', false))
   ],
 }
