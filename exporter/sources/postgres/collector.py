@@ -223,7 +223,8 @@ class _Keys:
 
 
 def _text(cell: Cell) -> str:
-    return cell.decode() if isinstance(cell, bytes) else "" if cell is None else str(cell)
+    """Write a value as text. A database in SQL_ASCII holds bytes of any encoding, and says so of none."""
+    return cell.decode(errors="replace") if isinstance(cell, bytes) else "" if cell is None else str(cell)
 
 
 def _number(collector: Collector, column: str, value: Cell) -> float:

@@ -80,16 +80,21 @@ async def connect(
         parts["dbname"] = database
     parts.setdefault("application_name", "platform-exporter")
     parts["connect_timeout"] = max(1, int(timeout))
+    parts["client_encoding"] = "UTF8"  # else names come in the encoding of the database
     if is_remote(_host(parts)):
         parts.setdefault("sslmode", "verify-full")
     if parts.get("sslmode") == "verify-full":
         parts.setdefault("sslrootcert", _authorities())
     try:
-        return await psycopg.AsyncConnection.connect(
+        connection = await psycopg.AsyncConnection.connect(
             make_conninfo(**parts), autocommit=True, prepare_threshold=None
         )
+        if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+            # Bytes that are not UTF-8 would be refused. Poolers follow this setting from client to client.
+            await connection.execute("set client_encoding to sql_ascii")
     except psycopg.Error as error:
         raise failure(error) from error
+    return connection
 
 
 def _authorities() -> str:

@@ -113,7 +113,7 @@ def array(texts: Iterable[str]) -> str:
 def _rows(result: PGresult | None) -> list[Sequence[str]]:
     assert result is not None, "an answer without an error has a result"
     return [
-        [(result.get_value(row, column) or b"").decode() for column in range(result.nfields)]
+        [(result.get_value(row, column) or b"").decode(errors="replace") for column in range(result.nfields)]
         for row in range(result.ntuples)
     ]
 

@@ -113,7 +113,7 @@ async def test_who_is_connected(server: Server) -> None:
         stack.enter_context(psycopg.connect(server.dsn("bare"), autocommit=True))
         async with asking(server.dsn()) as asked:
             samples = await asked.collect()
-    assert samples.value("pg_sessions_by_application", application_name="worker-…") == 3.0
+    assert samples.value("pg_sessions_by_application", application_name="worker-#") == 3.0
     sessions = samples.all("pg_sessions")
     assert sessions[DATABASE, "idle", "superuser"] >= 3
     assert sessions[DATABASE, "idle", "app"] >= 1
@@ -194,3 +194,18 @@ async def test_many_sequences_do_not_fill_the_lock_table(server: Server) -> None
     assert samples.value("pg_sequences_unread", datname=name) == 401.0 - most
     ratio = samples.value("pg_sequence_used_ratio", datname=name, sequencename="narrow_id_seq")
     assert ratio == pytest.approx(2e9 / (2**31 - 1)), "those of narrow columns are read first"
+
+
+@pytest.mark.parametrize(("encoding", "told"), [("LATIN1", "größe"), ("SQL_ASCII", "gr\ufffd\ufffde")])
+async def test_names_in_other_encodings(server: Server, encoding: str, told: str) -> None:
+    server.run(f"create database legacy encoding '{encoding}' template template0 lc_collate 'C' lc_ctype 'C'")
+    try:
+        with psycopg.connect(f"{server.cluster.dsn('legacy')}?client_encoding=latin1") as connection:
+            connection.execute('create table "größe" (id int)')
+        async with asking(server.dsn(database="legacy")) as asked:
+            samples = await asked.collect()
+        assert samples.failing() == {}
+        tables = {labels[:3] for labels in samples.all("pg_stat_user_tables_n_live_tup")}
+        assert ("legacy", "public", told) in tables
+    finally:
+        server.run("drop database legacy")
