@@ -94,13 +94,13 @@ local signals(ctx) = [
   panels.timeseries(
     'service/errors',
     'Failed share',
-    what='Share of the requests that failed, and the share that its objective allows (dashed).',
+    what='Share of the requests that failed, and the share that an objective allows (dashed).',
     good='Below the dashed line.',
     act='Look for the part that failed at the same moment, then at the last deployment (blue marks).',
-    targets=[
-      t.range(of('service:error_ratio:rate5m'), 'failed'),
-      t.range('max(slo:error_budget:ratio{service="$service", sli="availability"})', 'allowed'),
-    ],
+    targets=[t.range(of('service:error_ratio:rate5m'), 'failed')] + (
+      if std.length(ctx.slos) == 0 then []
+      else [t.range('max(slo:error_budget:ratio{service="$service", sli="availability"})', 'allowed')]
+    ),
     unit='percentunit',
     links=[ctx.links.technical, ctx.links.recorded],
     noValue='no traffic',
@@ -224,7 +224,7 @@ function(ctx) dashboard.new(
   'One service: what customers ask of it, what they get, what was promised, what has fired.',
   [
     layout.section('', [vitals(ctx), signals(ctx)]),
-    layout.section('What was promised', [promises(ctx)]),
+    layout.section('What was promised', if std.length(ctx.slos) == 0 then [] else [promises(ctx)]),
     layout.section('What has happened', [history(ctx)]),
   ],
   from='now-24h',

@@ -1,6 +1,7 @@
 // Panels for the team's own SQL. Nothing here knows a metric by name: type, unit and labels decide how it is shown,
 // and a query may say `panel: stat|timeseries|bar` where it knows better.
 local colours = import '../lib/colours.libsonnet';
+local dashboard = import '../lib/dashboard.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local t = import '../lib/targets.libsonnet';
 local units = import '../lib/units.libsonnet';
@@ -143,6 +144,14 @@ local barsBy(query, metric, links) =
   summable(query, metric):: metric.type == 'counter' || query.panel != 'bar',
 
   title:: title,
+
+  // With what the dashed lines are compared: the week before has the same rhythm.
+  compare: dashboard.choice(
+    'compare',
+    'Compared with',
+    [['a week', '1w'], ['a day', '1d'], ['an hour', '1h']],
+    'How much earlier the dashed lines are.'
+  ),
 
   all(ctx):: [{ query: q, metric: m } for q in ctx.queries for m in q.metrics],
 

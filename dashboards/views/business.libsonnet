@@ -6,17 +6,9 @@ local kpis = import '../rows/kpis.libsonnet';
 local queries = import '../rows/queries.libsonnet';
 local traffic = import '../rows/traffic.libsonnet';
 
-// With what the dashed lines are compared: the week before has the same rhythm.
-local compare = dashboard.choice(
-  'compare',
-  'Compared with',
-  [['a week', '1w'], ['a day', '1d'], ['an hour', '1h']],
-  'How much earlier the dashed lines are.'
-);
-
 function(ctx)
   local links = [ctx.links.executive, ctx.links.technical];
-  local all = [x for x in queries.all(ctx) if x.query.view != 'technical'];
+  local all = [x for x in queries.all(ctx) if x.query.view == 'business' || x.query.view == 'executive'];
   local charts(chosen) = [
     p
     for p in [queries.chart(x.query, x.metric, links) for x in all if chosen(x.metric)]
@@ -24,7 +16,7 @@ function(ctx)
   ];
   local counter(m) = m.type == 'counter';
   local money(m) = !counter(m) && units.money(m.unit);
-  local goals = [k for k in ctx.kpis if k.view != 'technical'];
+  local goals = [k for k in ctx.kpis if k.view == 'business' || k.view == 'executive'];
   dashboard.new(
     ctx,
     'business',
@@ -49,5 +41,5 @@ function(ctx)
     from='now-7d',
     refresh='15m',
     severities='critical',
-    variables=if std.length(all) + std.length(ctx.services) == 0 then [] else [compare],
+    variables=if std.length(all) + std.length(ctx.services) == 0 then [] else [queries.compare],
   )

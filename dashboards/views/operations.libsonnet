@@ -5,6 +5,7 @@ local panels = import '../lib/panels.libsonnet';
 local exporter = import '../rows/exporter.libsonnet';
 local health = import '../rows/health.libsonnet';
 local operations = import '../rows/operations.libsonnet';
+local measures = import '../rows/own.libsonnet';
 
 function(ctx)
   local own = exporter.parts(ctx);
@@ -27,6 +28,7 @@ function(ctx)
         [operations.table(ctx), operations.course(ctx)],
       ]),
       layout.section('Capacity', [operations.capacity(ctx)]),
+      measures.section(ctx, 'operations', [ctx.links.business, ctx.links.technical]),
       layout.section('Monitoring', [
         [own.answer, own.leader, own.config, own.dropped],
         [own.sources, own.age, own.failures],
@@ -36,4 +38,5 @@ function(ctx)
     from='now-6h',
     refresh='1m',
     severities='critical|warning|info',
+    variables=measures.variables(ctx, 'operations'),
   )

@@ -8,9 +8,8 @@ local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
 local exporter = import '../rows/exporter.libsonnet';
 local health = import '../rows/health.libsonnet';
-local kpis = import '../rows/kpis.libsonnet';
+local own = import '../rows/own.libsonnet';
 local postgres = import '../rows/postgres.libsonnet';
-local queries = import '../rows/queries.libsonnet';
 local services = import '../rows/services.libsonnet';
 local slo = import '../rows/slo.libsonnet';
 local workers = import '../rows/workers.libsonnet';
@@ -119,20 +118,6 @@ local glance(ctx) = [
   ),
 ];
 
-// What the platform file marks for this view among the team's own SQL and measures.
-local own(ctx) = layout.section('Own measures', layout.spread(
-  [kpis.course(k, [ctx.links.business]) for k in ctx.kpis if k.view == 'technical']
-  + [
-    p
-    for p in [
-      queries.chart(x.query, x.metric, [ctx.links.business])
-      for x in queries.all(ctx)
-      if x.query.view == 'technical'
-    ]
-    if p != null
-  ], 3
-));
-
 function(ctx) dashboard.new(
   ctx,
   'technical',
@@ -140,7 +125,8 @@ function(ctx) dashboard.new(
   'What is wrong, and in which part? Golden signals of each service, its service level, then the parts it stands on.',
   [layout.section('', [glance(ctx)]), services.section(ctx), slo.section(ctx)]
   + [postgres.section(ctx, source) for source in ctx.postgres]
-  + [workers.section(ctx), health.section(ctx), own(ctx), exporter.section(ctx)],
+  + [workers.section(ctx), health.section(ctx), own.section(ctx, 'technical', [ctx.links.business]), exporter.section(ctx)],
   from='now-6h',
   refresh='1m',
+  variables=own.variables(ctx, 'technical'),
 )

@@ -28,6 +28,14 @@ def test_every_query_parses_and_names_only_what_exists(
                 )
 
 
+def test_every_variable_is_one_of_the_dashboard_or_of_grafana(boards: list[Json]) -> None:
+    for board in boards:
+        own = {variable["name"] for variable in board["templating"]["list"]}
+        for expr in _queries(board):
+            asked = set(re.findall(r"\$(\w+)", expr)) - {"1"}  # "$1" is label_replace's
+            assert {name for name in asked if not name.startswith("__")} <= own, expr
+
+
 def test_rates_use_the_rate_interval(boards: list[Json]) -> None:
     for board in boards:
         for expr in _queries(board):

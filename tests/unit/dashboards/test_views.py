@@ -78,6 +78,25 @@ def test_key_figures_are_read_as_they_are_recorded(demo: Json) -> None:
     assert float(kpi["target"]) in _steps(course)
 
 
+def test_what_is_marked_for_operations_stands_there(demo: Json) -> None:
+    demo = copy.deepcopy(demo)
+    demo["kpis"][0]["view"] = "operations"
+    tickets = next(query for query in demo["queries"] if query["name"] == "tickets")
+    tickets["view"] = "operations"
+    found = tree(demo)
+    assert _panel(found, "operations", demo["kpis"][0]["title"])
+    assert "$compare" in _panel(found, "operations", tickets["title"])["targets"][1]["expr"]
+
+
+def test_a_threshold_of_the_platform_file_moves_line_and_words(demo: Json) -> None:
+    demo = copy.deepcopy(demo)
+    demo["alerting"]["alerts"]["DatabaseConnectionsHigh"] = {"threshold": "0.6"}
+    found = tree(demo)
+    used = _panel(found, "technical", "Connections used")
+    assert 0.6 in _steps(used)
+    assert "Under 48 %" in used["description"]
+
+
 def test_many_promises_share_a_table(demo: Json) -> None:
     grown = copy.deepcopy(demo)
     service = grown["services"][0]

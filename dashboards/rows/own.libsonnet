@@ -1,0 +1,16 @@
+// What the platform file marks for a view among the team's own SQL and key figures.
+local layout = import '../lib/layout.libsonnet';
+local kpis = import 'kpis.libsonnet';
+local queries = import 'queries.libsonnet';
+
+local marked(ctx, view) = [x for x in queries.all(ctx) if x.query.view == view];
+
+{
+  section(ctx, view, links):: layout.section('Own measures', layout.spread(
+    [kpis.course(k, links) for k in ctx.kpis if k.view == view]
+    + [queries.chart(x.query, x.metric, links) for x in marked(ctx, view)], 3
+  )),
+
+  // The variables that these panels read.
+  variables(ctx, view):: if std.length(marked(ctx, view)) == 0 then [] else [queries.compare],
+}
