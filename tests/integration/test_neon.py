@@ -71,7 +71,9 @@ def api(*computes: Compute, limiter: WindowLimiter | None = None) -> Iterator[tu
         yield subject, f"{url}/api/v2"
 
 
-def source(monkeypatch: pytest.MonkeyPatch, url: str, dsn: str, compute: Compute) -> PostgresSource:
+def source(
+    monkeypatch: pytest.MonkeyPatch, url: str, dsn: str, compute: Compute, on_api_error: str = "skip"
+) -> PostgresSource:
     monkeypatch.setenv("TEST_DSN", dsn)
     monkeypatch.setenv("NEON_API_KEY", KEY)
     config = Postgres.model_validate(
@@ -84,6 +86,7 @@ def source(monkeypatch: pytest.MonkeyPatch, url: str, dsn: str, compute: Compute
                 "endpoint": compute.id,
                 "api_key": "${env:NEON_API_KEY}",
                 "url": url,
+                "on_api_error": on_api_error,
             },
         }
     )
@@ -199,6 +202,21 @@ async def test_without_an_answer_the_database_is_left_alone_and_the_source_says_
         assert families["pg_scrape_skipped"]["main", "api_error"] == 1
         assert families["platform_exporter_source_failing"] == {("postgres.main", "http_status"): 1}
     assert listener.connects == 0
+
+
+async def test_asked_all_the_same_check_says_that_the_control_plane_is_silent(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute = Compute()
+    with api(compute) as (control, url):
+        asked = source(monkeypatch, url, database, compute, on_api_error="scrape")
+        control.outage = PlainTextResponse("bad gateway", 502)
+        assert (await said(runner(asked)))["pg_up"] == {("main",): 1.0}
+        _, gaps = await asked.inspect()
+        assert [gap.missing for gap in gaps if "Neon" in gap.missing] == [
+            f"Neon's control plane: Neon answers HTTP 502 for project {PROJECT}"
+        ]
+        await asked.close()
 
 
 @pytest.mark.parametrize(

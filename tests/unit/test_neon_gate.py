@@ -145,8 +145,9 @@ async def test_without_a_gate_it_would_never_sleep() -> None:
     assert compute.state == "active"
 
 
-async def test_constant_traffic_is_collected_from_without_a_gap() -> None:
-    world = World()
+@pytest.mark.parametrize("suspend_timeout", [60, 300, 604_800])
+async def test_constant_traffic_is_collected_from_without_a_gap(suspend_timeout: int) -> None:
+    world = World(suspend_timeout=suspend_timeout)
     await world.run(2 * HOUR, traffic_every=10)
     gaps = [later - earlier for earlier, later in zip(world.collected, world.collected[1:], strict=False)]
     assert set(gaps) == {EVERY}

@@ -260,6 +260,8 @@ class PostgresSource(Source):
             for grant in main.gaps
         ]
         gaps += [Gap(f"database {name}: {error}", error.remedy) for name, error in self._failed.items()]
+        if self._verdict is not None and self._verdict.error is not None:
+            gaps.append(Gap(f"Neon's control plane: {self._verdict.error}", self._verdict.error.remedy))
         if self._health is not None and self._health.gap is not None:
             gaps.append(self._health.gap)
         if "pg_stat_statements" not in server.facts.extensions:

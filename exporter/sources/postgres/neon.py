@@ -82,8 +82,9 @@ OTHERS: LiteralString = (
 does this exporter's, under which other exporters may ask too. Needs pg_monitor: otherwise it is NULL as well."""
 
 _SLACK = 0.2
-"""Collecting goes on for this share of the suspend time-out after the last activity of others was seen, at most
-_MOST_SLACK seconds. So much longer a burst of activity keeps the compute awake than without this exporter."""
+"""Collecting goes on for this share of the suspend time-out after the last activity of others was seen, in seconds
+within _LEAST_SLACK and _MOST_SLACK. So much longer a burst keeps the compute awake than without this exporter."""
+_LEAST_SLACK = 30.0
 _MOST_SLACK = 60.0
 
 _ECHO = 15.0
@@ -192,7 +193,7 @@ class Gate:
             self._hearsay = not self._slept
             self._see(active)
             return True
-        slack = min(_SLACK * endpoint.suspend_timeout, _MOST_SLACK)
+        slack = min(max(_SLACK * endpoint.suspend_timeout, _LEAST_SLACK), _MOST_SLACK)
         return self._others is not None and self._clock() - self._others <= slack
 
     def _see(self, others: float) -> None:
