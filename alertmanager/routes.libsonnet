@@ -86,16 +86,16 @@ local heartbeat(alerting) =
 local silent(alerting) =
   if alerting.known_issues == [] then [] else [{ receiver: 'silent', matchers: ['alertname = "KnownIssue"'] }];
 
-// One group a component, told anew at every tick: a call that was lost is made up for by the next one.
+// One group a component and priority, told anew at every tick: a call that was lost is made up for by the next one.
 local status_page(alerting) =
   if alerting.status_page == null then [] else [{
     receiver: 'status-page',
     matchers: [
-      'service =~ "' + std.join('|', [std.strReplace(name, '.', '\\.') for name in alerting.status_page.services]) + '"',
+      'service =~ "' + std.join('|', [std.strReplace(name, '.', '\\\\.') for name in alerting.status_page.services]) + '"',
       'kind =~ "symptom|cause"',
       'priority =~ "p1|p2|p3"',
     ],
-    group_by: ['service'],
+    group_by: ['service', 'priority'],
     group_wait: '0s',
     group_interval: '1m',
     repeat_interval: '1s',

@@ -1,6 +1,6 @@
 """Every metric that the exporter declares, in one place for the documentation and for the checks of generated files."""
 
-from exporter import planned
+from exporter import duties, planned
 from exporter.engine import freshness, leader, process, snapshot
 from exporter.engine.families import Family
 from exporter.platform.model import Platform
@@ -12,6 +12,7 @@ OWN: tuple[Family, ...] = (
     *freshness.FAMILIES,
     *snapshot.FAMILIES,
     *planned.FAMILIES,
+    *duties.FAMILIES,
 )
 """What the exporter says of itself and of its platform file."""
 

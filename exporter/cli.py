@@ -11,6 +11,7 @@ import uvloop
 from rich.console import Console
 
 from exporter import __version__, logs
+from exporter.alerting_cli import drill, routes
 from exporter.check import check as run_check
 from exporter.engine.loop import Loop
 from exporter.engine.state import StateError
@@ -216,3 +217,5 @@ def _add_demo() -> None:
 
 
 _add_demo()
+app.add_typer(routes, name="routes")
+app.command()(drill)

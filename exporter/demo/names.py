@@ -12,6 +12,9 @@ PAGERDUTY_PATH = "/pagerduty/v2/enqueue"
 HEARTBEAT_PATH = "/heartbeat"
 SNS_PATH = "/sns"
 STATUSPAGE_PATH = "/statuspage/v1"
+STATUSPAGE_PAGE = "demo"
+STATUSPAGE_KEY = "demo-statuspage-key"
+STATUSPAGE_COMPONENTS = {"cmpapi": "API", "cmpdatabase": "Database"}
 DEFAULT_PORT_BASE = 9700
 COOKIE = "PLATFORM_EXPORTER_DEMO"
 """Environment variable that marks the demo's processes with the path of their state folder."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import structlog
 
+from exporter.duties import duties
 from exporter.engine.families import Collected
 from exporter.engine.leader import Leadership
 from exporter.engine.process import OwnMetrics
@@ -27,7 +28,7 @@ _HEARTBEAT = 5.0
 
 def build_sources(platform: Platform) -> list[Source]:
     """Return the sources that the platform file asks for. Nothing is contacted."""
-    return [source for kind in KINDS.values() for source in kind.build(platform)]
+    return [*(source for kind in KINDS.values() for source in kind.build(platform)), *duties(platform)]
 
 
 class Engine:

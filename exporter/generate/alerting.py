@@ -17,6 +17,9 @@ from exporter.platform.status_page import StatusPage
 from exporter.platform.values import Duration, Secret
 
 SEVERITIES = {"p1": "critical", "p2": "critical", "p3": "warning", "p4": "info"}
+_OVERDUE = 1.5
+"""After so many periods without a drill one is missing."""
+
 SMS_INTERVAL = Duration(300)
 """The shortest time between two text messages to one number."""
 
@@ -50,7 +53,7 @@ def alerting_entry(platform: Platform) -> dict[str, Any]:
         "heartbeat": alerting.heartbeat
         and {"url": alerting.heartbeat.url, "every": str(alerting.heartbeat.every)},
         "status_page": alerting.status_page and _status_page(platform, alerting.status_page),
-        "drill": drill and {"every": str(drill.every), "every_seconds": f"{drill.every:g}"},
+        "drill": drill and {"every": str(drill.every), "overdue_seconds": f"{_OVERDUE * drill.every:.0f}"},
         "alerts": {
             name: {
                 key: str(value) if key in ("for", "threshold") else value

@@ -11,11 +11,10 @@ from exporter.generate.scrapes import scrape_entries, unreadable_keys
 from exporter.generate.services import service_entry, unusable_levels
 from exporter.platform.kpis import Kpi
 from exporter.platform.load import fingerprint, load
-from exporter.platform.model import Platform
+from exporter.platform.model import RUNBOOKS, Platform
 from exporter.platform.problems import PlatformError
 from exporter.platform.values import Duration, plain
 
-RUNBOOKS = "https://github.com/platform-exporter/platform-exporter/blob/main/docs/runbooks"
 RETENTION_DAYS = 45
 
 
@@ -71,7 +70,7 @@ def _sources(platform: Platform) -> list[dict[str, Any]]:
     for source in build_sources(platform):
         section, _, target = source.name.partition(".")
         entry = platform.section(section).get(target)
-        kind = section if entry is not None else f"{section}_{target}"
+        kind = section if entry is not None or not target else f"{section}_{target}"
         found.append(
             {
                 "source": source.name,

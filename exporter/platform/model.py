@@ -37,6 +37,10 @@ class Monitoring(Part):
     """How often Prometheus evaluates rules."""
 
 
+RUNBOOKS = "https://github.com/platform-exporter/platform-exporter/blob/main/docs/runbooks"
+"""This project's own runbooks."""
+
+
 class Limits(Part):
     """Bounds on what the exporter holds and serves."""
 
@@ -73,7 +77,7 @@ class Platform(Part):
 
     def section(self, kind: str) -> dict[str, Part]:
         """Return the configured sources of one kind by name; a kind that exists once has its own kind as name."""
-        section = getattr(self.sources, kind)
+        section = getattr(self.sources, kind, None)  # what the exporter does beside asking sources has none
         if section is None:
             return {}
         return section if isinstance(section, dict) else {kind: section}

@@ -7,6 +7,7 @@ from exporter.platform.base import Part
 from exporter.platform.document import Location
 from exporter.platform.model import Platform
 from exporter.platform.problems import suggestion
+from exporter.platform.routing import broken_routing
 from exporter.platform.services import Service
 
 Broken = tuple[Location, str, str]
@@ -17,7 +18,7 @@ def broken_references(platform: Platform) -> Iterator[Broken]:
     yield from _dependencies(platform)
     yield from _signals(platform)
     yield from _queries(platform)
-    yield from _channels(platform)
+    yield from broken_routing(platform)
 
 
 def _dependencies(platform: Platform) -> Iterator[Broken]:
@@ -162,10 +163,3 @@ def _queries(platform: Platform) -> Iterator[Broken]:
 def _twin(metric: str) -> str:
     """Return the name that would be the same family in OpenMetrics, where counters are named without `_total`."""
     return metric.removesuffix("_total") if metric.endswith("_total") else f"{metric}_total"
-
-
-def _channels(platform: Platform) -> Iterator[Broken]:
-    for name in platform.alerting.channels:
-        if name in ("default", "heartbeat"):
-            where = ("alerting", "channels", name)
-            yield where, "is the name of a receiver that is generated", "Choose another name."

@@ -1,4 +1,4 @@
-"""The exporter's own listener. Prometheus and people ask here; nothing that the public sends is taken in."""
+"""The exporter's own listener. Prometheus, Alertmanager and people ask here; what the public sends is not taken in."""
 
 from collections.abc import Awaitable, Callable
 
@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 
 from exporter.engine.engine import Engine
 from exporter.platform.problems import PlatformError
-from exporter.server import landing
+from exporter.server import landing, webhook
 from exporter.server.front import Front
 from exporter.server.metrics import Metrics
 from exporter.server.openapi import Answer, Operation, document
@@ -106,6 +106,7 @@ def application(
             state,
             {200: Answer("Every source.", model=Sources)},
         ),
+        webhook.status_page(engine),
     ]
     description = document(operations)
     described_by = Operation(

@@ -10,6 +10,7 @@ from secrets import token_hex
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from exporter.server import webhook
 from exporter.server.metrics import Headers, Metrics, plain
 from exporter.server.webfile import WebFile
 
@@ -17,6 +18,9 @@ log = structlog.get_logger()
 
 _QUIET = frozenset(("/metrics", "/-/healthy", "/-/ready"))
 """Asked for all the time: logged at debug while all is well."""
+
+_OWN_LOGIN = frozenset((webhook.PATH,))
+"""What asks for another login than those of the web configuration."""
 
 _CLEAN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _LONGEST_PATH = 200
@@ -50,7 +54,7 @@ class Front:
         turned_away = None
         if not policy.open:
             host = scope["client"][0] if scope["client"] else ""
-            turned_away = await policy.refusal(authorization, host)
+            turned_away = await policy.refusal(authorization, host, users=path not in _OWN_LOGIN)
         if turned_away is not None:
             status, body, headers = turned_away
             await plain(send, status, body, more + headers)

@@ -30,11 +30,16 @@ class Policy:
         self.headers: Headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         self.open = self.users is None and self.bucket is None
 
-    async def refusal(self, authorization: bytes | None, address: str) -> tuple[int, bytes, Headers] | None:
-        """Return status, body and headers of the answer that turns the request away, or None to let it in."""
+    async def refusal(
+        self, authorization: bytes | None, address: str, *, users: bool = True
+    ) -> tuple[int, bytes, Headers] | None:
+        """Return status, body and headers of the answer that turns the request away, or None to let it in.
+
+        Without `users` only the rate limit counts: the page has a login of its own.
+        """
         if self.bucket is not None and not self.bucket.take():
             return 429, b"Too Many Requests\n", [(b"retry-after", b"1")]
-        if self.users is None:
+        if self.users is None or not users:
             return None
         if authorization is None:
             return 401, b"Unauthorized\n", [_CHALLENGE]

@@ -7,7 +7,8 @@
 
 `$v` is a value beyond the platform's own threshold when the alert must fire, and short of it when it must be silent;
 `bad` and `good` say them for alerts without a threshold. `$n` is how many minutes there are. `$service`, `$source`,
-`$target`, `$slo`, `$sli` and `$anomaly` are labels of the generated rule, so that one scenario serves every platform.
+`$target`, `$slo`, `$sli`, `$priority` and `$anomaly` are labels of the generated rule, so that one scenario serves
+every platform.
 The alert is looked at when `for` and `lead` (minutes; what its windows need to fill) are over. `below: true` is for
 alerts that fire under their threshold.
 
@@ -31,15 +32,15 @@ from exporter.generate.mixin import alert_settings
 from exporter.platform.values import Duration, plain
 
 HERE = Path(__file__).parent
-# Fires for ever by design, so there is no state in which it is silent.
-ALWAYS_FIRING = {"Watchdog"}
+# Fire for ever, or for years, by design, so there is no state in which they are silent.
+ALWAYS_FIRING = {"KnownIssue", "Watchdog"}
 RULE_FILES = "prometheus/rules/alerts-*.yml"
 
 
 class Words(Template):
     """Text with the places that scenarios have; `$vx` is the value and an x."""
 
-    idpattern = "anomaly|service|source|target|slo|sli|v|n"
+    idpattern = "anomaly|priority|service|source|target|slo|sli|v|n"
     flags = re.ASCII
 
 

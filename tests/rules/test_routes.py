@@ -22,7 +22,28 @@ ROUTES = [
     (
         "p1 goes to the pager, to the loud channel and to the mailbox",
         {"priority": "p1"},
-        "pager,critical,oncall-mail",
+        "pager,critical,oncall-mail,oncall-phone",
+    ),
+    (
+        "support hears of business too",
+        {"priority": "p2", "audience": "business"},
+        "warning,oncall-mail,support-mail",
+    ),
+    (
+        "what is unsolved goes to the step's channels alone",
+        {"priority": "p1", "escalation": "30m"},
+        "management",
+    ),
+    ("a known issue is told to nobody", {"alertname": "KnownIssue", "priority": "p4"}, "silent"),
+    (
+        "customers see what they feel on the status page",
+        {"priority": "p1", "service": "api", "kind": "symptom"},
+        "status-page,pager,critical,oncall-mail,oncall-phone",
+    ),
+    (
+        "the page knows nothing of the monitoring",
+        {"priority": "p2", "service": "api", "kind": "meta"},
+        "warning,oncall-mail",
     ),
     ("p2 does not ring the phone", {"priority": "p2"}, "warning,oncall-mail"),
     ("p3 is for office hours", {"priority": "p3"}, "warning"),

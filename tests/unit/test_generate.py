@@ -59,7 +59,7 @@ def test_secrets_are_named_by_their_file_only(demo: dict[str, str]) -> None:
     assert "routing_key_file: " in config
     assert "api_url_file: " in config
     assert "routing_key: " not in config
-    assert "api_url: " not in config
+    assert "api_url: https" not in config
 
 
 def test_platform_and_environment_are_on_every_target_and_every_alert(demo: dict[str, str]) -> None:

@@ -46,7 +46,8 @@ def _known() -> dict[str, set[str]]:
             labels = set(rule.get("labels", {})) or {"slo", "service", "sli", "target"}
             known.setdefault(rule["record"], set()).update(labels)
     alerts = {label for _, rule in _rules() if "alert" in rule for label in rule["labels"]}
-    return {**known, "up": TARGET_LABELS, "ALERTS": {"alertname", "alertstate", *alerts}}
+    states = {name: {"alertname", "alertstate", *alerts} for name in ("ALERTS", "ALERTS_FOR_STATE")}
+    return {**known, "up": TARGET_LABELS, **states}
 
 
 def _selectors(expression: str) -> list[promql_parser.VectorSelector]:

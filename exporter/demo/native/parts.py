@@ -4,7 +4,7 @@ import secrets
 import shutil
 from pathlib import Path
 
-from exporter.demo.names import CLOUDFLARE_PATH, CLOUDFLARE_TOKEN, SLACK_PATH, Ports
+from exporter.demo.names import CLOUDFLARE_PATH, CLOUDFLARE_TOKEN, SLACK_PATH, STATUSPAGE_KEY, Ports
 from exporter.demo.native.programs import Programs, own_command
 from exporter.demo.native.state import State
 from exporter.demo.native.supervisor import Part
@@ -29,6 +29,7 @@ def platform_environment(ports: Ports, accounts: Accounts) -> dict[str, str]:
     return {
         "DATABASE_URL": accounts.exporter_url,
         "CLOUDFLARE_API_TOKEN": CLOUDFLARE_TOKEN,
+        "STATUSPAGE_API_KEY": STATUSPAGE_KEY,
         "DEMO_API_URL": ports.url("api"),
         "DEMO_CLOUDFLARE_URL": ports.url("cloudflare", CLOUDFLARE_PATH),
         "DEMO_SINKS_URL": ports.url("sinks"),
@@ -43,7 +44,11 @@ def platform_environment(ports: Ports, accounts: Accounts) -> dict[str, str]:
 def write_secrets(folder: Path, ports: Ports) -> None:
     """Write the files that the platform file names as `${file:…}`."""
     folder.mkdir(mode=0o700)
-    values = {"slack_webhook": ports.url("sinks", SLACK_PATH), "pagerduty_routing_key": secrets.token_hex(16)}
+    values = {
+        "slack_webhook": ports.url("sinks", SLACK_PATH),
+        "pagerduty_routing_key": secrets.token_hex(16),
+        "status_page_token": secrets.token_hex(16),
+    }
     for name, value in values.items():
         path = folder / name
         path.touch(mode=0o600)
@@ -127,7 +132,9 @@ def alertmanager(programs: Programs, state: State, ports: Ports) -> Part:
         f"--web.external-url={ports.url('alertmanager')}",
         "--cluster.listen-address=",
     ]
-    return Part("alertmanager", command, ports.url("alertmanager", "/-/ready"))
+    # SNS asks for signed requests; its stand-in takes any signature.
+    env = {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo"}
+    return Part("alertmanager", command, ports.url("alertmanager", "/-/ready"), env)
 
 
 def grafana(program: Path, state: State, ports: Ports) -> Part:

@@ -12,10 +12,11 @@ from exporter.demo.sinks.page import render_page
 from exporter.demo.sinks.pagerduty import PagerDutyEvents
 from exporter.demo.sinks.slack import SlackWebhook
 from exporter.demo.sinks.sns import TextMessages
+from exporter.demo.sinks.statuspage import Statuspage
 
 
-def sinks_app(inbox: Inbox) -> Starlette:
-    """Build the application over `inbox`."""
+def sinks_app(inbox: Inbox, status_page: Statuspage | None = None) -> Starlette:
+    """Build the application over `inbox`, with this status page or one of its own."""
 
     async def page(request: Request) -> Response:
         return HTMLResponse(render_page(inbox.newest()))
@@ -44,5 +45,6 @@ def sinks_app(inbox: Inbox) -> Starlette:
             *SlackWebhook(inbox).routes(),
             *PagerDutyEvents(inbox).routes(),
             *TextMessages(inbox).routes(),
+            *(status_page or Statuspage(inbox)).routes(),
         ]
     )

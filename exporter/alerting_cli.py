@@ -1,0 +1,148 @@
+"""The commands about alerts' ways: `platform-exporter routes …` and `platform-exporter drill`."""
+
+import asyncio
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from exporter import logs
+from exporter.engine.deadline import within
+from exporter.engine.source import SourceError
+from exporter.platform.load import load
+from exporter.platform.model import Platform
+from exporter.platform.problems import PlatformError
+
+routes = typer.Typer(invoke_without_command=True, add_completion=False)
+_errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+PlatformFile = Annotated[Path, typer.Option("-p", "--platform", metavar="FILE", help="The platform file.")]
+SecretsDir = Annotated[Path | None, typer.Option("--secrets-dir", help="Folder of ${file:…} secrets.")]
+
+
+@routes.callback()
+def table(
+    context: typer.Context,
+    platform: Annotated[
+        Path | None, typer.Option("-p", "--platform", metavar="FILE", help="The platform file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show who is told of each alert, how often, when not, and who is told when nobody solves it."""
+    from exporter.routes import rows, show
+
+    if context.invoked_subcommand is not None:
+        return
+    if platform is None:
+        _fail("name the platform file with -p FILE")
+    catalogue, documents = _generated(platform)
+    found = rows(catalogue, documents)
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in found], indent=2, ensure_ascii=False))
+    else:
+        show(found, Console(soft_wrap=True, highlight=False))
+
+
+@routes.command("test")
+def test_labels(
+    labels: Annotated[
+        list[str], typer.Argument(metavar="NAME=VALUE…", help="Labels, such as priority=p1 service=api.")
+    ],
+    platform: PlatformFile,
+) -> None:
+    """Print the receivers of an alert with these labels, in order, as amtool does."""
+    from exporter.routes import tree
+
+    pairs = [label.partition("=") for label in labels]
+    if wrong := [
+        label for label, (name, equals, _) in zip(labels, pairs, strict=True) if not name or not equals
+    ]:
+        _fail(f"{wrong[0]!r} is no label: write NAME=VALUE, such as priority=p1")
+    _, documents = _generated(platform)
+    ends = tree(documents["alertmanager/alertmanager.yml"]).match({name: value for name, _, value in pairs})
+    typer.echo(",".join(end.receiver for end in ends))
+
+
+def drill(
+    platform: PlatformFile,
+    sinks: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Stand-ins to ask for what arrived. [default: that of alerting.drill]"
+        ),
+    ] = None,
+    secrets_dir: SecretsDir = None,
+) -> None:
+    """Send a marked alert through Alertmanager to every channel, and say what arrived where. Exit 1 on any failure."""
+    if secrets_dir is not None:
+        os.environ["PLATFORM_SECRETS_DIR"] = str(secrets_dir.resolve())
+    logs.silence()
+    try:
+        delivered = asyncio.run(_drill(load(platform), sinks, Console(soft_wrap=True, highlight=False)))
+    except PlatformError as error:
+        _fail(str(error))
+    except SourceError as error:
+        _fail(f"{error}. {error.remedy}".strip())
+    if not delivered:
+        raise typer.Exit(1)
+
+
+async def _drill(platform: Platform, sinks: str | None, console: Console) -> bool:
+    from exporter.drill.source import GOOD, drill_source
+
+    source = drill_source(platform, None, sinks)
+    try:
+        with console.status("Waiting for what arrives …"):
+            while source.run is None or source.run.ended is None:
+                await within(source.timeout, source.collect())
+                await asyncio.sleep(0.5)
+    finally:
+        await source.close()
+    out = Table("Channel", "By", "Priority", "What became of it", "After", box=None, pad_edge=False)
+    for outcome in source.run.outcomes:
+        target = outcome.target
+        became = f"silent now: {target.quiet}" if outcome.verdict == "quiet" else _WORDS[outcome.verdict]
+        after = "" if outcome.seconds is None else f"{outcome.seconds:.1f} s"
+        out.add_row(
+            target.channel,
+            target.kind,
+            platform.alerting.priorities.get(target.priority, target.priority.upper()),
+            became,
+            after,
+        )
+    console.print(out)
+    wrong = [outcome for outcome in source.run.outcomes if outcome.verdict not in (*GOOD, "quiet")]
+    console.print(
+        f"{source.run.name}: {len(source.run.outcomes) - len(wrong)} of {len(source.run.outcomes)} messages."
+    )
+    return bool(source.run.outcomes) and not wrong
+
+
+_WORDS = {
+    "arrived": "arrived",
+    "accepted": "accepted by its API",
+    "refused": "refused: Alertmanager's log has the answer",
+    "missing": "did not arrive",
+}
+
+
+def _generated(platform: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return catalogue and generated documents of a platform file."""
+    from exporter import generate as generator  # Jsonnet is needed by few commands
+    from exporter.generate.mixin import tree
+
+    try:
+        catalogue = generator.catalogue(platform)
+        return catalogue, tree(catalogue)
+    except PlatformError as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    _errors.print(message)
+    raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""Drills: marked alerts through the real Alertmanager, and what arrived of them."""

@@ -1,0 +1,121 @@
+"""Which alerts a drill sends, and where each of them must arrive."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from exporter.platform.channels import Channel, Priority
+from exporter.platform.model import Platform
+
+ALERT = "Drill"
+PRIORITIES: tuple[Priority, ...] = ("p1", "p2", "p3", "p4")
+_SEVERITY = {"p1": "critical", "p2": "critical", "p3": "warning", "p4": "info"}
+
+Kind = Literal["pagerduty", "slack", "email", "sms"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A channel that a drill must reach. `mark` is in the message; `quiet` says why there is none at this hour.
+
+    `patience` is in seconds, `messages` how many it sends.
+    """
+
+    channel: str
+    mark: str
+    kind: Kind
+    priority: Priority
+    patience: float
+    quiet: str = ""
+    messages: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One alert: labels that take it where a real one would go, and its targets."""
+
+    labels: dict[str, str]
+    targets: tuple[Target, ...] = field(default=())
+
+
+def plan(platform: Platform, name: str, now: float) -> list[Shot]:
+    """Return the alerts of the drill `name`, so that each channel hears once of each of its priorities.
+
+    The routes are those of real alerts: one alert a priority, one for each channel that takes certain labels only, one
+    for each step of escalation.
+    """
+    alerting = platform.alerting
+    wanted: list[tuple[Priority, list[str], dict[str, str]]] = []
+    for priority in PRIORITIES:
+        usual = [
+            key
+            for key, channel in alerting.channels.items()
+            if priority in channel.priorities and not channel.only
+        ]
+        wanted.append((priority, usual, {}))
+    for key, channel in alerting.channels.items():
+        if channel.only and channel.priorities:
+            wanted.append((channel.priorities[0], [key], dict(channel.only)))
+    for step in alerting.escalation:
+        for priority in step.priorities:
+            wanted.append((priority, list(step.channels), {"escalation": str(step.after)}))
+    return [
+        _shot(platform, f"{name}-{number}", priority, channels, more, now)
+        for number, (priority, channels, more) in enumerate(wanted, 1)
+        if channels
+    ]
+
+
+def _shot(
+    platform: Platform, name: str, priority: Priority, channels: list[str], more: dict[str, str], now: float
+) -> Shot:
+    labels = {
+        "alertname": ALERT,
+        "severity": _SEVERITY[priority],
+        "priority": priority,
+        "kind": "meta",
+        # One of its own, so that no group of another alert holds it back.
+        "service": name,
+        "platform": platform.platform,
+        "environment": platform.environment,
+        **more,
+    }
+    quiet = ", ".join(_quiet(platform, priority, now))
+    targets = (
+        _target(platform, key, platform.alerting.channels[key], name, priority, quiet) for key in channels
+    )
+    return Shot(labels, tuple(targets))
+
+
+def _target(
+    platform: Platform, key: str, channel: Channel, name: str, priority: Priority, quiet: str
+) -> Target:
+    timing = platform.alerting.timing
+    if channel.sms is not None:  # its one group may have begun an interval just now
+        # In that group the alerts of one drill share a message.
+        return Target(
+            key,
+            name.rpartition("-")[0],
+            "sms",
+            priority,
+            max(300.0, timing.group_interval) + 90,
+            quiet,
+            len(channel.sms.numbers),
+        )
+    kind: Kind = "pagerduty" if channel.pagerduty else "slack" if channel.slack else "email"
+    return Target(key, f"{name};", kind, priority, timing.group_wait + 60, quiet)
+
+
+def _quiet(platform: Platform, priority: Priority, now: float) -> Iterator[str]:
+    """Yield what mutes a priority at `now`: the same windows that mute real alerts."""
+    moment = datetime.fromtimestamp(now, UTC)
+    hours = platform.alerting.business_hours
+    if hours is not None and priority in hours.priorities and not hours.contain(moment):
+        yield "outside business hours"
+    if priority != "p1":
+        yield from (
+            window.title
+            for window in platform.alerting.maintenance
+            if not window.services and window.active(moment)
+        )

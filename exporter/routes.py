@@ -1,0 +1,190 @@
+"""Who hears of which alert: the generated routing tree, walked as Alertmanager walks it.
+
+Source of the rules: Alertmanager's dispatch/route.go; a test compares every answer with amtool's.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Labels = Mapping[str, str]
+
+_MATCHER = re.compile(r'(?P<label>\w+) (?P<operator>=|!=|=~|!~) "(?P<value>(?:[^"\\]|\\.)*)"')
+_OWN = ("heartbeat", "silent", "status-page")
+"""Receivers that are no people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """One condition on a label; a label that is missing is an empty one."""
+
+    label: str
+    operator: str
+    value: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Matcher":
+        """Read a matcher as the generator writes it. Raises ValueError."""
+        match = _MATCHER.fullmatch(text)
+        if match is None:
+            raise ValueError(f"{text!r} is no matcher")
+        value = re.sub(r"\\(.)", r"\1", match["value"])
+        return cls(match["label"], match["operator"], value)
+
+    def holds(self, labels: Labels) -> bool:
+        """Tell whether the condition holds."""
+        found = labels.get(self.label, "")
+        same = re.fullmatch(self.value, found) is not None if "~" in self.operator else found == self.value
+        return same is not self.operator.startswith("!")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A node of the tree with all that it inherits. Mutes are not inherited: Alertmanager looks at the node alone."""
+
+    receiver: str
+    matchers: tuple[Matcher, ...] = ()
+    goes_on: bool = False
+    group_by: tuple[str, ...] = ()
+    group_wait: str = "30s"
+    group_interval: str = "5m"
+    repeat_interval: str = "4h"
+    mutes: tuple[str, ...] = ()
+    hours: tuple[str, ...] = ()
+    children: tuple["Route", ...] = field(default=(), repr=False)
+
+    def match(self, labels: Labels) -> list["Route"]:
+        """Return the nodes at which an alert with these labels ends, in order; none when it does not come here."""
+        if not all(matcher.holds(labels) for matcher in self.matchers):
+            return []
+        found: list[Route] = []
+        for child in self.children:
+            matched = child.match(labels)
+            found += matched
+            if matched and not child.goes_on:
+                break
+        return found or [self]
+
+    def walk(self) -> Iterator["Route"]:
+        """Yield this node and all below it."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+def tree(config: Mapping[str, Any]) -> Route:
+    """Return the routing tree of a generated Alertmanager configuration."""
+    return _route(config["route"], Route(config["route"]["receiver"]))
+
+
+def _route(node: Mapping[str, Any], above: Route) -> Route:
+    inherited = ("receiver", "group_wait", "group_interval", "repeat_interval")
+    route = replace(
+        above,
+        **{key: node[key] for key in inherited if key in node},
+        group_by=tuple(node.get("group_by", above.group_by)),
+        matchers=tuple(map(Matcher.parse, node.get("matchers", ()))),
+        goes_on=node.get("continue", False),
+        mutes=tuple(node.get("mute_time_intervals", ())),
+        hours=tuple(node.get("active_time_intervals", ())),
+        children=(),
+    )
+    return replace(route, children=tuple(_route(child, route) for child in node.get("routes", ())))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What becomes of one alert: of all its rules that go the same way."""
+
+    alert: str
+    priority: str
+    word: str
+    services: tuple[str, ...]
+    receivers: tuple[str, ...]
+    mutes: tuple[str, ...]
+    hours: tuple[str, ...]
+    repeat: str
+    escalation: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def alerts(documents: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the labels, name included, of every alerting rule in a generated tree."""
+    return [
+        {"alertname": rule["alert"], **rule["labels"]}
+        for path, document in sorted(documents.items())
+        if path.startswith("prometheus/rules/")
+        for group in document["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    ]
+
+
+def rows(catalogue: Mapping[str, Any], documents: Mapping[str, Any]) -> list[Row]:
+    """Return the table of a platform: an alert a row, and more than one where its services differ in where they go."""
+    root = tree(documents["alertmanager/alertmanager.yml"])
+    place = {"platform": catalogue["platform"], "environment": catalogue["environment"]}
+    words = {name: entry["word"] for name, entry in catalogue["alerting"]["priorities"].items()}
+    found: dict[Row, list[str]] = {}
+    for labels in alerts(documents):
+        ends = [end for end in root.match({**labels, **place}) if end.receiver != "status-page"]
+        steps = (
+            ()
+            if labels["alertname"] in ("Unresolved", "KnownIssue", "Watchdog")
+            else _steps(catalogue, labels)
+        )
+        row = Row(
+            alert=labels["alertname"],
+            priority=labels["priority"],
+            word=words[labels["priority"]],
+            services=(),
+            receivers=tuple(dict.fromkeys(end.receiver for end in ends)),
+            mutes=tuple(dict.fromkeys(name for end in ends for name in end.mutes)),
+            hours=tuple(dict.fromkeys(name for end in ends for name in end.hours)),
+            repeat=", ".join(dict.fromkeys(end.repeat_interval for end in ends if end.receiver not in _OWN)),
+            escalation=steps,
+        )
+        found.setdefault(row, []).append(labels["service"])
+    return sorted(
+        (replace(row, services=tuple(dict.fromkeys(services))) for row, services in found.items()),
+        key=lambda row: (row.priority, row.alert, row.services),
+    )
+
+
+def _steps(catalogue: Mapping[str, Any], labels: Labels) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple(
+        (step["after"], tuple(step["channels"]))
+        for step in catalogue["alerting"]["escalation"]
+        if labels["priority"] in step["priorities"]
+    )
+
+
+def show(table: Iterable[Row], console: Console) -> None:
+    """Print the table for people."""
+    out = Table(
+        "Alert",
+        "Priority",
+        "Of",
+        "Told to",
+        "Again after",
+        "Silent during",
+        "Escalation",
+        box=None,
+        pad_edge=False,
+    )
+    for row in table:
+        quiet = [*row.mutes, *(f"outside {name}" for name in row.hours)]
+        services = ["the alert's own" if "{{" in service else service for service in row.services]
+        out.add_row(
+            row.alert,
+            row.word,
+            ", ".join(services),
+            ", ".join(row.receivers),
+            row.repeat or "–",
+            ", ".join(quiet) or "–",
+            "; ".join(f"{after}: {', '.join(channels)}" for after, channels in row.escalation) or "–",
+        )
+    console.print(out)

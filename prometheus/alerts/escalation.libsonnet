@@ -1,0 +1,66 @@
+// What happens to alerts that nobody solves, and to those that are known and have a ticket.
+
+// Alerts about the monitoring of alerts: to escalate them would be to talk to oneself.
+local own = 'Unresolved|KnownIssue|Watchdog';
+
+function(catalogue) {
+  Unresolved: {
+    // As the alert that it is about, so that whatever silences that one silences this one too.
+    kind: '{{ $labels.kind }}',
+    rules: [
+      {
+        service: '{{ $labels.service }}',
+        labels: { alert: '{{ $labels.alertname }}', escalation: step.after },
+        priority: priority,
+        'for': step.after,
+        words: { priority: priority, after: step.after, own: own },
+        // The value is the seconds since the trouble began. `for` counts from when the alert fired, which is when
+        // people could know.
+        expr: |||
+          (time() - ALERTS_FOR_STATE{priority="%(priority)s", alertname!~"%(own)s"}) >= 0
+          and ignoring (alertstate)
+          ALERTS{priority="%(priority)s", alertname!~"%(own)s", alertstate="firing"}
+        |||,
+        value: '{{ $value | humanizeDuration }}',
+        threshold: 'unsolved for %(after)s after it was told',
+        summary: 'An alert is not solved after %(after)s.',
+        description: |||
+          {{ $labels.alertname }} of {{ $labels.service }} has been told %(after)s ago and still fires;
+          the trouble began {{ $value | humanizeDuration }} ago.
+        |||,
+        impact: 'Whatever the alert says has lasted longer than it should; its own message has the details.',
+        action: 'See who works on it. If nobody does, take it over; a silence ends these messages.',
+        panel: 'glance/alerts',
+      }
+      for step in catalogue.alerting.escalation
+      for priority in step.priorities
+    ],
+  },
+
+  // Fires while the issue is known, and ends by itself: Alertmanager lets it silence what it names.
+  KnownIssue: {
+    priority: 'p4',
+    kind: 'meta',
+    rules: [
+      {
+        service: std.get(issue.labels, 'service', 'alerting'),
+        severity: 'none',
+        labels: { issue: issue.name, alert: issue.alert, ticket: issue.ticket },
+        words: issue {
+          what: if issue.alert == '' then 'Alerts with certain labels' else issue.alert,
+          labels: if issue.labels == {} then 'everywhere'
+          else 'with ' + std.join(', ', [name + ' ' + issue.labels[name] for name in std.objectFields(issue.labels)]),
+        },
+        expr: 'vector(time()) < %(expires)s',
+        value: '%(ticket)s',
+        threshold: 'until %(until)s',
+        summary: 'An issue is known, and its alerts are silent.',
+        description: '%(what)s, %(labels)s, is silent until %(until)s because of %(ticket)s.',
+        impact: 'None by itself; what it silences is still broken.',
+        action: 'Solve the ticket, then take the issue out of the platform file.',
+        panel: 'glance/alerts',
+      }
+      for issue in catalogue.alerting.known_issues
+    ],
+  },
+}
