@@ -11,9 +11,6 @@ from exporter.platform.model import Platform
 Json = dict[str, Any]
 
 WITHOUT_QUERY = {"row", "text", "alertlist"}
-# Where a panel says one of these, data are missing; any other text is the usual case of something rare.
-MISSING = {"no data", "no traffic", "no reads", "not read", "not measured", "not reported", "no objective"}
-MISSING |= {"no statements", "no calls", "not known", "No traffic", "No traffic yet", "exporter down"}
 # What Grafana replaces before Prometheus sees a query.
 VARIABLES = {
     "$__rate_interval": "1m",

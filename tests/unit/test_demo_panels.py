@@ -5,7 +5,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from exporter.demo.native.panels import BUILT_IN, fill, panel_queries
+from exporter.demo.native.panels import fill, panel_queries, range_of
 from exporter.demo.native.prometheus import PrometheusClient
 
 
@@ -20,11 +20,18 @@ from exporter.demo.native.prometheus import PrometheusClient
     ],
 )
 def test_variables_are_replaced_in_every_spelling(expression: str, filled: str) -> None:
-    assert fill(expression, {**BUILT_IN, "service": "api"}) == filled
+    assert fill(expression, {"__rate_interval": "1m", "__range": "900s", "service": "api"}) == filled
+
+
+def test_a_range_of_minutes_is_refused() -> None:
+    assert range_of({"time": {"from": "now-7d"}}) == 7 * 86400
+    with pytest.raises(ValueError, match="want a range of hours or days"):
+        range_of({"title": "Home", "time": {"from": "now-15m"}})
 
 
 async def test_queries_are_found_in_nested_rows_with_current_and_all_values(tmp_path: Path) -> None:
     dashboard = {
+        "time": {"from": "now-30d"},
         "templating": {
             "list": [
                 {"name": "one", "type": "custom", "current": {"value": "1h"}},
@@ -37,7 +44,11 @@ async def test_queries_are_found_in_nested_rows_with_current_and_all_values(tmp_
                 "type": "row",
                 "panels": [{"title": "inner", "targets": [{"expr": 'a{m=~"$many"}[$one]', "instant": True}]}],
             },
-            {"title": "outer", "targets": [{"expr": "b offset $list"}, {"refId": "no expression"}]},
+            {
+                "title": "outer",
+                "fieldConfig": {"defaults": {"noValue": "nothing fires"}},
+                "targets": [{"expr": "b[$__rate_interval] offset $list"}, {"refId": "no expression"}],
+            },
             {"title": "text"},
         ],
     }
@@ -47,7 +58,8 @@ async def test_queries_are_found_in_nested_rows_with_current_and_all_values(tmp_
     client = PrometheusClient("http://127.0.0.1:9")
     found = await panel_queries(tmp_path, client)
     await client.close()
-    assert [(query.panel, query.expression, query.instant) for query in found] == [
-        ("inner", 'a{m=~".*"}[1h]', True),
-        ("outer", "b offset 7d", False),
+    assert [(query.panel, query.expression, query.instant, query.rare) for query in found] == [
+        ("inner", 'a{m=~".*"}[1h]', True, False),
+        ("outer", "b[7205s] offset 7d", False, True),
     ]
+    assert {(query.seconds, query.step) for query in found} == {(30 * 86400, 7200)}
