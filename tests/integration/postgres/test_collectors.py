@@ -11,9 +11,9 @@ from tests.integration.postgres.support import DATABASE, Samples, Server, asking
 
 
 @contextlib.contextmanager
-def running(server: Server, *statements: str) -> Iterator[None]:
+def running(server: Server, *statements: str, database: str = DATABASE) -> Iterator[None]:
     """Run statements in a session of their own, which is ended after."""
-    connection = psycopg.connect(server.cluster.dsn(DATABASE), autocommit=True)
+    connection = psycopg.connect(server.cluster.dsn(database), autocommit=True)
 
     def run() -> None:
         with contextlib.suppress(psycopg.OperationalError):
@@ -86,6 +86,22 @@ async def test_which_indexes_serve_nobody(server: Server) -> None:
         ("orders_never_read", "unused"),
     } <= problems
     assert not {name for name, _ in problems} & {"orders_pkey", "customers_pkey"}
+
+
+async def test_an_index_is_not_invalid_while_it_is_built(server: Server) -> None:
+    with server.database("create table busy (i int)") as name:
+
+        def building(samples: Samples) -> bool:
+            return any(key[1] == "create index concurrently" for key in samples.all("pg_progress_running"))
+
+        async with asking(server.dsn(database=name)) as asked:
+            with (
+                server.session("insert into busy values (1)", database=name),
+                running(server, "create index concurrently on busy (i)", database=name),
+            ):
+                await soon(asked, building)
+                assert (await asked.collect()).value("pg_indexes_invalid", datname=name) == 0.0
+            assert (await asked.collect()).value("pg_indexes_invalid", datname=name) == 1.0
 
 
 async def test_two_indexes_on_the_same_expression_are_the_same(server: Server) -> None:
