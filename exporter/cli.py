@@ -153,6 +153,10 @@ def generate(
         "generated"
     ),
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when DIR differs.")] = False,
+    for_import: Annotated[
+        bool,
+        typer.Option("--for-import", help="Dashboards for import by hand: they ask for their Prometheus."),
+    ] = False,
     secrets_dir: SecretsDir = None,
 ) -> None:
     """Write Prometheus, Alertmanager and Grafana files for the platform."""
@@ -160,7 +164,7 @@ def generate(
 
     _secrets(secrets_dir)
     try:
-        files = generator.files(generator.catalogue(platform))
+        files = generator.files(generator.catalogue(platform), for_import=for_import)
     except PlatformError as error:
         _fail(str(error))
     if check:

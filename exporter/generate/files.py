@@ -3,18 +3,24 @@
 from pathlib import PurePosixPath
 from typing import Any
 
+from exporter.generate.importable import importable
 from exporter.generate.mark import header
 from exporter.generate.mixin import tree
 from exporter.generate.text import json_text, yaml_text
 
 
-def files(catalogue: dict[str, Any]) -> dict[str, str]:
+def files(catalogue: dict[str, Any], *, for_import: bool = False) -> dict[str, str]:
     """Return the generated files of a platform: path relative to the output folder → content, sorted by path.
+
+    Dashboards `for_import` ask for their data source when somebody imports them by hand.
 
     Raises RuntimeError with Jsonnet's message when the catalogue asks for what no Jsonnet file knows.
     """
     mark = header(catalogue["platform"])
-    return {path: _text(path, document, mark) for path, document in sorted(tree(catalogue).items())}
+    return {
+        path: _text(path, importable(path, document) if for_import else document, mark)
+        for path, document in sorted(tree(catalogue).items())
+    }
 
 
 def _text(path: str, document: Any, mark: str) -> str:

@@ -165,7 +165,8 @@ async def _panels(state: State, prometheus: PrometheusClient) -> _Seen:
         except QueryError as error:
             failed.append(f"{panel}: {error}")
     empty = [panel for panel, count in series.items() if count == 0 and panel not in rare]
-    text = f"{len(queries) - len(failed)} of {len(queries)} answered, {len(series) - len(empty)} panels as they should be"
+    answered, whole = len(queries) - len(failed), len(series) - len(empty)
+    text = f"{answered} of {len(queries)} answered, {whole} of {len(series)} panels as they should be"
     if failed:
         text += f"; first failure: {failed[0]}"
     elif empty:
