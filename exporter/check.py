@@ -23,6 +23,7 @@ from exporter.platform.load import locate
 from exporter.platform.model import Platform
 from exporter.platform.problems import PlatformError, Problem
 from exporter.platform.values import Secret, redact
+from exporter.sources.postgres.supabase import Supabase
 
 
 @dataclass(slots=True)
@@ -128,7 +129,7 @@ async def _try_state(shared: StateStore) -> Finding:
 
 
 def unreadable_secrets(path: Path, platform: Platform) -> Iterator[Problem]:
-    """Yield a problem for each secret of a source or of the state that cannot be read."""
+    """Yield a problem for each secret of a source or of the state that cannot be read and must be."""
     places = (*_secrets(platform.sources, ("sources",)), *_secrets(platform.state, ("state",)))
     for location, secret in places:
         try:
@@ -144,6 +145,6 @@ def _secrets(value: Any, location: Location) -> Iterator[tuple[Location, Secret]
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from _secrets(item, (*location, key))
-    elif isinstance(value, BaseModel):
+    elif isinstance(value, BaseModel) and not isinstance(value, Supabase):  # Prometheus reads its key, not we
         for name, field_info in type(value).model_fields.items():
             yield from _secrets(getattr(value, name), (*location, field_info.alias or name))

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
+from exporter.check import unreadable_secrets
 from exporter.generate.catalogue import catalogue
 from exporter.generate.files import files
 from exporter.generate.folder import write
+from exporter.platform.load import load
 from exporter.platform.problems import PlatformError
 from tests.support.forky import forky_binary
 from tests.support.programs import binary
@@ -74,6 +76,16 @@ def test_a_key_that_prometheus_cannot_read(tmp_path: Path) -> None:
     with pytest.raises(PlatformError, match="Prometheus can read this secret from a file only") as caught:
         generated(tmp_path, "${env:SUPABASE_KEY}")
     assert "platform.yml:8: sources.postgres.main.supabase.service_key" in str(caught.value)
+
+
+def test_the_exporter_need_not_have_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may do anything to the data, so it lies with Prometheus alone; `check` does not miss it."""
+    monkeypatch.setenv("PLATFORM_SECRETS_DIR", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    file = tmp_path / "platform.yml"
+    file.write_text(PLATFORM % "${file:supabase_key}")
+    unreadable = [problem.key for problem in unreadable_secrets(file, load(file))]
+    assert unreadable == ["sources.postgres.main.dsn", "sources.postgres.other.dsn"]
 
 
 def test_a_project_that_is_none(tmp_path: Path) -> None:
