@@ -1,0 +1,106 @@
+"""Replication: subscriptions that work, fail and rest, paused replay, decoding that does not fit into memory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.integration.postgres.support import DATABASE, MONITOR, Samples, Server, asking, soon
+from tests.support.postgres import PostgresCluster
+from tests.support.process import wait_until
+
+SUBSCRIPTION, SLOT = "copies", "copies_slot"
+
+
+@contextmanager
+def subscribed(server: Server) -> Iterator[tuple[str, str]]:
+    """Yield two databases, the table `items` of the first being copied to the second."""
+    table = "create table items (id int primary key)"
+    with server.database(table) as publisher, server.database(table) as subscriber:
+        server.run("create publication items for table items", publisher)
+        server.run(f"select pg_create_logical_replication_slot('{SLOT}', 'pgoutput')", publisher)
+        server.run(
+            f"create subscription {SUBSCRIPTION} connection '{server.cluster.dsn(publisher)}' "
+            f"publication items with (create_slot = false, slot_name = {SLOT})",
+            subscriber,
+        )
+        try:
+            yield publisher, subscriber
+        finally:
+            server.run(f"alter subscription {SUBSCRIPTION} disable", subscriber)
+            server.run(f"alter subscription {SUBSCRIPTION} set (slot_name = none)", subscriber)
+            server.run(f"drop subscription {SUBSCRIPTION}", subscriber)
+            free = f"select 1 from pg_replication_slots where slot_name = '{SLOT}' and not active"
+            wait_until(lambda: server.run(free), 30, "the slot to be free")
+            server.run(f"select pg_drop_replication_slot('{SLOT}')")
+
+
+async def test_subscription(server: Server) -> None:
+    with subscribed(server) as (publisher, subscriber):
+        labels = {"datname": subscriber, "subname": SUBSCRIPTION}
+        async with asking(server.dsn(MONITOR)) as asked:
+            await soon(asked, lambda samples: samples.value("pg_subscription_worker_up", **labels))
+            samples = await soon(
+                asked,
+                lambda samples: (
+                    samples
+                    if samples.value("pg_replication_lag_bytes", application_name=SUBSCRIPTION) == 0
+                    else None
+                ),
+            )
+            assert samples.failing() == {}
+            assert samples.number("pg_subscription_last_message_timestamp_seconds", **labels) > 1e9
+            stages = samples.all("pg_replication_lag_stage_seconds")
+            assert {stage for name, stage in stages if name == SUBSCRIPTION} == {"write", "flush", "replay"}
+            assert samples.value("pg_replication_slot_active", slot_name=SLOT) == 1.0
+
+            errors = samples.value("pg_subscription_apply_errors_total", **labels)
+            assert errors == (0.0 if server.version >= 15 else None)
+            server.run("insert into items values (1)", subscriber)
+            server.run("insert into items values (1)", publisher)
+            if server.version >= 15:
+                await soon(
+                    asked, lambda samples: samples.value("pg_subscription_apply_errors_total", **labels)
+                )
+
+            server.run(f"alter subscription {SUBSCRIPTION} disable", subscriber)
+            samples = await asked.collect()
+            assert samples.value("pg_subscription_worker_up", **labels) is None
+
+
+async def test_replay_that_is_paused(standby: PostgresCluster) -> None:
+    async with asking(standby.dsn(DATABASE, user=MONITOR, password=MONITOR)) as asked:
+        standby.execute("select pg_wal_replay_pause()")
+        try:
+            await soon(asked, lambda samples: samples.value("pg_recovery_paused"))
+        finally:
+            standby.execute("select pg_wal_replay_resume()")
+        await soon(asked, lambda samples: samples.value("pg_recovery_paused") == 0.0)
+
+
+async def test_decoding_that_does_not_fit_into_memory(server: Server) -> None:
+    if server.version < 14:
+        return  # the statistics came with 14
+    with server.database("create table items (text text)") as name:
+        server.run("select pg_create_logical_replication_slot('spilling', 'test_decoding')", name)
+        try:
+            server.run(
+                "set synchronous_commit = on;"  # only what has reached the disk is decoded
+                "insert into items select repeat('x', 100) from generate_series(1, 5000)",
+                name,
+            )
+            server.run(
+                "set logical_decoding_work_mem = '64kB';"
+                "select count(*) from pg_logical_slot_get_changes('spilling', null, null)",
+                name,
+            )
+            async with asking(server.dsn(MONITOR)) as asked:
+
+                def figures(samples: Samples) -> bool:
+                    names = ("spill_transactions", "spill_bytes", "decoded_bytes")
+                    return all(
+                        samples.value(f"pg_replication_slot_{name}_total", slot_name="spilling")
+                        for name in names
+                    )
+
+                await soon(asked, figures)
+        finally:
+            server.run("select pg_drop_replication_slot('spilling')", name)
