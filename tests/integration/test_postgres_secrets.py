@@ -19,6 +19,7 @@ from exporter.engine.source import SourceError
 from exporter.platform.values import Secret
 from exporter.sources.postgres import Postgres, PostgresSource
 from exporter.sources.postgres.connection import _authorities, connect
+from exporter.sources.postgres.dsn import settings
 from tests.integration.support import COMMAND, exporter
 from tests.support.certificates import Authority
 from tests.support.pgbouncer import pgbouncer
@@ -174,6 +175,22 @@ async def test_what_is_wrong_with_a_connection_string(text: str, monkeypatch: py
         assert "password" in caught.value.remedy
     else:
         assert caught.value.reason == "connect", "libpq takes it as it was meant, and nobody listens there"
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "value"),
+    [
+        ("host=127.0.0.1 dbname=a@b", "dbname", "a@b"),
+        ("postgresql://u:p@127.0.0.1/a%40b", "dbname", "a@b"),
+        ("postgresql://u%40x:p@127.0.0.1:5432/db?application_name=a@b/c", "application_name", "a@b/c"),
+        ("postgresql://one:1,two:2/db", "port", "1,2"),
+        ("postgresql:///db", "dbname", "db"),
+        ("dbname=db", "dbname", "db"),
+    ],
+)
+def test_what_only_looks_wrong(text: str, part: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_DSN", text)
+    assert settings(Secret("env", "TEST_DSN"))[part] == value
 
 
 class Plaintext:

@@ -34,7 +34,7 @@ def settings(dsn: Secret) -> dict[str, Any]:
             f"{dsn} is no connection string",
             remedy=_ENCODE if "://" in text and "@" in text else _FORMS,
         ) from None
-    if _cut_short(found):
+    if _cut_short(text, found):
         _conceal_pieces(text)
         raise SourceError("rejected", f"{dsn} holds a password that ends too early for a URL", remedy=_ENCODE)
     if found.get("password"):
@@ -42,11 +42,14 @@ def settings(dsn: Secret) -> dict[str, Any]:
     return found
 
 
-def _cut_short(found: dict[str, Any]) -> bool:
+def _cut_short(text: str, found: dict[str, Any]) -> bool:
     """Say whether a part of a password was taken for host, port or database, as when it has a bare @ or / in a URL."""
+    scheme, _, rest = text.partition("://")
+    if scheme not in ("postgresql", "postgres"):
+        return False
+    authority, _, path = rest.partition("?")[0].partition("/")
     ports = str(found.get("port", "")).split(",")
-    names = f"{found.get('host', '')}{found.get('dbname', '')}"
-    return "@" in names or any(port and not port.isdigit() for port in ports)
+    return authority.count("@") > 1 or "@" in path or any(port and not port.isdigit() for port in ports)
 
 
 def _conceal_pieces(text: str) -> None:
