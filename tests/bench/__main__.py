@@ -5,7 +5,7 @@ Every figure is the median of the runs with the least and the largest in bracket
 
 import sys
 
-from tests.bench import age, generate, memory, render, scrape
+from tests.bench import age, generate, memory, postgres, render, scrape
 
 BENCHES = {
     "render": render.main,
@@ -13,6 +13,7 @@ BENCHES = {
     "age": age.main,
     "memory": memory.main,
     "generate": generate.main,
+    "postgres": postgres.main,
 }
 
 

@@ -25,13 +25,13 @@ class Load:
 class Scraper:
     """One keep-alive connection to 127.0.0.1:`port`, asking as Prometheus does."""
 
-    def __init__(self, port: int, path: str = "/metrics", *, gzip: bool = False) -> None:
+    def __init__(self, port: int, path: str = "/metrics", *, gzip: bool = False, timeout: float = 60) -> None:
         encoding = "gzip" if gzip else "identity"
         self._request = (
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: Prometheus/2.42.0\r\n"
             f"Accept: text/plain;version=0.0.4\r\nAccept-Encoding: {encoding}\r\n\r\n"
         ).encode()
-        self._port = port
+        self._port, self._timeout = port, timeout
         self._socket = self._connect()
 
     def scrape(self) -> bytes:
@@ -52,17 +52,33 @@ class Scraper:
         head, _, rest = data.partition(b"\r\n\r\n")
         if b" 200 " not in head.partition(b"\r\n")[0]:
             raise RuntimeError(head.decode())
-        length = next(
-            int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
-        )
+        lines = head.lower().split(b"\r\n")
+        if b"transfer-encoding: chunked" in lines:
+            return self._chunks(rest)
+        length = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
         chunks, got = [rest], len(rest)
         while got < length:
             chunks.append(self._receive())
             got += len(chunks[-1])
         return b"".join(chunks)
 
+    def _chunks(self, rest: bytes) -> bytes:
+        """Read a body that is sent in chunks, of which `rest` has come already."""
+        body = bytearray()
+        while True:
+            while b"\r\n" not in rest:
+                rest += self._receive()
+            size, _, rest = rest.partition(b"\r\n")
+            length = int(size, 16)
+            while len(rest) < length + 2:
+                rest += self._receive()
+            body += rest[:length]
+            rest = rest[length + 2 :]
+            if length == 0:
+                return bytes(body)
+
     def _connect(self) -> socket.socket:
-        made = socket.create_connection(("127.0.0.1", self._port), timeout=60)
+        made = socket.create_connection(("127.0.0.1", self._port), timeout=self._timeout)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return made
 

@@ -65,14 +65,14 @@ class PostgresCluster:
 
     def freeze(self) -> None:
         """Stop every process of the server with SIGSTOP: the kernel takes connections, nobody answers."""
-        os.kill(self._pid(), signal.SIGSTOP)  # first, so that it forks no child that the next line misses
+        os.kill(self.pid(), signal.SIGSTOP)  # first, so that it forks no child that the next line misses
         time.sleep(0.01)
         self._signal_children(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let a frozen server go on; nothing happens if it is not frozen."""
         self._signal_children(signal.SIGCONT)
-        os.kill(self._pid(), signal.SIGCONT)
+        os.kill(self.pid(), signal.SIGCONT)
 
     def dsn(self, database: str = "postgres", *, user: str = "postgres", password: str | None = None) -> str:
         """Return a connection URI; `password` is the superuser's unless given."""
@@ -96,12 +96,13 @@ class PostgresCluster:
         finally:
             self.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
-    def _pid(self) -> int:
+    def pid(self) -> int:
+        """Return the process id of the running server."""
         return int((self._cluster.data / "postmaster.pid").read_text().splitlines()[0])
 
     def _signal_children(self, signum: signal.Signals) -> None:
         """Signal the server's children; each leads a session of its own, so no group reaches them."""
-        pid = self._pid()
+        pid = self.pid()
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             with suppress(ProcessLookupError):
                 os.kill(int(child), signum)
