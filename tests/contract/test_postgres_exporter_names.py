@@ -301,6 +301,11 @@ def test_sessions_add_up(seen: Seen) -> None:
     }
 
 
+def test_only_active_sessions_tell_what_they_wait_for(seen: Seen) -> None:
+    for labels in map(dict, seen.ours["pg_stat_activity_count"].samples):
+        assert labels["state"] == "active" or labels["wait_event"] == labels["wait_event_type"] == ""
+
+
 def test_locks_add_up(seen: Seen) -> None:
     """Where neither looks: in the other database theirs counts its own, and VACUUM takes and frees some."""
 
