@@ -153,10 +153,9 @@ class Table:
 def _columns(collector: Collector, rows: Rows) -> dict[str, list[Cell]]:
     """Lay out folded rows, whose labels are the first ones of the statement's or all of them."""
     labels, values = rows
-    columns: dict[str, list[Cell]] = {
-        name: [text.encode() for text in texts]
-        for name, texts in zip(collector.statement.labels, zip(*labels, strict=True), strict=False)
-    }
+    columns: dict[str, list[Cell]] = {name: [] for name in collector.statement.labels} if not labels else {}
+    for name, texts in zip(collector.statement.labels, zip(*labels, strict=True), strict=False):
+        columns[name] = [text.encode() for text in texts]
     return columns | {name: list(column) for name, column in values.items()}
 
 

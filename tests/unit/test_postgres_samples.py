@@ -1,0 +1,83 @@
+"""How rows become samples: NULL is nothing, two values for one series are an error, folds give sums as well."""
+
+import pytest
+
+from exporter.engine.source import SourceError
+from exporter.platform.queries import Statement
+from exporter.sources.postgres.collector import Builtin, Collector, Table, _collector, builtin, samples
+from exporter.sources.postgres.fold import Fold
+
+
+def collector(**changes: object) -> Collector:
+    entry = {
+        "question": "Which statements take the time?",
+        "sql": "select 1",
+        "labels": ["datname", "user", "queryid"],
+        "metrics": {
+            "all_total": {"type": "counter", "help": "All.", "value": "calls", "labels": ["datname"]},
+            "each_total": {"type": "counter", "help": "Each.", "value": "calls"},
+        },
+        **changes,
+    }
+    return _collector("statements", Builtin.model_validate(entry), 0, own=False)
+
+
+def told(of: Collector, table: Table) -> dict[str, dict[tuple[str, ...], float]]:
+    return {family.name: found for family, found in samples(of, ("main",), table)}
+
+
+def test_rows_of_different_kinds_may_stand_in_one_answer() -> None:
+    """A summary and the rows that it is of: each has NULL where the other has a value."""
+    of = collector(
+        labels=["name"],
+        metrics={
+            "total": {"type": "gauge", "help": "All.", "value": "count", "labels": []},
+            "each": {"type": "gauge", "help": "Each.", "value": "size"},
+        },
+    )
+    table = Table({"name": [None, b"a", b"b"], "count": [b"2", None, None], "size": [None, b"1", b"5"]})
+    assert told(of, table) == {
+        "total": {("main",): 2.0},
+        "each": {("main", "a"): 1.0, ("main", "b"): 5.0},
+    }
+
+
+def test_two_values_for_one_series_are_an_error() -> None:
+    of = collector(labels=["name"], metrics={"each": {"type": "gauge", "help": "Each.", "value": "size"}})
+    with pytest.raises(SourceError, match="two rows have the same name"):
+        samples(of, ("main",), Table({"name": [b"a", b"a"], "size": [b"1", b"1"]}))
+
+
+def test_a_fold_gives_the_shown_the_others_and_the_sums() -> None:
+    of = collector()
+    fold = Fold(of.statement.labels, 1, "calls", "user")
+
+    def rows(*calls: int) -> Table:
+        return Table(
+            {
+                "datname": [b"shop"] * 3,
+                "user": [b"app"] * 3,
+                "queryid": [b"1", b"2", b"3"],
+                "calls": [str(number).encode() for number in calls],
+            }
+        )
+
+    rows(0, 0, 9).folded(fold, of)
+    assert told(of, rows(1, 2, 12).folded(fold, of)) == {
+        "all_total": {("main", "shop"): 6.0},
+        "each_total": {("main", "shop", "app", "3"): 3.0, ("main", "shop", "other", "other"): 3.0},
+    }
+
+
+def test_a_fold_over_no_rows_gives_nothing() -> None:
+    of = collector()
+    empty = Table({"datname": [], "user": [], "queryid": [], "calls": []})
+    assert told(of, empty.folded(Fold(of.statement.labels, 1, "calls", "user"), of)) == {}
+
+
+def test_the_built_in_statements_are_folded_by_a_column_that_they_export() -> None:
+    for of in builtin():
+        statement: Statement = of.statement
+        if statement.fold is not None:
+            assert statement.fold.by in {column.value for column in of.columns}
+            assert statement.fold.other in statement.labels
