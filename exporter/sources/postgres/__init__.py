@@ -225,7 +225,10 @@ class PostgresSource(Source):
         return self._collected(main)
 
     async def _check_health(self, main: Session, deadline: float) -> None:
-        if self._health is None or main.connection is None:
+        if self._health is None:
+            return
+        if main.connection is None:
+            self._health.missed()
             return
         connected, main.connect_seconds = main.connect_seconds, None
         try:

@@ -115,7 +115,7 @@ class HealthProbe:
         Raises:
             SourceError: the connection was lost, or there was no answer in time; it is of no use any more.
         """
-        self._status, self._query = "unhealthy", None
+        self.missed()
         try:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 standby = await self._measure_query(connection)
@@ -132,6 +132,10 @@ class HealthProbe:
         took = (connected or 0.0) + (self._query or 0.0) + (self._write or 0.0)
         if not self._broken and took < self._config.unhealthy:
             self._status = "degraded" if took >= self._config.degraded else "healthy"
+
+    def missed(self) -> None:
+        """Note that the server was too slow for its statistics, so that nothing could be measured."""
+        self._status, self._query = "unhealthy", None
 
     def fill(self, out: Collected, target: str) -> None:
         """Set what was measured."""

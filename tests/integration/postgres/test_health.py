@@ -1,11 +1,16 @@
 """The health check: times, states by the thresholds, and a write test that never grows and never waits long."""
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
+from exporter.platform.queries import Query
+from exporter.sources.postgres import Postgres, PostgresSource
+from exporter.sources.postgres.collector import builtin, own
 from exporter.sources.postgres.roles import script
 from tests.integration.postgres.support import DATABASE, MONITOR, Samples, Server, asking
 from tests.support.postgres import PostgresCluster
@@ -115,3 +120,26 @@ async def test_a_standby_is_not_written_to(server: Server, standby: PostgresClus
         assert samples.value("pg_health_write_seconds") is None
         assert status(samples) == "healthy"
         assert [gap for gap in await asked.gaps() if gap.missing.startswith("write test")] == []
+
+
+async def test_a_server_too_slow_for_its_statistics_is_unhealthy(server: Server) -> None:
+    """It answered a part of them before the time was over; what it does until then is no sign of health."""
+    metric = {"type": "gauge", "help": "Slow.", "value": "value"}
+    query = {
+        "title": "Slow",
+        "database": "main",
+        "every": "1s",
+        "timeout": "20s",
+        "sql": "select 1 as value from pg_sleep(30)",
+        "metrics": {"slow": metric},
+    }
+    slow = own("slow", Query.model_validate(query))
+    with patch.dict(os.environ, TEST_DSN=server.dsn()):
+        config = Postgres.model_validate(
+            {"dsn": "${env:TEST_DSN}", "timeout": "1s", "health": health(write=False)}
+        )
+        source = PostgresSource("main", config, [*builtin(), slow])
+        samples = Samples(await source.collect())
+        await source.close()
+    assert samples.value("pg_up") == 1.0
+    assert status(samples) == "unhealthy"
