@@ -57,7 +57,9 @@ def _accepted(*command: str | Path) -> None:
 
 def test_a_platform_without_anything_is_watched_for_its_exporter_alone(tmp_path: Path) -> None:
     document = _catalogue(tmp_path, BARE)
-    assert _rules(document).keys() == {"ExporterDown"}
+    rules = _rules(document)
+    assert {rule["labels"]["kind"] for alert in rules.values() for rule in alert} == {"meta"}
+    assert "ExporterDown" in rules
     config = tree(document)["alertmanager/alertmanager.yml"]
     assert config["receivers"] == [{"name": "default"}]
     assert config["route"]["routes"] == []
@@ -127,9 +129,62 @@ def test_overrides_change_what_they_name(tmp_path: Path) -> None:
     assert rule["annotations"]["threshold"] == "none for 20m, after more than 0.5 requests/s an hour before"
 
 
-def test_a_share_as_threshold_reaches_promql_as_a_number(tmp_path: Path) -> None:
-    [rule] = _rules(_catalogue(tmp_path, WORKER + "    TrafficStopped: {threshold: 5%}\n"))["TrafficStopped"]
-    assert "offset 1h) > 0.05\n" in rule["expr"]
+@pytest.mark.parametrize(
+    ("alert", "written", "number"),
+    [
+        ("ErrorRateHigh", "12.5%", "0.125"),
+        ("ErrorRateHigh", "'0.2'", "0.2"),
+        ("LatencyHigh", "1500ms", "1.5"),
+        ("LatencyHigh", "2m", "120"),
+        ("TrafficHigh", "300%", "3"),
+    ],
+)
+def test_a_threshold_in_its_unit_reaches_promql_as_a_number(
+    alert: str, written: str, number: str, tmp_path: Path
+) -> None:
+    [rule] = _rules(_catalogue(tmp_path, WORKER + f"    {alert}: {{threshold: {written}}}\n"))[alert]
+    assert rule["expr"].count(f"> {number}") == 1
+
+
+def test_a_size_as_threshold_is_bytes(tmp_path: Path) -> None:
+    text = """
+platform: shop
+sources: {postgres: {main: {dsn: "${env:DATABASE_URL}"}}}
+alerting: {alerts: {DatabaseTempSpace: {threshold: 1.5GiB}}}
+"""
+    [rule] = _rules(_catalogue(tmp_path, text))["DatabaseTempSpace"]
+    assert rule["expr"].endswith("> 1610612736")
+
+
+def test_a_milder_threshold_is_a_second_rule_of_the_same_name(tmp_path: Path) -> None:
+    text = WORKER + "    ErrorRateHigh: {threshold: 5%, warn: 1%, priority: p1}\n"
+    page, warning = _rules(_catalogue(tmp_path, text))["ErrorRateHigh"]
+    assert (page["labels"]["severity"], page["labels"]["priority"]) == ("critical", "p1")
+    assert (warning["labels"]["severity"], warning["labels"]["priority"]) == ("warning", "p3")
+    assert "> 0.01\n" in warning["expr"]
+
+
+def test_an_alert_that_is_off_by_default_comes_with_its_first_change(tmp_path: Path) -> None:
+    assert "LatencyTailHigh" not in _rules(_catalogue(tmp_path, WORKER + "    LatencyHigh: {for: 1m}\n"))
+    assert "LatencyTailHigh" in _rules(_catalogue(tmp_path, WORKER + "    LatencyTailHigh: {threshold: 2s}\n"))
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "said"),
+    [
+        ("ErrorRateHigh: {threshold: 500ms}", "ErrorRateHigh.threshold", "not in the unit of ErrorRateHigh"),
+        ("LatencyHigh: {threshold: 5%}", "LatencyHigh.threshold", "not in the unit of LatencyHigh"),
+        ("ErrorRateHigh: {warn: 1%, priority: p3}", "ErrorRateHigh.warn", "no more urgent than p3"),
+        ("TrafficHigh: {priority: p1}", "TrafficHigh.priority", "must page nobody"),
+    ],
+)
+def test_an_override_that_cannot_work_is_refused(override: str, key: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(PlatformError, match=said) as caught:
+        _catalogue(tmp_path, WORKER + f"    {override}\n")
+    [problem] = caught.value.problems
+    assert problem.key == f"alerting.alerts.{key}"
+    assert problem.line == 9
+    assert problem.remedy
 
 
 def test_an_override_of_an_unknown_alert_names_the_nearest(tmp_path: Path) -> None:
