@@ -48,14 +48,16 @@ local guide(ctx, names, key, title) = panels.text(
 
 function(ctx)
   local own = exporter.parts(ctx);
+  local questions = [services.question(ctx, s) for s in ctx.services];
+  local state = [operations.critical(ctx), operations.warning(ctx), own.failing, own.answer];
+  local few = std.length(questions) <= 2;
   dashboard.new(
     ctx,
     'home',
     'Home',
     'Is anything wrong, and where do I read on?',
     [
-      layout.section('', layout.spread([services.question(ctx, s) for s in ctx.services], 4) + [
-        [operations.critical(ctx), operations.warning(ctx), own.failing, own.answer],
+      layout.section('', (if few then [questions + state] else layout.spread(questions, 4) + [state]) + [
         [operations.components(ctx)],
         [
           guide(ctx, [order[i] for i in std.range(0, 3)], 'views', 'Views'),

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,22 @@ _REACH = {"now-6h": 6.3 * HOUR, "now-24h": 25 * HOUR, "now-7d": 15 * DAY, "now-3
 # The nearer, the denser: (seconds before the start, step). Rates over a minute need several samples in it.
 _STEPS = ((DAYS * DAY, 300), (25 * HOUR, 60), (6.3 * HOUR, 10))
 # Averages over a month weigh samples, not time: what they read is written in one density throughout.
-_EVEN = re.compile(r"slo:events_(bad|total):rate5m")
+_AVERAGED = ("slo:events_bad:rate5m", "slo:events_total:rate5m")
 _EVEN_STEP = 60
-_MOST_SERIES = 30
-"""Of one metric: the past of a hundred tables tells no more than that of thirty."""
+_EXACT_FROM = 1e5
+_PAST = re.compile(r"\[|\boffset\b")
+_SLOW = re.compile(
+    r"anomaly:.*|slo:(objective|error_budget|period).*|slo:sli_error:ratio_rate\d+[hd]|kpi_target"
+)
+"""What changes slowly is written once a minute."""
+_UNSEEN: dict[str, float] = {
+    "anomaly:level": 22 * DAY,
+    "anomaly:expected": 25 * HOUR,
+    "anomaly:residual": 25 * HOUR,
+}
+"""How far rules look back at what no dashboard shows."""
+_MOST_SERIES = 12
+"""Of one metric: the past of a hundred tables tells no more than that of a few."""
 _WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]{4,}")
 _NAME = re.compile(r"^[a-zA-Z_:][a-zA-Z0-9_:]*", re.MULTILINE)
 _WORKERS = {"demo-api": REQUESTS, "demo-webhooks": 0.7}
@@ -51,11 +63,16 @@ def write(present: Present, file: Path, now: float | None = None) -> int:
         for at in _range(end - ago, end - until, step)
     ]
     story = Story(end, moments)
-    reach = _reach(present.generated)
+    reach: dict[str, float] = dict.fromkeys(_AVERAGED, float(DAYS * DAY)) | _UNSEEN
+    drawn: set[str] = set()
+    for back, name, over_time in _asked(present.generated):
+        reach[name] = max(back, reach.get(name, 0.0))
+        if over_time:
+            drawn.add(name)
     samples = 0
     with file.open("w", encoding="utf-8") as out:
         for item in _all(present, story, reach):
-            samples += _write(out.write, story, item, reach.get(item[0]["__name__"], DAYS * DAY))
+            samples += _write(out.write, story, item, reach, drawn)
         out.write("# EOF\n")
     return samples
 
@@ -65,22 +82,20 @@ def _range(start: float, end: float, step: float) -> Iterator[float]:
         yield start + number * step
 
 
-def _reach(generated: Path) -> dict[str, float]:
-    """Return metric → seconds that the dashboards which name it look back."""
-    found: dict[str, float] = {}
+def _asked(generated: Path) -> Iterator[tuple[float, str, bool]]:
+    """Yield, for each word of each query: how far its dashboard looks back, the word, whether a line is drawn of it."""
     for path in (generated / "dashboards").rglob("*.json"):
         document = orjson.loads(path.read_bytes())
         back = _REACH[document["time"]["from"]]
-        texts = [
-            target.get("expr", "")
-            for panel in _panels(document["panels"])
-            for target in panel.get("targets", ())
-        ]
-        texts += [annotation["expr"] for annotation in document["annotations"]["list"]]
-        for text in texts:
-            for word in _WORD.findall(text):
-                found[word] = max(back, found.get(word, 0.0))
-    return found
+        for annotation in document["annotations"]["list"]:
+            for word in _WORD.findall(annotation["expr"]):
+                yield back, word, True
+        for panel in _panels(document["panels"]):
+            for target in panel.get("targets", ()):
+                # A query about this very moment needs no past.
+                if not target["instant"] or _PAST.search(target["expr"]):
+                    for word in _WORD.findall(target["expr"]):
+                        yield back, word, not target["instant"]
 
 
 def _panels(panels: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -125,10 +140,14 @@ def _served(page: str, story: Story, reach: Mapping[str, float], target: Mapping
                 count += 1
                 counter = family.type == "counter"
                 labels = {"__name__": name, **sample.labels}
-                value = page.count("\n") if name == "platform_exporter_snapshot_series" else sample.value
+                value = _series(page) if name == "platform_exporter_snapshot_series" else sample.value
                 values = past(story, name, sample.labels, value, counter)
                 # Ages are drawn from times: those need as many samples as rates.
                 yield _at(target, (labels, values, counter or name.endswith("_timestamp_seconds")))
+
+
+def _series(page: str) -> float:
+    return float(sum(not line.startswith("#") for line in page.splitlines()))
 
 
 def _rules(generated: Path) -> list[dict[str, Any]]:
@@ -150,19 +169,24 @@ def _requests(catalogue: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _write(put: Callable[[str], object], story: Story, item: Past, back: float) -> int:
+def _write(
+    put: Callable[[str], object], story: Story, item: Past, reach: Mapping[str, float], drawn: Collection[str]
+) -> int:
     labels, values, counter = item
     name = labels["__name__"]
     inner = ",".join(f'{key}="{_escaped(value)}"' for key, value in labels.items() if key != "__name__")
     head = f"{name}{{{inner}}} "
-    if _EVEN.fullmatch(name):
+    if name in _AVERAGED:
         lines = _evenly(story, values, head)
     else:
-        start, dense = story.since(story.now - back), story.since(story.now - _STEPS[-1][0])
-        # Rates over half a minute need all of the nearest samples, levels half of them.
-        near = range(max(dense, start), len(story.times), 1 if counter else 2)
+        start, dense = story.since(story.now - reach.get(name, 0.0)), story.since(story.now - _STEPS[-1][0])
+        # Rates over half a minute need all of the nearest samples, levels fewer of them.
+        every = 6 if name not in drawn or _SLOW.fullmatch(name) else 1 if counter else 2
+        near = range(max(dense, start), len(story.times), every)
+        # Levels are rough; times, counts and customers are not.
+        digits = ".6g" if not counter and abs(values[-1] or 0.0) < _EXACT_FROM else ""
         lines = [
-            f"{head}{value:.8g} {story.times[at]:.0f}\n"
+            f"{head}{value:{digits}} {story.times[at]:.0f}\n"
             for at in (*range(start, dense), *near)
             if (value := values[at]) is not None
         ]

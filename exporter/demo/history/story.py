@@ -100,7 +100,11 @@ class Story:
         self.now = now
         self.times = times
         chance = random.Random(11)  # noqa: S311 - the same noise in every demo, no secret
-        noise = [chance.gauss(0.0, 1.0) for _ in range(len(times))]
+        # What is high now is still high a moment later.
+        noise = list(
+            accumulate(times, lambda before, _: 0.85 * before + 0.527 * chance.gauss(0.0, 1.0), initial=0.0)
+        )
+        noise = noise[: len(times)]
         self.noise = noise
         today = _rhythm(now)
         self.growth = [1 - _GROWTH * (now - time) / (DAYS * DAY) for time in times]

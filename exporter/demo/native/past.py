@@ -47,7 +47,7 @@ async def backfill(
 
 
 async def _page(url: str) -> str:
-    """Return the exporter's page once each source has been read; after a while, whatever there is."""
+    """Return the exporter's page once each database has been read; after a while, whatever there is."""
     deadline = time.monotonic() + SECONDS_TO_BE_READ
     async with httpx.AsyncClient(timeout=5.0, trust_env=False) as client:
         while True:
@@ -55,7 +55,8 @@ async def _page(url: str) -> str:
             waiting = [
                 line
                 for line in page.splitlines()
-                if line.startswith("platform_exporter_source_up{") and not line.endswith(" 1.0")
+                if line.startswith('platform_exporter_source_up{source="postgres.')
+                and not line.endswith(" 1.0")
             ]
             if not waiting or time.monotonic() > deadline:
                 return page
