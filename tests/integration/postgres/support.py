@@ -20,7 +20,7 @@ from exporter.engine.families import Collected
 from exporter.engine.source import Gap
 from exporter.platform.values import Secret
 from exporter.sources.postgres import Postgres, PostgresSource
-from exporter.sources.postgres.collector import builtin
+from exporter.sources.postgres.collector import Collector, builtin
 from tests.support.postgres import PostgresCluster
 from tests.support.process import wait_until
 
@@ -65,7 +65,12 @@ class Server:
         """End every session of `role`, and wait until they are gone."""
         sessions = f"from pg_stat_activity where usename = '{role}'"
         self.run(f"select pg_terminate_backend(pid) {sessions}")
-        wait_until(lambda: not self.run(f"select 1 {sessions}"), 30, f"sessions of {role} to end")
+        self.wait_for_no_session_of(role)
+
+    def wait_for_no_session_of(self, role: str) -> None:
+        """Wait until `role` has no session, as soon after a connection is closed."""
+        sessions = f"select 1 from pg_stat_activity where usename = '{role}'"
+        wait_until(lambda: not self.run(sessions), 30, f"sessions of {role} to end")
 
     @contextmanager
     def role(self, name: str, changed: str, back: str) -> Iterator[None]:
@@ -229,17 +234,20 @@ async def soon(asked: Asked, look: Callable[[Samples], T | None], timeout: float
 
 
 @asynccontextmanager
-async def asking(dsn: str | Path, timeout: float = 20, **options: Any) -> AsyncIterator[Asked]:
+async def asking(
+    dsn: str | Path, timeout: float = 20, own: Sequence[Collector] = (), **options: Any
+) -> AsyncIterator[Asked]:
     """Yield a source that runs every built-in collector at every collection, slow ones and optional ones too.
 
-    `dsn` is a connection string or the file that holds it; `options` are keys of its part of the platform file.
+    `dsn` is a connection string or the file that holds it; `own` are further collectors; `options` are keys of its
+    part of the platform file.
     """
     collectors = [replace(collector, every=0.0) for collector in builtin()]
     options.setdefault("collectors", {collector.name: {"enabled": True} for collector in collectors})
     secret = Secret("file", str(dsn)) if isinstance(dsn, Path) else Secret("env", "TEST_DSN")
     with patch.dict(os.environ, TEST_DSN=str(dsn)):
         config = Postgres.model_validate({"dsn": secret, "timeout": f"{timeout:g}s", **options})
-        asked = Asked(PostgresSource("main", config, collectors))
+        asked = Asked(PostgresSource("main", config, [*collectors, *own]))
         try:
             yield asked
         finally:
