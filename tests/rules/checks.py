@@ -1,7 +1,7 @@
 """Static checks over generated rules, named after those of pint, for expressions that load and yet cannot work.
 
 A check yields sentences. Each knows the metrics that exist, with their types and labels: declared by the exporter, made
-by a recording rule, by Prometheus itself, or listed in `foreign_metrics.yml`.
+by a recording rule, by Prometheus itself, or listed in `tests/support/foreign_metrics.yml`.
 """
 
 import re
@@ -16,7 +16,7 @@ import yaml
 
 from exporter.engine.families import Family
 
-HERE = Path(__file__).parent
+FOREIGN = Path(__file__).parents[1] / "support" / "foreign_metrics.yml"
 # Labels that Prometheus puts on what it scrapes.
 TARGET_LABELS = frozenset({"job", "instance", "platform", "environment"})
 COMPARISONS = {"==", "!=", ">", "<", ">=", "<="}
@@ -50,7 +50,7 @@ class Known:
         metrics = {
             family.name: Metric(family.type, TARGET_LABELS | set(family.labels)) for family in families
         }
-        foreign = yaml.safe_load((HERE / "foreign_metrics.yml").read_text(encoding="utf-8"))
+        foreign = yaml.safe_load(FOREIGN.read_text(encoding="utf-8"))
         for name, entry in foreign.items():
             metrics[name] = Metric(entry["type"], TARGET_LABELS | set(entry["labels"]))
         metrics["up"] = Metric("gauge", TARGET_LABELS)
