@@ -44,9 +44,9 @@ def _signals(platform: Platform) -> Iterator[Broken]:
             ("health", "health", "health endpoint"),
             ("postgres", "postgres", "database"),
         ):
-            known = platform.section(section)
-            if (target := getattr(signals, kind)) is not None and target not in known:
-                yield (*where, kind), f"`{target}` is no {what} of this file", suggestion(target, known)
+            targets = platform.section(section)
+            if (target := getattr(signals, kind)) is not None and target not in targets:
+                yield (*where, kind), f"`{target}` is no {what} of this file", suggestion(target, targets)
         if signals.cloudflare_worker is not None:
             yield from _worker(platform, signals.cloudflare_worker, (*where, "cloudflare_worker"))
         if signals.freshness is not None and (source := signals.freshness.source) is not None:

@@ -187,15 +187,16 @@ async def test_one_connection_and_it_is_taken_up_again_after_a_restart(
     assert own_postgres.execute(count) == [(0,)]
 
 
-def percentile99(url: str) -> float:
-    """Scrape 1,000 times; return the 99th percentile in seconds."""
+def percentiles(url: str) -> tuple[float, float]:
+    """Scrape 1,000 times; return the 50th and the 99th percentile in seconds."""
     took = []
     with httpx.Client(trust_env=False) as client:
         for _ in range(1000):
             started = time.perf_counter()
             assert client.get(url).status_code == 200
             took.append(time.perf_counter() - started)
-    return sorted(took)[990]
+    took.sort()
+    return took[500], took[990]
 
 
 def test_frozen_server_and_silent_endpoint_leave_scrapes_instant(
@@ -207,11 +208,9 @@ def test_frozen_server_and_silent_endpoint_leave_scrapes_instant(
         assert subject.value("pg_up", target="main") == 1.0
         own_postgres.freeze()
         subject.wait_value(0.0, "pg_up", target="main")
-        best = min(
-            percentile99(f"{subject.url}/metrics") for _ in range(3)
-        )  # of three: the machine may be busy
-        print(f"p99 of 1,000 scrapes: {best * 1000:.2f} ms")
-        assert best < 0.005
+        median, slow = percentiles(f"{subject.url}/metrics")
+        print(f"1,000 scrapes: p50 {median * 1000:.2f} ms, p99 {slow * 1000:.2f} ms")
+        assert slow < 0.5, "a scrape waits for no source; how fast it is, the benchmark says"
         assert (
             subject.value("platform_exporter_source_failing", source="postgres.main", reason="timeout") == 1.0
         )

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -47,7 +46,7 @@ async def collect(subject: PostgresSource) -> Families:
 
 
 @pytest.fixture
-def databases(own_postgres: PostgresCluster) -> Iterator[PostgresCluster]:
+def databases(own_postgres: PostgresCluster) -> PostgresCluster:
     """A server with the databases alpha, beta, gamma and an invalid one."""
     for name in ("alpha", "beta", "gamma", "broken"):
         own_postgres.execute(f"create database {name}")
@@ -210,14 +209,14 @@ async def test_rows_beyond_the_limit_are_cut_off_and_said(
 async def test_collectors_are_switched_and_slowed_for_one_server(
     own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counter = query("counted", sql="select count(*) as value from pg_stat_activity")
-    changes = {"off": {"enabled": False}, "counted": {"every": "1h"}}
-    subject = source(monkeypatch, own_postgres.dsn(), query("off"), counter, collectors=changes)
+    counter = query("database", sql="select count(*) as value from pg_stat_activity")
+    changes = {"settings": {"enabled": False}, "database": {"every": "1h"}}
+    subject = source(monkeypatch, own_postgres.dsn(), query("settings"), counter, collectors=changes)
     first = await collect(subject)
-    assert "off" not in first
+    assert "settings" not in first
     with psycopg.connect(own_postgres.dsn()):
         await asyncio.sleep(0.2)
-        assert (await collect(subject))["counted"] == first["counted"], "not asked again within the hour"
+        assert (await collect(subject))["database"] == first["database"], "not asked again within the hour"
     await subject.close()
 
 

@@ -1,0 +1,316 @@
+"""Asks one server: the database of the connection string, then the others, over few connections."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+
+from exporter.engine.families import Collected
+from exporter.engine.source import Gap, Source, SourceError
+from exporter.engine.trace import note
+from exporter.sources.postgres.collector import Collector
+from exporter.sources.postgres.config import CollectorOverride, Postgres
+from exporter.sources.postgres.families import (
+    COLLECTOR_DURATION,
+    COLLECTOR_FAILING,
+    COLLECTOR_SUCCESS,
+    COLLECTOR_TRUNCATED,
+    CONNECTIONS,
+    DATABASES,
+    PERMISSION_MISSING,
+    STATIC,
+    UP,
+)
+from exporter.sources.postgres.fold import Fold
+from exporter.sources.postgres.health import HealthProbe, unreachable
+from exporter.sources.postgres.neon import OTHERS, Gate, Verdict
+from exporter.sources.postgres.profiles import Profile, guess, load
+from exporter.sources.postgres.session import Run, Session
+
+_KEEP_INTERVALS = 3
+_SELDOM = 300.0
+"""Seconds between two runs of a collector whose figures change slowly enough to hold while nobody uses a server."""
+_RESERVE = 0.1
+"""Share of the time-out that is kept for ending what is late."""
+
+
+class PostgresSource(Source):
+    """Asks one server."""
+
+    def __init__(self, key: str, config: Postgres, collectors: Sequence[Collector]) -> None:
+        super().__init__(
+            f"postgres.{key}",
+            every=config.every,
+            timeout=config.timeout,
+            spec=(config, tuple(collectors)),
+            phase_lock=config.phase_lock,
+            exclusive=config.neon is not None,  # each of two exporters would take the other for a user
+        )
+        self._key, self._config, self._collectors = key, config, collectors
+        self._health = None if config.health is None else HealthProbe(config.health)
+        self._profile: Profile | None = None
+        self._main: Session | None = None
+        self._others: dict[str, Session] = {}
+        self._failed: dict[str, SourceError] = {}
+        self._counts: dict[str, int] = {}
+        self._gate = None if config.neon is None else Gate(key, config.neon, config.dsn)
+        self._verdict: Verdict | None = None
+
+    @property
+    def facts(self) -> dict[str, list[str]]:
+        """Whether the server may sleep, and is then not measured."""
+        return {} if self._gate is None else {"sleeps": ["neon"]}
+
+    async def collect(self) -> Collected:
+        """Run the collectors that are due, unless the server is to be left asleep: then there is no `pg_up` either."""
+        deadline = time.monotonic() + self.timeout * (1 - _RESERVE)
+        if self._gate is None:
+            return await self._ask(deadline)
+        verdict = self._verdict = await self._gate.look()
+        if not verdict.connect:
+            self._hang_up()
+            if verdict.error is not None:
+                raise verdict.error
+            return self._at_rest(verdict)
+        others, succeeded = None, False
+        try:
+            out = await self._ask(deadline)
+            others, succeeded = await self._session().number(OTHERS), True
+        finally:
+            self._gate.scraped(time.monotonic(), others=others, succeeded=succeeded)
+        out.update(verdict.metrics)
+        return out
+
+    def _at_rest(self, verdict: Verdict) -> Collected:
+        """Return what still holds of a server that nobody uses: what is collected seldom, such as sizes."""
+        out = Collected()
+        for run in (run for runs in self._runs().values() for run in runs):
+            if run.every >= _SELDOM and run.succeeded is not None:
+                out.update(run.data)
+        out.update(verdict.metrics)
+        return out
+
+    def down(self) -> Collected:
+        """The server did not answer; or nobody could say whether it may be asked."""
+        out = Collected()
+        if self._verdict is not None:
+            out.update(self._verdict.metrics)
+            if not self._verdict.connect:
+                return out
+        out.set(UP, 0, self._key)
+        if self._health is not None:
+            unreachable(out, self._key)
+        return out
+
+    async def _ask(self, deadline: float) -> Collected:
+        """Collect first in the database of the connection string, then in the others."""
+        main = self._session()
+        try:
+            await main.collect(deadline)
+        except (SourceError, asyncio.CancelledError):
+            self._hang_up()
+            raise
+        await self._check_health(main, deadline)
+        self._discover(main)
+        await self._visit(deadline)
+        return self._collected(main)
+
+    async def _check_health(self, main: Session, deadline: float) -> None:
+        if self._health is None:
+            return
+        if main.connection is None:
+            self._health.missed()
+            return
+        connected, main.connect_seconds = main.connect_seconds, None
+        try:
+            await self._health.measure(main.connection, connected, deadline)
+        except SourceError as error:  # it says itself that the server is unhealthy
+            note(f"health: {error.reason}", str(error))
+            main.drop()
+        except asyncio.CancelledError:
+            self._hang_up()
+            raise
+
+    async def inspect(self) -> tuple[str, list[Gap]]:
+        """Say which server it is, and which grants are missing."""
+        if self._verdict is not None and not self._verdict.connect:
+            return f"nothing but Neon's control plane: {self._verdict.reason}", []
+        main = self._session()
+        server, connection = main.server, main.connection
+        if server is None or connection is None:
+            return "", []
+        info = connection.info
+        gaps = [
+            Gap(f"{name}: {run.error}", run.error.remedy)
+            for name, runs in self._runs().items()
+            for run in runs
+            if run.error is not None
+        ]
+        gaps += [
+            Gap(
+                f"{grant}: without it {self._needing(grant)} would be silently wrong",
+                f'GRANT {grant} TO "{server.user}";',
+            )
+            for grant in main.gaps
+        ]
+        gaps += [Gap(f"database {name}: {error}", error.remedy) for name, error in self._failed.items()]
+        if self._verdict is not None and self._verdict.error is not None:
+            gaps.append(Gap(f"Neon's control plane: {self._verdict.error}", self._verdict.error.remedy))
+        if self._health is not None and self._health.gap is not None:
+            gaps.append(self._health.gap)
+        if "pg_stat_statements" not in server.facts.extensions:
+            gaps.append(
+                Gap(f"pg_stat_statements is not in {server.database}", "CREATE EXTENSION pg_stat_statements;")
+            )
+        tls = "TLS" if connection.pgconn.ssl_in_use else "no TLS"
+        others = f", {len(self._others)} more databases" if self._others else ""
+        return (
+            f"PostgreSQL {_version(server.facts.version)} at {info.host}:{info.port}/{server.database} "
+            f"as {server.user}, {tls}, {server.facts.provider}{others}",
+            gaps,
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._hang_up()
+
+    def _session(self) -> Session:
+        if self._main is None:
+            provider = self._config.provider or guess(self._config.dsn)
+            self._profile = load(provider)
+            self._main = self._new(None, self._chosen(("cluster", "database")))
+        return self._main
+
+    def _new(self, database: str | None, runs: list[Run]) -> Session:
+        assert self._profile is not None, "the main session came first"
+        return Session(self._config.dsn, database, runs, self._profile, self._key, self.every)
+
+    def _chosen(self, scopes: Iterable[str]) -> list[Run]:
+        """Return a fresh run of each collector that is switched on, own SQL of scope cluster included."""
+        assert self._profile is not None, "the main session came first"
+        runs: list[Run] = []
+        for collector in self._collectors:
+            change = self._config.collectors.get(collector.name, CollectorOverride())
+            if collector.statement.scope not in scopes or not self._profile.enables(
+                collector, change.enabled
+            ):
+                continue
+            fold = collector.statement.fold
+            runs.append(
+                Run(
+                    collector,
+                    every=collector.every if change.every is None else change.every,
+                    timeout=change.timeout or collector.statement.timeout,
+                    limit=change.limit or collector.statement.limit,
+                    fold=None
+                    if fold is None
+                    else Fold(collector.statement.labels, fold.keep, fold.by, fold.other),
+                )
+            )
+        return runs
+
+    def _discover(self, main: Session) -> None:
+        """Decide which other databases to visit, from what the server told with its facts."""
+        assert main.server is not None, "the main session has collected"
+        assert self._profile is not None, "the main session came first"
+        rules, ignored = self._config.databases, self._profile.ignored_databases
+        wanted, self._counts = (
+            [],
+            dict.fromkeys(("scraped", "excluded", "unreachable", "failed", "capped"), 0),
+        )
+        for name, connectable in main.server.databases.items():
+            if name == main.server.database:
+                self._counts["scraped"] += 1
+            elif name in ignored or not _matches(name, rules.include) or _matches(name, rules.exclude):
+                self._counts["excluded"] += 1
+            elif not connectable:
+                self._counts["unreachable"] += 1
+            else:
+                wanted.append(name)
+        self._counts["capped"] = len(wanted[rules.most :])
+        wanted = wanted[: rules.most]
+        for gone in self._others.keys() - set(wanted):
+            self._others.pop(gone).drop()
+            self._failed.pop(gone, None)
+        for name in wanted:
+            if name not in self._others:
+                self._others[name] = self._new(name, self._chosen(("database",)))
+
+    async def _visit(self, deadline: float) -> None:
+        """Collect from the other databases whose collectors are due, the longest unvisited first."""
+        now = time.monotonic()
+        waiting = [(name, session) for name, session in self._others.items() if session.due(now)]
+        waiting.sort(key=lambda item: min(run.due for run in item[1].due(now)))
+        for name, session in waiting:
+            if time.monotonic() >= deadline:
+                note(f"database {name}", "no time left; it is first next time")
+                break
+            if session.connection is None:
+                self._make_room()
+            try:
+                await session.collect(deadline)
+                self._failed.pop(name, None)
+            except SourceError as error:
+                self._failed[name] = error
+                note(f"database {name} failed: {error.reason}", str(error))
+
+    def _make_room(self) -> None:
+        """Close a connection if no further one is allowed: of those that wait longest for their next turn."""
+        open_ones = [session for session in self._others.values() if session.connection is not None]
+        if 1 + len(open_ones) >= max(2, self._config.connections):
+            max(open_ones, key=lambda session: min((run.due for run in session.runs), default=0.0)).drop()
+
+    def _hang_up(self) -> None:
+        for session in self._sessions():
+            session.drop()
+
+    def _sessions(self) -> list[Session]:
+        return [*([self._main] if self._main else []), *self._others.values()]
+
+    def _runs(self) -> dict[str, list[Run]]:
+        """Return the runs of each collector, one a database, as far as it has run."""
+        runs: dict[str, list[Run]] = {}
+        for session in self._sessions():
+            for run in session.runs:
+                if run.ran:
+                    runs.setdefault(run.collector.name, []).append(run)
+        return runs
+
+    def _needing(self, grant: str) -> str:
+        return ", ".join(item.name for item in self._collectors if item.statement.needs == grant)
+
+    def _collected(self, main: Session) -> Collected:
+        out, now = Collected(), time.monotonic()
+        assert main.server is not None, "the main session has collected"
+        out.set(UP, 1, self._key)
+        out.set(STATIC, 1, self._key, _version(main.server.facts.version), main.server.version)
+        if self._health is not None:
+            self._health.fill(out, self._key)
+        out.set(CONNECTIONS, sum(session.connection is not None for session in self._sessions()), self._key)
+        for grant in sorted({grant for session in self._sessions() for grant in session.gaps}):
+            out.set(PERMISSION_MISSING, 1, self._key, grant)
+        self._counts["failed"] = len(self._failed)
+        self._counts["scraped"] += len(self._others) - len(self._failed)
+        for status, count in self._counts.items():
+            out.set(DATABASES, count, self._key, status)
+        for name, runs in self._runs().items():
+            errors = [run.error for run in runs if run.error is not None]
+            out.set(COLLECTOR_SUCCESS, not errors, self._key, name)
+            out.set(COLLECTOR_DURATION, sum(run.duration for run in runs), self._key, name)
+            out.set(COLLECTOR_TRUNCATED, any(run.truncated for run in runs), self._key, name)
+            for error in errors:
+                out.set(COLLECTOR_FAILING, 1, self._key, name, error.reason)
+            for run in runs:
+                keep = _KEEP_INTERVALS * max(run.every, self.every) + self.timeout
+                if run.succeeded is not None and now - run.succeeded <= keep:
+                    out.update(run.data)
+        return out
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _version(number: int) -> str:
+    """Write libpq's version number as people do: 150018 is 15.18."""
+    return f"{number // 10000}.{number % 10000}"
