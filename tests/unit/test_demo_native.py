@@ -68,7 +68,7 @@ def test_grafana_gets_the_generated_dashboards(tmp_path: Path) -> None:
     provider = state.generated / "grafana" / "provisioning" / "dashboards" / "dashboards.yml"
     provider.parent.mkdir(parents=True)
     provider.write_text("path: /etc/grafana/dashboards\n")
-    home = state.generated / "dashboards" / "Executive" / "demo-executive.json"
+    home = state.generated / "dashboards" / "Home" / "demo-home.json"
     home.parent.mkdir(parents=True)
     home.write_text("{}")
     part = parts.grafana(Path("/usr/sbin/grafana-server"), state, Ports(20_000))

@@ -37,7 +37,7 @@ _UNSEEN: dict[str, float] = {
 """How far rules look back at what no dashboard shows."""
 _MOST_SERIES = 12
 """Of one metric: the past of a hundred tables tells no more than that of a few."""
-_WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]{4,}")
+_WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]+")
 _NAME = re.compile(r"^[a-zA-Z_:][a-zA-Z0-9_:]*", re.MULTILINE)
 _WORKERS = {"demo-api": REQUESTS, "demo-webhooks": 0.7}
 _EXPORTER = "platform-exporter"

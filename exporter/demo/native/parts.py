@@ -159,7 +159,7 @@ def grafana(program: Path, state: State, ports: Ports) -> Part:
         "GF_ANALYTICS_REPORTING_ENABLED": "false",
         "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
     }
-    for path in (state.generated / "dashboards").rglob("*-executive.json"):
+    for path in (state.generated / "dashboards").rglob("*-home.json"):
         env["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] = str(path)
     return Part("grafana", command, ports.url("grafana", "/api/health"), env)
 
