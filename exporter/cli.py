@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -146,6 +147,13 @@ def explain(
         raise typer.Exit(1)
 
 
+class OutputFormat(StrEnum):
+    """What `generate` writes."""
+
+    files = "files"
+    operator = "operator"
+
+
 @app.command()
 def generate(
     platform: PlatformFile,
@@ -157,6 +165,14 @@ def generate(
         bool,
         typer.Option("--for-import", help="Dashboards for import by hand: they ask for their Prometheus."),
     ] = False,
+    format_: Annotated[
+        OutputFormat,
+        typer.Option(
+            "--format",
+            help="files: as Prometheus, Alertmanager and Grafana read them. operator: PrometheusRule and "
+            "AlertmanagerConfig objects.",
+        ),
+    ] = OutputFormat.files,
     secrets_dir: SecretsDir = None,
 ) -> None:
     """Write Prometheus, Alertmanager and Grafana files for the platform."""
@@ -164,7 +180,12 @@ def generate(
 
     _secrets(secrets_dir)
     try:
-        files = generator.files(generator.catalogue(platform), for_import=for_import)
+        document = generator.catalogue(platform)
+        files = (
+            generator.operator_files(document)
+            if format_ is OutputFormat.operator
+            else generator.files(document, for_import=for_import)
+        )
     except PlatformError as error:
         _fail(str(error))
     if check:

@@ -1,6 +1,7 @@
 """From the platform file to the files of Prometheus, Alertmanager and Grafana.
 
-`catalogue` reads the platform file, `files` makes the texts, `write` and `difference` compare them with a folder.
+`catalogue` reads the platform file, `files` makes the texts (`operator_files` as Kubernetes objects), `write` and
+`difference` compare them with a folder.
 Nothing here talks to a live system.
 """
 
@@ -12,9 +13,10 @@ from exporter.generate.catalogue import catalogue as _catalogue
 from exporter.generate.files import files
 from exporter.generate.folder import difference, write
 from exporter.generate.mixin import alert_settings
+from exporter.generate.operator import operator_files
 from exporter.platform.load import locate
 
-__all__ = ["alert_settings", "catalogue", "difference", "files", "write"]
+__all__ = ["alert_settings", "catalogue", "difference", "files", "operator_files", "write"]
 
 
 def catalogue(path: Path) -> dict[str, Any]:

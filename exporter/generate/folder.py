@@ -8,7 +8,7 @@ from exporter.generate.mark import is_generated
 from exporter.platform.problems import PlatformError, Problem
 
 # Folders that belong to the generator; in them, what a former run wrote and this one does not is removed.
-_FOLDERS = ("prometheus", "alertmanager", "dashboards", "grafana")
+_FOLDERS = ("prometheus", "alertmanager", "dashboards", "grafana", "kubernetes")
 
 
 def write(files: Mapping[str, str], directory: Path) -> list[str]:

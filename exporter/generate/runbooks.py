@@ -16,8 +16,8 @@ _BLOCK = re.compile(rf"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
 def pages(folder: Path, platforms: Iterable[Path]) -> dict[str, str]:
     """Return file name → text of every page in `folder`, with the facts of the first platform that has its alert.
 
-    Facts are those of the catalogue of alerts, before any platform file changes them. A page whose alert no platform has
-    keeps its text.
+    Facts are those of the catalogue of alerts, before any platform file changes them. A page whose alert no platform
+    has keeps its text.
     """
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md"))}
     missing = set(texts)
