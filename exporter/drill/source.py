@@ -131,6 +131,7 @@ class DrillSource(Source):
             run.before = {} if self._sinks else await self._carrier.counts()
             version = await self._keep(run, version)
         if not run.sent:
+            run.began = now  # Alertmanager may have been away since it was planned
             await self._carrier.start(run.shots, run.began)
             run.sent = True
             log.info("drill.sent", drill=run.name, alerts=len(run.shots))

@@ -47,7 +47,7 @@ function(catalogue) {
         severity: 'none',
         labels: { issue: issue.name, alert: issue.alert, ticket: issue.ticket },
         words: issue {
-          what: if issue.alert == '' then 'Alerts with certain labels' else issue.alert,
+          what: if issue.alert == '' then 'all alerts' else issue.alert,
           labels: if issue.labels == {} then 'everywhere'
           else 'with ' + std.join(', ', [name + ' ' + issue.labels[name] for name in std.objectFields(issue.labels)]),
         },
@@ -55,7 +55,7 @@ function(catalogue) {
         value: '%(ticket)s',
         threshold: 'until %(until)s',
         summary: 'An issue is known, and its alerts are silent.',
-        description: '%(what)s, %(labels)s, is silent until %(until)s because of %(ticket)s.',
+        description: 'Silent until %(until)s because of %(ticket)s: %(what)s, %(labels)s.',
         impact: 'None by itself; what it silences is still broken.',
         action: 'Solve the ticket, then take the issue out of the platform file.',
         panel: 'glance/alerts',

@@ -1,10 +1,9 @@
-"""Who hears of what: routes by amtool, inhibition by its documented rule.
+"""Who hears of what in the demo, by amtool. Every alert of every platform is in test_every_route.py.
 
-What people read is in tests/integration/test_notifications.py.
+What people read is in tests/integration/test_notifications.py, what is kept back in test_kept_back.py beside it.
 """
 
 import json
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from tests.rules.conftest import GOLDEN
 
 CONFIG = GOLDEN / "alertmanager" / "alertmanager.yml"
 TEMPLATES = GOLDEN / "alertmanager" / "templates" / "*.tmpl"
-RULES = yaml.safe_load(CONFIG.read_text())["inhibit_rules"]
 
 ROUTES = [
     (
@@ -52,52 +50,6 @@ ROUTES = [
     ("the heartbeat goes nowhere else", {"alertname": "Watchdog", "priority": "p4"}, "heartbeat"),
 ]
 
-PLACE = {"platform": "demo", "environment": "demo"}
-FAST = {
-    "alertname": "ErrorBudgetBurnFast",
-    "slo": "a",
-    "slo_tier": "fast",
-    "service": "api",
-    "severity": "critical",
-}
-SLOW = {
-    "alertname": "ErrorBudgetBurnSlow",
-    "slo": "a",
-    "slo_tier": "slow",
-    "service": "api",
-    "severity": "warning",
-}
-DATABASE = {
-    "alertname": "DatabaseDown",
-    "service": "postgres.main",
-    "source": "postgres.main",
-    "severity": "critical",
-}
-STALE = {
-    "alertname": "SourceStale",
-    "service": "postgres.main",
-    "source": "postgres.main",
-    "severity": "warning",
-}
-EXPORTER = {"alertname": "ExporterDown", "service": "platform-exporter", "severity": "critical"}
-MISSING = {"alertname": "SliMissing", "service": "api", "slo": "a", "severity": "warning"}
-
-INHIBITION = [
-    ("a fast burn covers the slow one", FAST, SLOW, True),
-    ("a slow burn does not hide the fast one", SLOW, FAST, False),
-    ("a fast burn says nothing of another SLO", FAST, {**SLOW, "slo": "b"}, False),
-    ("a fast burn does not hide a database", FAST, DATABASE, False),
-    ("alerts without slo are not equal in it", FAST, {**STALE, "slo": ""}, False),
-    ("a database that is down is not read either", DATABASE, STALE, True),
-    ("another database is", DATABASE, {**STALE, "source": "postgres.other"}, False),
-    ("a source without name is nobody's", DATABASE, {**STALE, "source": ""}, False),
-    ("no exporter, no sources", EXPORTER, STALE, True),
-    ("no exporter, no service levels", EXPORTER, MISSING, True),
-    ("no exporter, yet the database was reported before", EXPORTER, DATABASE, False),
-    ("critical covers a warning of the same name", {**STALE, "severity": "critical"}, STALE, True),
-    ("the heartbeat is never covered", EXPORTER, {"alertname": "Watchdog", "severity": "none"}, False),
-]
-
 
 @pytest.mark.parametrize(("labels", "receivers"), [row[1:] for row in ROUTES], ids=[row[0] for row in ROUTES])
 def test_routes(labels: dict[str, str], receivers: str, amtool: Path) -> None:
@@ -111,15 +63,6 @@ def test_alertmanager_accepts_the_configuration(amtool: Path) -> None:
     done = subprocess.run([amtool, "check-config", CONFIG], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 templates" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("source", "target", "inhibited"), [row[1:] for row in INHIBITION], ids=[row[0] for row in INHIBITION]
-)
-def test_inhibition(source: dict[str, str], target: dict[str, str], inhibited: bool) -> None:
-    assert _inhibits({**source, **PLACE}, {**target, **PLACE}) is inhibited
-    elsewhere = {**target, **PLACE, "platform": "another"}
-    assert not _inhibits({**source, **PLACE}, elsewhere), "one platform never silences another"
 
 
 def test_every_integration_says_whether_it_tells_of_the_end() -> None:
@@ -140,25 +83,6 @@ def test_pagerduty_hears_only_the_words_it_knows(
 ) -> None:
     data = _notification("firing", priority)
     assert _rendered(amtool, "platform.pagerduty.severity", data, tmp_path) == severity
-
-
-def _inhibits(source: dict[str, str], target: dict[str, str]) -> bool:
-    """All matchers on both sides hold, and every label of `equal` is the same on both sides or missing on both."""
-    return any(
-        _matches(rule["source_matchers"], source)
-        and _matches(rule["target_matchers"], target)
-        and all(source.get(label, "") == target.get(label, "") for label in rule["equal"])
-        for rule in RULES
-    )
-
-
-def _matches(matchers: list[str], labels: dict[str, str]) -> bool:
-    for matcher in matchers:
-        name, operator, value = re.fullmatch(r'(\w+) (=|!=|=~|!~) "(.*)"', matcher).groups()  # type: ignore[union-attr]  # no match fails the test, as it should
-        pattern = value if "~" in operator else re.escape(value)
-        if (re.fullmatch(pattern, labels.get(name, "")) is None) is not operator.startswith("!"):
-            return False
-    return True
 
 
 def _notification(status: str, priority: str = "p1") -> dict[str, Any]:

@@ -15,6 +15,7 @@ from exporter.demo.names import SLACK_PATH
 from exporter.demo.sinks.app import sinks_app
 from exporter.demo.sinks.inbox import Inbox
 from exporter.demo.sinks.mail import serve_mail
+from exporter.demo.sinks.statuspage import Statuspage
 from exporter.generate import catalogue, files
 from tests.support.process import free_port, running, wait_http, wait_until
 
@@ -26,8 +27,12 @@ class Sinks:
     """What people would have received, at `url` and, for mail, at `smtp`."""
 
     inbox: Inbox = field(default_factory=Inbox)
+    page: Statuspage = field(init=False)
     port: int = field(default_factory=free_port)
     smtp_port: int = field(default_factory=free_port)
+
+    def __post_init__(self) -> None:
+        self.page = Statuspage(self.inbox)
 
     @property
     def url(self) -> str:
@@ -60,7 +65,7 @@ def sinks() -> Iterator[Sinks]:
     """Run the sinks on free ports."""
     here = Sinks()
     server = uvicorn.Server(
-        uvicorn.Config(sinks_app(here.inbox), port=here.port, log_level="warning", lifespan="off")
+        uvicorn.Config(sinks_app(here.inbox, here.page), port=here.port, log_level="warning", lifespan="off")
     )
 
     async def serve() -> None:

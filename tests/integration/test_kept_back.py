@@ -1,0 +1,233 @@
+"""What the real Alertmanager keeps back: the table of inhibition, windows of maintenance, business hours, known issues.
+
+Each row of the table has an environment of its own, so that all of them are tried at once.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.platform.calendar import DAYS
+from tests.support.alertmanager import Sinks, alertmanager, sinks, write_secrets
+from tests.support.forky import forky_binary
+from tests.support.process import wait_until
+from tests.support.programs import binary
+
+PLATFORM = Path(__file__).parents[1] / "support" / "whole.yml"
+
+Labels = dict[str, str]
+
+BURN: Labels = {"slo": "api-availability", "service": "api", "kind": "symptom"}
+FAST = {
+    **BURN,
+    "alertname": "ErrorBudgetBurnFast",
+    "slo_tier": "fast",
+    "severity": "critical",
+    "priority": "p1",
+}
+SLOW = {
+    **BURN,
+    "alertname": "ErrorBudgetBurnSlow",
+    "slo_tier": "slow",
+    "severity": "warning",
+    "priority": "p3",
+}
+TREND = {**SLOW, "alertname": "ErrorBudgetBurnTrend", "slo_tier": "trend"}
+DATABASE = {
+    "alertname": "DatabaseDown",
+    "service": "postgres.main",
+    "source": "postgres.main",
+    "kind": "cause",
+} | {
+    "severity": "critical",
+    "priority": "p1",
+}
+STALE = {**DATABASE, "alertname": "SourceStale", "kind": "meta", "severity": "warning", "priority": "p3"}
+API = {
+    "alertname": "HealthUnhealthy",
+    "service": "api",
+    "kind": "symptom",
+    "severity": "critical",
+    "priority": "p1",
+}
+WEB = {**API, "service": "web"}
+DEGRADED = {**WEB, "alertname": "HealthDegraded", "severity": "warning", "priority": "p3"}
+EXPORTER = {"alertname": "ExporterDown", "service": "platform-exporter", "kind": "meta"} | {
+    "severity": "critical",
+    "priority": "p2",
+}
+MISSING = {**SLOW, "alertname": "SliMissing", "kind": "meta", "slo_tier": ""}
+KNOWN = {
+    "alertname": "KnownIssue",
+    "issue": "HealthDegraded-1",
+    "service": "web",
+    "severity": "none",
+    "priority": "p4",
+}
+DRILL = {**EXPORTER, "alertname": "DrillFailed"}
+
+
+def unresolved(labels: Labels) -> Labels:
+    return {**labels, "alert": labels["alertname"], "alertname": "Unresolved", "escalation": "15m"}
+
+
+TABLE = [
+    ("a fast burn covers the slow one", FAST, SLOW, True),
+    ("a slow burn covers the trend", SLOW, TREND, True),
+    ("a slow burn does not hide the fast one", SLOW, FAST, False),
+    ("a fast burn says nothing of another service level", FAST, {**SLOW, "slo": "web-availability"}, False),
+    ("alerts without slo are not equal in it", FAST, {**STALE, "slo": ""}, False),
+    (
+        "critical covers a warning of the same name",
+        {**API, "alertname": "ErrorRateHigh"},
+        {**API, "alertname": "ErrorRateHigh", "severity": "warning", "priority": "p3"},
+        True,
+    ),
+    (
+        "… but not of another component",
+        {**WEB, "alertname": "ErrorRateHigh"},
+        {**API, "alertname": "ErrorRateHigh", "severity": "warning", "priority": "p3"},
+        False,
+    ),
+    (
+        "a warning does not hide what is critical",
+        {**API, "severity": "warning", "priority": "p3"},
+        API,
+        False,
+    ),
+    ("a database that is down explains the API", DATABASE, API, True),
+    ("… and its burning budget", DATABASE, FAST, True),
+    ("… but not the website, which depends on the API alone", DATABASE, WEB, False),
+    ("an API that is down explains the website", API, WEB, True),
+    (
+        "a warning about the database explains nothing",
+        {**DATABASE, "severity": "warning", "priority": "p3"},
+        API,
+        False,
+    ),
+    ("the API does not hide its database", API, DATABASE, False),
+    ("what is down is not read either", DATABASE, STALE, True),
+    (
+        "another database is",
+        DATABASE,
+        {**STALE, "source": "postgres.other", "service": "postgres.other"},
+        False,
+    ),
+    ("no exporter, no sources", EXPORTER, STALE, True),
+    ("no exporter, no service levels", EXPORTER, MISSING, True),
+    ("no exporter, no drills", EXPORTER, DRILL, True),
+    ("no exporter, yet the database was reported before", EXPORTER, DATABASE, False),
+    (
+        "the heartbeat is never covered",
+        EXPORTER,
+        {"alertname": "Watchdog", "severity": "none", "priority": "p4"},
+        False,
+    ),
+    ("a known issue covers its alert", KNOWN, DEGRADED, True),
+    ("… and nothing else of the service", KNOWN, WEB, False),
+    ("… nor its alert elsewhere", KNOWN, {**DEGRADED, "service": "api"}, False),
+    ("… and its escalation", KNOWN, unresolved(DEGRADED), True),
+    ("an escalation is covered as its alert is", DATABASE, unresolved(API), True),
+    (
+        "an escalation covers no other one",
+        unresolved(DATABASE),
+        unresolved({**DATABASE, "alertname": "DatabaseFull", "severity": "warning"}),
+        False,
+    ),
+]
+
+
+@pytest.fixture(scope="module", params=["packaged", "newest"])
+def program(request: pytest.FixtureRequest) -> Path:
+    return binary("alertmanager") if request.param == "packaged" else forky_binary("alertmanager")
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[Sinks]:
+    with sinks() as running:
+        yield running
+
+
+def _environment(patch: pytest.MonkeyPatch, folder: Path, here: Sinks) -> None:
+    write_secrets(folder / "secrets", here)
+    patch.setenv("PLATFORM_SECRETS_DIR", str(folder / "secrets"))
+    patch.setenv("TEST_SINKS", here.url)
+    patch.setenv("TEST_SMTP", here.smtp)
+
+
+def _alert(labels: Labels, **more: str) -> dict[str, Any]:
+    return {
+        "labels": {name: value for name, value in {**labels, "platform": "whole", **more}.items() if value}
+    }
+
+
+def test_the_table_of_inhibition(
+    program: Path, here: Sinks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _environment(monkeypatch, tmp_path, here)
+    with alertmanager(program, PLATFORM, tmp_path) as running:
+        for row, (_, source, target, _) in enumerate(TABLE):
+            running.post(_alert(source, environment=f"row-{row}", side="source"))
+            running.post(_alert(target, environment=f"row-{row}", side="target"))
+            # Another platform's alert of the same kind is never touched.
+            running.post(_alert({**target, "side": "elsewhere"}, environment=f"elsewhere-{row}"))
+
+        def settled() -> bool:
+            return all(alert["status"]["state"] != "unprocessed" for alert in running.alerts())
+
+        wait_until(settled, 60, "every alert to be looked at")
+        seen = {
+            (a["labels"]["environment"], a["labels"]["side"]): a["status"]["inhibitedBy"]
+            for a in running.alerts()
+        }
+    wrong = [
+        name
+        for row, (name, _, _, inhibited) in enumerate(TABLE)
+        if bool(seen[f"row-{row}", "target"]) is not inhibited or seen[f"elsewhere-{row}", "elsewhere"]
+    ]
+    print(f"\n{len(TABLE) - len(wrong)} of {len(TABLE)} rows hold")
+    assert wrong == []
+
+
+def _with_windows(folder: Path, now: datetime) -> Path:
+    """Return the whole platform file with windows that are open now, and business hours that are not."""
+    yesterday, tomorrow = now - timedelta(days=1), now + timedelta(days=1)
+    text = PLATFORM.read_text()
+    text = text.replace(
+        "from: 2026-12-30 22:00, to: 2027-01-03 02:00",
+        f"from: {yesterday:%Y-%m-%d %H:%M}, to: {tomorrow:%Y-%m-%d %H:%M}",
+    )
+    far = DAYS[(now.weekday() + 3) % 7]
+    text = text.replace("days: [monday, tuesday, wednesday, thursday, friday]", f"days: [{far}]")
+    file = folder / "whole.yml"
+    file.write_text(text)
+    return file
+
+
+def test_windows_and_hours_hold_messages_back_except_of_p1(
+    program: Path, here: Sinks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _environment(monkeypatch, tmp_path, here)
+    mark = program.parts[1]
+    with alertmanager(program, _with_windows(tmp_path, datetime.now(UTC)), tmp_path) as running:
+        rows = [
+            (f"{mark}-critical", {**API, "alertname": "Outage"}, True),
+            (f"{mark}-muted", {**API, "alertname": "Slow", "severity": "warning", "priority": "p3"}, False),
+            (f"{mark}-another", {**WEB, "alertname": "Slow", "severity": "warning", "priority": "p3"}, True),
+            (f"{mark}-night", {**WEB, "alertname": "Tidy", "severity": "info", "priority": "p4"}, False),
+        ]
+        for name, labels, _ in rows:
+            running.post({**_alert(labels, environment=name), "annotations": {"description": name}})
+        for name, labels, told in rows:
+            if told:
+                here.wait("slack" if labels["priority"] != "p4" else "email", name)
+        # What was to be told first has been told; the rest had as long, and twice the group's interval more.
+        for name, _, told in rows:
+            if not told:
+                assert not here.arrived("slack", name)
+                assert not here.arrived("email", name)
+    log = (tmp_path / "alertmanager.log").read_text()
+    assert "route is within mute time" in log or "Notifications not sent" in log
