@@ -56,7 +56,9 @@ def test_commands_exist(document: Path) -> None:
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"\bmake ([a-z]+)\b(?=[^a-z]*[`\n A-Z#])", "\n".join(_code(text)))) <= targets
     for words in {
-        match for code in _code(text) for match in re.findall(r"platform-exporter ((?:[a-z-]+ ?)+)", code)
+        match
+        for code in _code(text)
+        for match in re.findall(r"platform-exporter ((?:[a-z][a-z-]* ?)+)", code)
     }:
         command = get_command(app)
         for word in words.split():
