@@ -27,6 +27,7 @@ PROGRAMS = {
     "redis_exporter": ("prometheus-redis-exporter", "usr/bin/prometheus-redis-exporter"),
     "pgbouncer": ("pgbouncer", "usr/sbin/pgbouncer"),
     "victoria-metrics": ("victoria-metrics", "usr/bin/victoria-metrics"),
+    "vmalert": ("victoria-metrics", "usr/bin/vmalert"),
 }
 
 
