@@ -4,7 +4,7 @@ import itertools
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import LiteralString
@@ -93,10 +93,10 @@ class BenchServer:
     def _cpu(self) -> float:
         """Return CPU seconds of the server's processes, ended ones included."""
         pid = self.cluster.pid()
-        total = 0
-        for each in (pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())):
-            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-            total += sum(map(int, fields[11:15] if each == pid else fields[11:13]))
+        total = _ticks(pid, slice(11, 15))  # with those of its children that ended
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            with suppress(FileNotFoundError):  # it ended just now
+                total += _ticks(int(child), slice(11, 13))
         return total / _TICK
 
     @contextmanager
@@ -112,6 +112,11 @@ class BenchServer:
             ]
             with running(command, Path(folder) / "log"):
                 yield
+
+
+def _ticks(pid: int, fields: slice) -> int:
+    """Add up fields of /proc/PID/stat, counted from the one after the process' name."""
+    return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[fields]))
 
 
 @contextmanager
