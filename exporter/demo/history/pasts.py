@@ -181,7 +181,7 @@ def _recently(story: Story, labels: Labels, value: float) -> Values:
 
 
 def _deployed(story: Story, labels: Labels, value: float) -> Values:
-    return [*story.deployed()[:-1], value]
+    return story.deployed()
 
 
 def _tickets(story: Story, labels: Labels, value: float) -> Values:

@@ -1,0 +1,162 @@
+"""The demo's past: the same story in every metric, in a form that Prometheus takes, and small."""
+
+import re
+import subprocess
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from exporter.demo.history.backfill import Present, write
+from exporter.demo.history.pasts import past
+from exporter.demo.history.story import DAY, DAYS, DEPLOYMENTS, HOUR, INCIDENTS, MINUTE, Story
+from exporter.generate import catalogue, files
+from exporter.generate import write as write_files
+from tests.support.programs import binary
+
+PLATFORM = Path(__file__).parents[2] / "platforms" / "demo.yml"
+NOW = 1_795_000_000.0 // 60 * 60
+PAGE = """\
+# TYPE platform_exporter_source_up gauge
+platform_exporter_source_up{source="postgres.main"} 1.0
+# TYPE health_check_status gauge
+health_check_status{target="api",check="database",status="unhealthy"} 0.0
+# TYPE health_start_time_seconds gauge
+health_start_time_seconds{target="api"} 1794999990.5
+# TYPE business_calls_total counter
+business_calls_total{target="main",status="completed"} 3600000.0
+# TYPE business_organizations gauge
+business_organizations{target="main",plan="team",job="clash"} 66.0
+# TYPE pg_stat_database_xact_commit counter
+pg_stat_database_xact_commit{target="main",datid="5",datname="demo"} 120.0
+"""
+
+Samples = Mapping[str, list[tuple[float, float]]]
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The past as OpenMetrics."""
+    folder = tmp_path_factory.mktemp("history")
+    found = catalogue(PLATFORM)
+    write_files(files(found), folder / "generated")
+    instances = {"platform-exporter": "e:1", "prometheus": "p:1", "alertmanager": "a:1"}
+    out = folder / "past.om"
+    write(Present(PAGE, folder / "generated", found, instances), out, NOW)
+    return out
+
+
+@pytest.fixture(scope="module")
+def samples(text: Path) -> Samples:
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for line in text.read_text().splitlines():
+        if line != "# EOF":
+            series, value, moment = line.rsplit(" ", 2)
+            found[series].append((float(moment), float(value)))
+    return found
+
+
+def _series(samples: Samples, name: str, *matchers: str) -> list[tuple[float, float]]:
+    (found,) = (
+        points
+        for series, points in samples.items()
+        if series.startswith(name + "{") and all(matcher in series for matcher in matchers)
+    )
+    return found
+
+
+def _at(points: list[tuple[float, float]], moment: float) -> float:
+    return points[bisect_left(points, (moment, float("-inf")))][1]
+
+
+def test_every_series_is_in_order_and_ends_before_the_start(samples: Samples) -> None:
+    for series, points in samples.items():
+        moments = [moment for moment, _ in points]
+        assert moments == sorted(set(moments)), series
+        assert moments[0] >= NOW - DAYS * DAY
+        assert moments[-1] < NOW
+
+
+def test_prometheus_takes_it_and_it_is_small(text: Path, tmp_path: Path) -> None:
+    options = ["tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=744h"]
+    command: list[str | Path] = [binary("promtool"), *options, text, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    blocks = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+    assert text.stat().st_size < 200e6
+    assert blocks < 20e6
+
+
+def test_an_outage_is_the_same_in_all_metrics(samples: Samples) -> None:
+    """When the database was away, the product's document, the budget and the alerts say so."""
+    (outage,) = (incident for incident in INCIDENTS if incident.database_down)
+    begins = NOW - outage.ago
+    assert _at(_series(samples, "health:state:code"), begins + outage.lasted / 2) == 2
+    alert = [moment for moment, _ in _series(samples, "ALERTS", 'alertname="DatabaseDown"')]
+    assert begins < min(alert) <= max(alert) <= begins + outage.lasted + MINUTE
+    left = _series(samples, "slo:period_error_budget_remaining:ratio", 'slo="api-availability"')
+    assert _at(left, begins - HOUR) - _at(left, begins + outage.lasted + HOUR) > 0.1
+
+
+def test_failures_are_the_same_in_all_metrics(samples: Samples) -> None:
+    (trouble,) = (incident for incident in INCIDENTS if ("ErrorBudgetBurnMedium", "api") in incident.alerts)
+    middle, before = NOW - trouble.ago + trouble.lasted / 2, NOW - trouble.ago - HOUR
+    for name, label in (
+        ("service:error_ratio:rate5m", 'service="api"'),
+        ("slo:events_bad:rate5m", 'slo="api-availability"'),
+        ("kpi_value", 'kpi="open-tickets-per-100-customers"'),
+    ):
+        points = _series(samples, name, label)
+        assert _at(points, middle) > 1.2 * _at(points, before), name
+
+
+def test_the_budget_is_that_of_the_events(samples: Samples) -> None:
+    bad = _series(samples, "slo:events_bad:rate5m", 'slo="api-availability"')
+    every = _series(samples, "slo:events_total:rate5m", 'slo="api-availability"')
+    ratio = sum(value for _, value in bad) / sum(value for _, value in every)
+    left = _series(samples, "slo:period_error_budget_remaining:ratio", 'slo="api-availability"')[-1][1]
+    assert left == pytest.approx(1 - ratio / 0.001, abs=0.05)
+
+
+def test_counters_never_fall_and_meet_what_is_served(samples: Samples) -> None:
+    for series, points in samples.items():
+        if re.match(r"\w+_total\{", series):
+            values = [value for _, value in points]
+            assert all(b >= a - 1e-6 for a, b in pairwise(values)), series
+    calls = _series(samples, "business_calls_total", 'status="completed"')
+    assert calls[-1][1] == pytest.approx(3_600_000, rel=1e-4)
+    assert calls[-1][1] - calls[0][1] > 1_000_000
+
+
+def test_a_week_has_its_rhythm_and_a_month_its_growth(samples: Samples) -> None:
+    customers = _series(samples, "business_organizations", 'plan="team"')
+    assert customers[0][1] < 0.85 * customers[-1][1]
+    assert customers[-1][1] == 66
+    requests = _series(samples, "service:requests:rate5m", 'service="api"')
+    by_day = defaultdict(list)
+    for moment, value in requests:
+        by_day[(int(moment // DAY) + 3) % 7].append(value)
+    mean = {day: sum(values) / len(values) for day, values in by_day.items()}
+    assert max(mean[5], mean[6]) < min(
+        mean[day] for day in (1, 2, 3)
+    )  # weekend against the middle of the week
+
+
+def test_times_are_exact_and_labels_that_clash_are_kept_apart(samples: Samples) -> None:
+    started = _series(samples, "health_start_time_seconds")
+    assert {value for _, value in started} >= {NOW - ago for ago in DEPLOYMENTS}
+    (info,) = (series for series in samples if series.startswith("health_start_time_seconds{"))
+    assert 'environment="demo"' in info
+    (clashing,) = (series for series in samples if series.startswith("business_organizations{"))
+    assert 'exported_job="clash"' in clashing
+    assert 'job="platform-exporter"' in clashing
+
+
+def test_an_unknown_gauge_stays_and_an_unknown_counter_comes_from_its_first_seconds() -> None:
+    story = Story(NOW, [NOW - 600 + 10 * n for n in range(60)])
+    assert set(past(story, "some_level", {}, 7.0, counter=False)) == {7.0}
+    values = [value for value in past(story, "some_total", {}, 40.0, counter=True) if value is not None]
+    assert values[-1] - values[0] == pytest.approx(2.0 * 590, rel=0.2)
