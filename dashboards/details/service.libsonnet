@@ -149,11 +149,12 @@ local promises(ctx) = [
       ['Value #D', 'Burn rate'],
     ],
     links=[ctx.links.executive, ctx.links.recorded],
-    drill=ctx.links.slo(ctx.links.cell('Service level')),
+    drill=ctx.links.slo(ctx.links.cell),
     wish=12,
     noValue='no objective',
     decimals=3,
     overrides=[
+      panels.named('Service level', { mappings: panels.titled(ctx.promises) }),
       panels.named('Budget left', {
         decimals: 0,
         thresholds: panels.steps(slo.left(ctx), 'service/promises'),
@@ -178,6 +179,7 @@ local promises(ctx) = [
     max=1,
     softMin=0,
     thresholds=slo.left(ctx),
+    overrides=slo.apart(ctx),
     noValue='no objective',
   ),
   panels.timeseries(
@@ -194,6 +196,7 @@ local promises(ctx) = [
     fill=0,
     decimals=1,
     softMax=2,
+    overrides=slo.apart(ctx),
     noValue='no objective',
   ),
 ];

@@ -102,6 +102,9 @@ function(catalogue)
     workers: workers,
     queries: queries,
     kpis: kpis,
+    // Titles of what alerts and promises name: services and sources; service levels.
+    titles: [[s.name, s.title] for s in catalogue.services] + [[s.source, s.title] for s in catalogue.sources],
+    promises: [[slo.slo, slo.title] for slo in slos],
     // Whether maintenance was announced for a service; then it is recorded when it goes on.
     maintained: std.length([s for s in catalogue.services if maintenance.has(catalogue, s.name)]) > 0,
   }

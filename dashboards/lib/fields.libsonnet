@@ -77,6 +77,12 @@ local dashes = { fill: 'dash', dash: [8, 6] };
     },
   }],
 
+  // Titles for names: [[name, title], …].
+  titled(pairs):: [{
+    type: 'value',
+    options: { [pair[0]]: { text: pair[1] } for pair in pairs if pair[0] != pair[1] },
+  }],
+
   // Words for ranges: [[from, to, text, colour], …], the first match wins; null is open.
   ranges(list):: [
     { type: 'range', options: { from: r[0], to: r[1], result: { text: r[2], color: r[3], index: 0 } } }

@@ -29,7 +29,8 @@ function(monitoring, views, limits)
     postgres(target):: to('postgres', 'target', target),
     statements(target):: to('statements', 'target', target),
     label(name):: '${__field.labels.' + name + '}',
-    cell(column):: '${__data.fields["' + column + '"]}',
+    // The value of the cell itself, as it was before words stood for it.
+    cell: '${__value.raw}',
 
     executive: fixed.executive,
     technical: fixed.technical,

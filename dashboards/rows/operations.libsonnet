@@ -94,6 +94,7 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
     height=7,
     rare='nothing fires',
     overrides=[
+      panels.named('Concerns', { mappings: panels.titled(ctx.titles) }),
       panels.named('Since', { unit: 'dateTimeFromNow' }),
       panels.named('Severity', {
         mappings: [{
@@ -155,6 +156,7 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
         + ')', '{{service}}'
       )],
       mappings=states.component,
+      overrides=[panels.named(s.name, { displayName: s.title }) for s in ctx.services],
       links=[ctx.links.operations, ctx.links.firing],
       drill=if std.length(names) > 0 then ctx.links.service(ctx.links.label('service')) else null,
       wish=wish,

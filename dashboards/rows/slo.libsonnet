@@ -89,8 +89,14 @@ local events(ctx, slo) = panels.timeseries(
   noValue='no traffic',
 );
 
+// Each service level in a colour and under a title of its own.
+local apart(ctx) =
+  panels.apart([slo.slo for slo in ctx.slos])
+  + [panels.named(slo.slo, { displayName: slo.title }) for slo in ctx.slos];
+
 {
   left:: left,
+  apart:: apart,
   remaining:: remaining,
   burn_targets:: burn_targets,
   burn_colours:: burn_colours,

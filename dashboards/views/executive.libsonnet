@@ -71,6 +71,12 @@ local now(ctx) = [
 local allowance(level) = level.period_days * 24 * 60 * level.budget;
 local days(level) = numbers.text(level.period_days) + ' days';
 
+// What an error budget is spent on.
+local shortfall(level) = if level.sli == 'availability' then 'of full outage' else 'of falling short';
+
+// Heading of the budget that is left, as time.
+local equal(level) = if level.sli == 'availability' then 'or full outage of' else 'or falling short for';
+
 local kept(ctx, level) = panels.stat(
   'availability/' + level.slo,
   level.title + ', last ' + days(level),
@@ -94,12 +100,13 @@ local budget(ctx, level) =
     'budget/' + level.slo,
     'Error budget left',
     what='Of the failures that the promise allows in ' + days(level)
-         + ', the share that is still unspent; and the same as minutes of full outage.',
+         + ', the share that is still unspent; and the same as time '
+         + shortfall(level) + '.',
     good='Above ' + numbers.percent(ctx.limits.budget_left.warn) + '.',
     act='Little left: ship with care. Used up: reliability comes before features until it recovers.',
     targets=[
       t.instant(series, 'left'),
-      t.instant(numbers.text(60 * allowance(level)) + ' * ' + series, 'or full outage of'),
+      t.instant(numbers.text(60 * allowance(level)) + ' * ' + series, equal(level)),
     ],
     unit='percentunit',
     links=[ctx.links.slo(level.slo), ctx.links.technical],
@@ -110,7 +117,7 @@ local budget(ctx, level) =
     noValue='No traffic yet',
     thresholds=slo.left(ctx),
     mappings=panels.ranges([[null, 0, 'Used up', colours.bad]]),
-    overrides=[panels.named('or full outage of', {
+    overrides=[panels.named(equal(level), {
       unit: 's',
       decimals: 0,
       color: panels.fixed(colours.neutral),
@@ -139,11 +146,11 @@ local promises(ctx) =
       unit='percentunit',
       columns=[['slo', 'Promise'], ['Value #A', 'Promised'], ['Value #B', 'Kept'], ['Value #C', 'Budget left']],
       links=[ctx.links.to('slo'), ctx.links.technical],
-      drill=ctx.links.slo(ctx.links.cell('Promise')),
+      drill=ctx.links.slo(ctx.links.cell),
       wish=12,
       height=std.min(12, 3 + std.length(ctx.slos)),
       decimals=3,
-      overrides=[panels.named('Budget left', {
+      overrides=[panels.named('Promise', { mappings: panels.titled(ctx.promises) }), panels.named('Budget left', {
         decimals: 0,
         thresholds: panels.steps(slo.left(ctx), 'promises'),
         'custom.cellOptions': { type: 'color-text' },
@@ -165,6 +172,7 @@ local promises(ctx) =
       max=1,
       softMin=0,
       thresholds=slo.left(ctx),
+      overrides=slo.apart(ctx),
     ),
   ]];
 
@@ -221,7 +229,10 @@ local incidents(ctx) = panels.table(
   height=7,
   rare='No incident in this period',
   sort='Duration',
-  overrides=[panels.named('Duration', { unit: 's', decimals: 0 })],
+  overrides=[
+    panels.named('Service', { mappings: panels.titled(ctx.titles) }),
+    panels.named('Duration', { unit: 's', decimals: 0 }),
+  ],
 );
 
 // What happened in the last seven days, told as sentences with numbers, beside the week before.
@@ -287,7 +298,7 @@ local reading(ctx) = panels.text(
   'What the words and numbers on this page mean.',
   std.join('\n', [
     '- **' + s.title + '** promises **' + s.objective_text + '** over ' + days(s) + '. That allows ' + outage(s)
-    + ' of full outage: the *error budget*.'
+    + ' ' + shortfall(s) + ': the *error budget*.'
     for s in ctx.slos
   ] + [
     '- Plenty of budget left: release as usual. Under ' + numbers.percent(ctx.limits.budget_left.warn)
@@ -296,7 +307,7 @@ local reading(ctx) = panels.text(
     '- Click a number for the details behind it; the **i** beside each title says what good looks like.',
   ]),
   wish=24,
-  height=std.min(10, 4 + std.length(ctx.slos)),
+  height=std.min(10, 3 + std.ceil((std.length(ctx.slos) + 3) / 2)),
 );
 
 // What the team marked for this page; otherwise the first few levels that its database knows.
