@@ -14,6 +14,7 @@ local topics = {
   health: import 'alerts/health.libsonnet',
   monitoring: import 'alerts/monitoring.libsonnet',
   prometheus: import 'alerts/prometheus.libsonnet',
+  quotas: import 'alerts/quotas.libsonnet',
   resources: import 'alerts/resources.libsonnet',
   services: import 'alerts/services.libsonnet',
   slo: import 'alerts/slo.libsonnet',

@@ -5,6 +5,7 @@ local anomaly = import 'anomaly.libsonnet';
 local config = import 'config.libsonnet';
 local kpis = import 'kpis.libsonnet';
 local maintenance = import 'lib/maintenance.libsonnet';
+local quotas = import 'quotas.libsonnet';
 local signals = import 'signals.libsonnet';
 local slo = import 'slo.libsonnet';
 
@@ -13,6 +14,7 @@ function(catalogue)
   local groups = {
                    kpis: kpis(catalogue),
                    anomaly: anomaly.groups(catalogue),
+                   quotas: quotas.groups(catalogue),
                    maintenance: maintenance.groups(catalogue),
                    signals: signals(catalogue),
                    slo: slo(catalogue),

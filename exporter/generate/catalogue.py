@@ -13,7 +13,8 @@ from exporter.platform.kpis import Kpi
 from exporter.platform.load import fingerprint, load
 from exporter.platform.model import RUNBOOKS, Platform
 from exporter.platform.problems import PlatformError
-from exporter.platform.values import Duration, plain
+from exporter.platform.quotas import Quota
+from exporter.platform.values import Duration, Size, plain
 
 RETENTION_DAYS = 45
 
@@ -44,6 +45,7 @@ def catalogue(path: Path) -> dict[str, Any]:
         "scrapes": scrape_entries(platform),
         "queries": _queries(platform),
         "kpis": [_kpi(kpi) for kpi in platform.kpis],
+        "quotas": [_quota(name, quota) for name, quota in platform.quotas.items()],
         "alerting": alerting_entry(platform),
     }
 
@@ -111,6 +113,19 @@ def _queries(platform: Platform) -> list[dict[str, Any]]:
         }
         for name, query in platform.queries.items()
     ]
+
+
+def _quota(name: str, quota: Quota) -> dict[str, str]:
+    number = quota.limit.strip()
+    limit = number if number[-1].isdigit() else str(Size.parse(number))
+    return {
+        "name": name,
+        "title": quota.title,
+        "used": quota.used,
+        "limit": limit,
+        "written": quota.limit,
+        "resets": quota.resets,
+    }
 
 
 def _given(**hints: str | None) -> dict[str, str]:

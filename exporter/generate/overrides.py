@@ -70,7 +70,10 @@ def _problems(name: str, override: dict[str, Any], locate: Locate) -> Iterator[P
         if _suffix(written) not in ("", *suffixes):
             yield locate((*keys, level), f"{written!r} is not in the unit of {name}", f"Write {example}.")
     milder = settings.get("warn_priority", "p3")
-    if override.get("warn") is not None and override.get("priority", settings.get("priority", "p1")) >= milder:
+    if (
+        override.get("warn") is not None
+        and override.get("priority", settings.get("priority", "p1")) >= milder
+    ):
         yield locate(
             (*keys, "warn"),
             f"{name} itself is no more urgent than {milder}, which is for its milder threshold",

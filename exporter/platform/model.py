@@ -7,6 +7,7 @@ from exporter.platform.alerting import Alerting
 from exporter.platform.base import Interval, Part, Slug, Text
 from exporter.platform.kpis import Kpis
 from exporter.platform.queries import Query
+from exporter.platform.quotas import Quota
 from exporter.platform.services import Service
 from exporter.platform.state import State
 from exporter.platform.values import Duration, HostPort, Url
@@ -73,6 +74,7 @@ class Platform(Part):
     sources: Sources = Sources()
     queries: dict[Slug, Query] = {}
     kpis: Kpis = []
+    quotas: dict[Slug, Quota] = {}
     alerting: Alerting = Alerting()
 
     def section(self, kind: str) -> dict[str, Part]:

@@ -40,7 +40,7 @@ RULE_FILES = "prometheus/rules/alerts-*.yml"
 class Words(Template):
     """Text with the places that scenarios have; `$vx` is the value and an x."""
 
-    idpattern = "anomaly|priority|service|source|target|slo|sli|v|n"
+    idpattern = "anomaly|quota|priority|service|source|target|slo|sli|v|n"
     flags = re.ASCII
 
 

@@ -17,8 +17,8 @@ RUNBOOKS = HERE.parents[1] / "docs" / "runbooks"
 TESTS = sorted(HERE.glob("*.yml"))
 SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation"]
 KINDS = {"symptom", "cause", "capacity", "anomaly", "security", "meta"}
-# Alerts of what has no panel of its own: machines, business figures on another dashboard.
-WITHOUT_PANEL = {"BusinessUnusual", "Watchdog"}
+# Alerts of what has no panel on the technical dashboard.
+WITHOUT_PANEL = {"BusinessUnusual", "QuotaFillsSoon", "QuotaHigh", "QuotaPace", "Watchdog"}
 
 
 def _alerts() -> list[dict[str, Any]]:
