@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -108,7 +109,7 @@ class Engine:
         return load(self.path), fingerprint(self.path)
 
     def _gather(self) -> list[Collected]:
-        own = [self.own.collected(), self.leadership.collected(), planned(self.platform)]
+        own = [self.own.collected(), self.leadership.collected(), planned(self.platform, datetime.now(UTC))]
         return [*own, *self.scheduler.gather()]
 
     def _keeps_state(self, platform: Platform) -> None:

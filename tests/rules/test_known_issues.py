@@ -1,6 +1,7 @@
 """A known issue fires until it expires, and then it ends by itself: in 1970, where promtool's clock begins."""
 
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -79,6 +80,6 @@ def test_it_ends_by_itself(promtool: Path, tmp_path: Path) -> None:
 def test_issues_are_listed_by_a_metric(tmp_path: Path) -> None:
     file = tmp_path / "shop.yml"
     file.write_text(PLATFORM)
-    assert dict(planned(load(file))) == {
+    assert dict(planned(load(file), datetime.now(UTC))) == {
         KNOWN_ISSUE: {("DatabaseDown", "OPS-42"): 5400.0, ("", "https://tickets.example/7"): 86400.0}
     }
