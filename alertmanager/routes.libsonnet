@@ -28,33 +28,38 @@ local by_priority(alerting, channel, priority, matchers) =
 
 // A telephone number gets one message per group and interval: a single group for all that goes there keeps it to that.
 // An interval begins with a message; what is solved within it is not told, so the next group cannot come too early.
-local sms = function(alerting, channel, priority, matchers)
-  by_priority(alerting, channel, priority, matchers) {
+// Drills go by, so that none of them holds back what is real.
+local sms(alerting, channel, priority, matchers) = [
+  by_priority(alerting, channel, priority, matchers + ['alertname != "Drill"']) {
     group_by: ['platform'],
     group_interval: channel.group_interval,
     routes:: [],
-  };
+  },
+  by_priority(alerting, channel, priority, matchers + ['alertname = "Drill"']) { routes:: [] },
+];
 
+// The routes of one priority through one channel.
 local through(alerting, channel, priority, matchers=[]) =
-  (if channel.kind == 'sms' then sms else by_priority)(alerting, channel, priority, matchers);
+  if channel.kind == 'sms' then sms(alerting, channel, priority, matchers)
+  else [by_priority(alerting, channel, priority, matchers)];
 
 local named(alerting, name) = [channel for channel in alerting.channels if channel.name == name][0];
 
-local usual(alerting) = [
+local usual(alerting) = std.flattenArrays([
   through(alerting, channel, priority, equals(channel.only))
   for channel in alerting.channels
   for priority in channel.priorities
-];
+]);
 
 // Alerts for which the platform file names channels take these, whatever their priority.
 local exceptions(alerting) = [
   {
     matchers: ['alertname = "' + entry.key + '"'],
-    routes: [
+    routes: std.flattenArrays([
       through(alerting, named(alerting, name), priority)
       for name in entry.value.channels
       for priority in std.objectFields(alerting.priorities)
-    ],
+    ]),
   }
   for entry in std.objectKeysValues(alerting.alerts)
   if std.get(entry.value, 'channels') != null
@@ -64,12 +69,12 @@ local exceptions(alerting) = [
 local escalation(alerting) =
   if alerting.escalation == [] then [] else [{
     matchers: ['escalation != ""'],
-    routes: [
+    routes: std.flattenArrays([
       through(alerting, named(alerting, name), priority, ['escalation = "' + step.after + '"'])
       for step in alerting.escalation
       for name in step.channels
       for priority in step.priorities
-    ],
+    ]),
   }];
 
 // Repeated at every tick of the group, which is what group_interval means; a longer repeat_interval would skip ticks.

@@ -56,7 +56,9 @@ def plan(platform: Platform, name: str, now: float) -> list[Shot]:
         wanted.append((priority, usual, {}))
     for key, channel in alerting.channels.items():
         if channel.only and channel.priorities:
-            wanted.append((channel.priorities[0], [key], dict(channel.only)))
+            wanted.append(
+                (max(channel.priorities), [key], dict(channel.only))
+            )  # which the fewest others take
     for step in alerting.escalation:
         for priority in step.priorities:
             wanted.append((priority, list(step.channels), {"escalation": str(step.after)}))
@@ -92,19 +94,11 @@ def _target(
     platform: Platform, key: str, channel: Channel, name: str, priority: Priority, quiet: str
 ) -> Target:
     timing = platform.alerting.timing
-    if channel.sms is not None:  # its one group may have begun an interval just now
-        # In that group the alerts of one drill share a message.
-        return Target(
-            key,
-            name.rpartition("-")[0],
-            "sms",
-            priority,
-            max(300.0, timing.group_interval) + 90,
-            quiet,
-            len(channel.sms.numbers),
-        )
+    patience = timing.group_wait + 60
+    if channel.sms is not None:
+        return Target(key, f"{name};", "sms", priority, patience, quiet, len(channel.sms.numbers))
     kind: Kind = "pagerduty" if channel.pagerduty else "slack" if channel.slack else "email"
-    return Target(key, f"{name};", kind, priority, timing.group_wait + 60, quiet)
+    return Target(key, f"{name};", kind, priority, patience, quiet)
 
 
 def _quiet(platform: Platform, priority: Priority, now: float) -> Iterator[str]:

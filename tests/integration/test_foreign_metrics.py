@@ -67,7 +67,9 @@ def test_prometheus(release: str, tmp_path: Path) -> None:
     with running(command, tmp_path / "log"):
         wait_http(f"{url}/-/ready")
         late = {"prometheus_rule_evaluation_failures_total", "prometheus_notifications_errors_total"}
-        wait_until(lambda: late <= _families(url).keys(), 60, "a round of rules, and Alertmanager's discovery")
+        wait_until(
+            lambda: late <= _families(url).keys(), 60, "a round of rules, and Alertmanager's discovery"
+        )
         _check("prometheus_", _families(url), release)
 
 

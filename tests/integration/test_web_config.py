@@ -43,6 +43,13 @@ def test_everything_is_behind_the_users(tmp_path: Path, path: str) -> None:
         assert client.post("/-/reload").status_code == 401
 
 
+def test_the_status_page_has_a_login_of_its_own(tmp_path: Path) -> None:
+    """Alertmanager has one Authorization header, and shows the token of the platform file in it."""
+    with served(tmp_path, USERS) as exporter, exporter.client() as client:
+        answer = client.post("/api/v1/status-page", headers={"Authorization": "Bearer token"}, content=b"{}")
+        assert (answer.status_code, "status_page" in answer.text) == (404, True), "this platform has no page"
+
+
 def test_a_real_prometheus_scrapes_over_tls_with_a_user_and_a_certificate(
     tmp_path: Path, authority: Authority
 ) -> None:

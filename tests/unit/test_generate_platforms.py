@@ -166,7 +166,9 @@ def test_a_milder_threshold_is_a_second_rule_of_the_same_name(tmp_path: Path) ->
 
 def test_an_alert_that_is_off_by_default_comes_with_its_first_change(tmp_path: Path) -> None:
     assert "LatencyTailHigh" not in _rules(_catalogue(tmp_path, WORKER + "    LatencyHigh: {for: 1m}\n"))
-    assert "LatencyTailHigh" in _rules(_catalogue(tmp_path, WORKER + "    LatencyTailHigh: {threshold: 2s}\n"))
+    assert "LatencyTailHigh" in _rules(
+        _catalogue(tmp_path, WORKER + "    LatencyTailHigh: {threshold: 2s}\n")
+    )
 
 
 @pytest.mark.parametrize(
