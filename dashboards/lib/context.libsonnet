@@ -59,6 +59,7 @@ function(catalogue)
   local postgres = sources('postgres');
   local health = sources('health');
   local workers = sources('cloudflare_workers');
+  local poolers = sources('pgbouncer');
   local queries = [query(q) for q in std.get(catalogue, 'queries', [])];
   local kpis = [kpi(k) for k in std.get(catalogue, 'kpis', [])];
 
@@ -100,6 +101,10 @@ function(catalogue)
     postgres: postgres,
     health: health,
     workers: workers,
+    poolers: poolers,
+    machines: some(catalogue.monitoring.node_exporters),
+    // Whether alerts are tried out on schedule.
+    drilled: some(sources('drill')),
     queries: queries,
     kpis: kpis,
     // Titles of what alerts and promises name: services and sources; service levels.

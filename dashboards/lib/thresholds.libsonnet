@@ -5,20 +5,22 @@ local alerts = import '../../prometheus/alerts.libsonnet';
 function(catalogue)
   local settings = alerts.settings(catalogue);
   local overrides = catalogue.alerting.alerts;
-  // The threshold of an alert, as a number.
-  local of(alert) =
+  // A number of an alert, `threshold` or the milder `warn`, as the platform file has it.
+  local number(alert, key) =
     local own = if std.objectHas(settings, alert) then settings[alert] else error 'there is no alert ' + alert;
-    local changed = if std.objectHas(overrides, alert) then std.get(overrides[alert], 'threshold') else null;
-    std.parseJson('' + (if changed != null then changed else own.threshold));
+    local changed = if std.objectHas(overrides, alert) then std.get(overrides[alert], key) else null;
+    std.parseJson('' + (if changed != null then changed else own[key]));
+  local of(alert) = number(alert, 'threshold');
+  local both(alert) = { warn: number(alert, 'warn'), bad: of(alert) };
   {
     of:: of,
+    both:: both,
     exists(alert):: std.objectHas(settings, alert),
-    // Shares of max_connections: what alerts, and when to look.
-    connections: { warn: 0.8 * of('DatabaseConnectionsHigh'), bad: of('DatabaseConnectionsHigh') },
+    connections: both('DatabaseConnectionsHigh'),  // share of max_connections
     cache_hit: { warn: 0.99, bad: 0.9 },  // share of blocks found in shared buffers
     // Age of the oldest open transaction: forgotten ones alert sooner than busy ones.
     transaction_seconds: { warn: of('DatabaseIdleInTransaction'), bad: of('DatabaseTransactionLong') },
-    budget_left: { warn: 0.25, bad: 0 },  // share of the error budget
+    budget_left: both('ErrorBudgetLow'),  // share of the error budget
     // Share of failed requests, where no objective says it.
     error_ratio: { warn: of('ErrorRateHigh') / 5, bad: of('ErrorRateHigh') },
     // CPU time of one invocation, 99th percentile.

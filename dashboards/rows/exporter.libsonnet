@@ -309,6 +309,27 @@ local parts(ctx) =
       overrides=[panels.painted('failed', colours.bad)],
       rare='nothing was sent in this period',
     ),
+    drill: if !ctx.drilled then null else panels.stat(
+      'exporter/drill',
+      'Last drill',
+      what='When alerts were last tried out, from the rule to the receiver, and whether every channel got its message.',
+      good='Arrived, within the last weeks.',
+      act='Missed: platform-exporter drill says which channel did not get it; nobody would be told of a real one either.',
+      targets=[
+        t.instant('min(platform_exporter_drill_success)', 'result'),
+        t.instant('1000 * max(platform_exporter_drill_last_timestamp_seconds)', 'when'),
+      ],
+      unit='dateTimeFromNow',
+      links=[ctx.links.firing, ctx.links.rules],
+      colour=colours.neutral,
+      text='value',
+      rare='no drill yet',
+      overrides=[panels.named('result', {
+        unit: 'none',
+        mappings: panels.words([[0, 'Missed', colours.bad], [1, 'Arrived', colours.good]]),
+        color: { mode: 'thresholds' },
+      })],
+    ),
     head: panels.timeseries(
       'exporter/head',
       'Series in Prometheus',
@@ -338,7 +359,7 @@ local parts(ctx) =
   sections(ctx)::
     local p = parts(ctx);
     [
-      layout.section('', [[p.answer, p.leader, p.state, p.failing, p.config, p.dropped]]),
+      layout.section('', [[p.answer, p.leader, p.state, p.failing, p.config, p.dropped, p.drill]]),
       layout.section('Are the data fresh?', [[p.sources, p.intervals, p.reasons], [p.age, p.served, p.duration, p.failures]]),
       layout.section('What does the exporter need?', [[p.series, p.render, p.memory, p.cpu]]),
       layout.section('Do Prometheus and Alertmanager work?', [[p.targets, p.scrape, p.head], [p.rules, p.notifications]]),

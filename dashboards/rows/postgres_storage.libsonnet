@@ -156,7 +156,7 @@ function(ctx, server)
       decimals=1,
       thresholds=[
         [null, colours.good],
-        [of('DatabaseXidWraparound') / 2, colours.warn],
+        [ctx.limits.both('DatabaseXidWraparound').warn, colours.warn],
         [of('DatabaseXidWraparound'), colours.bad],
       ],
     ),

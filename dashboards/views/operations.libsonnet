@@ -30,7 +30,7 @@ function(ctx)
       layout.section('Capacity', [operations.capacity(ctx)]),
       measures.section(ctx, 'operations', [ctx.links.business, ctx.links.technical]),
       layout.section('Monitoring', [
-        [own.answer, own.leader, own.config, own.dropped],
+        [own.answer, own.leader, own.config, own.dropped, own.drill],
         [own.sources, own.age, own.failures],
         [own.targets, own.rules, own.notifications],
       ]),

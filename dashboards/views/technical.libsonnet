@@ -8,8 +8,11 @@ local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
 local exporter = import '../rows/exporter.libsonnet';
 local health = import '../rows/health.libsonnet';
+local operations = import '../rows/operations.libsonnet';
 local own = import '../rows/own.libsonnet';
+local pgbouncer = import '../rows/pgbouncer.libsonnet';
 local postgres = import '../rows/postgres.libsonnet';
+local resources = import '../rows/resources.libsonnet';
 local services = import '../rows/services.libsonnet';
 local slo = import '../rows/slo.libsonnet';
 local workers = import '../rows/workers.libsonnet';
@@ -123,9 +126,10 @@ function(ctx) dashboard.new(
   'technical',
   'Technical',
   'What is wrong, and in which part? Golden signals of each service, its service level, then the parts it stands on.',
-  [layout.section('', [glance(ctx)]), services.section(ctx), slo.section(ctx)]
+  [layout.section('', [glance(ctx), [operations.components(ctx)]]), services.section(ctx), slo.section(ctx)]
   + [postgres.section(ctx, source) for source in ctx.postgres]
-  + [workers.section(ctx), health.section(ctx), own.section(ctx, 'technical', [ctx.links.business]), exporter.section(ctx)],
+  + [pgbouncer(ctx, source) for source in ctx.poolers]
+  + [workers.section(ctx), health.section(ctx), resources(ctx), own.section(ctx, 'technical', [ctx.links.business]), exporter.section(ctx)],
   from='now-6h',
   refresh='1m',
   variables=own.variables(ctx, 'technical'),

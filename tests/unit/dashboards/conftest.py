@@ -37,7 +37,7 @@ def _without_services(found: Json) -> None:
 
 
 def _grown(found: Json) -> None:
-    """Five services, two databases, many measures: more than one line holds."""
+    """Five services, two databases, a pooler, machines, many measures: more than one line holds."""
     service = found["services"][0]
     for name in ("web", "voice", "mail", "billing"):
         extra = copy.deepcopy(service)
@@ -53,6 +53,10 @@ def _grown(found: Json) -> None:
     found["sources"].append(
         database | {"source": "postgres.archive", "target": "archive", "title": "Archive database"}
     )
+    found["sources"].append(
+        database | {"source": "pgbouncer.main", "kind": "pgbouncer", "target": "main", "title": "Pooler"}
+    )
+    found["monitoring"]["node_exporters"] = ["node:9100"]
     kpi = found["kpis"][0]
     found["kpis"] += [
         kpi | {"kpi": "failed-calls", "title": "Failed calls", "op": "<=", "target": "0.02"},

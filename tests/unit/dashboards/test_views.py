@@ -90,7 +90,7 @@ def test_what_is_marked_for_operations_stands_there(demo: Json) -> None:
 
 def test_a_threshold_of_the_platform_file_moves_line_and_words(demo: Json) -> None:
     demo = copy.deepcopy(demo)
-    demo["alerting"]["alerts"]["DatabaseConnectionsHigh"] = {"threshold": "0.6"}
+    demo["alerting"]["alerts"]["DatabaseConnectionsHigh"] = {"threshold": "0.6", "warn": "0.48"}
     found = tree(demo)
     used = _panel(found, "technical", "Connections used")
     assert 0.6 in _steps(used)
