@@ -102,6 +102,7 @@ function(catalogue)
     health: health,
     workers: workers,
     poolers: poolers,
+    quotas: std.get(catalogue, 'quotas', []),
     machines: some(catalogue.monitoring.node_exporters),
     // Whether alerts are tried out on schedule.
     drilled: some(sources('drill')),

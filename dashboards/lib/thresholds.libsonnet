@@ -25,6 +25,6 @@ function(catalogue)
     error_ratio: { warn: of('ErrorRateHigh') / 5, bad: of('ErrorRateHigh') },
     // CPU time of one invocation, 99th percentile.
     worker_cpu_seconds: { warn: of('WorkerCpuHigh') / 5, bad: of('WorkerCpuHigh') },
-    files: { warn: 0.7, bad: 0.9 },  // share of any limit: files, connections, budgets
+    capacity: both('QuotaHigh'),  // share of any limit: quotas, connections, budgets, files
     source_age: { warn: 2, bad: 3 },  // intervals since the last success
   }

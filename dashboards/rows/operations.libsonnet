@@ -163,6 +163,27 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
       height=if height == null then std.max(5, std.min(12, 2 + n)) else height,
     ),
 
+  // Quotas that begin anew each day or month: do they last until then?
+  pace(ctx)::
+    local quotas = [quota for quota in ctx.quotas if quota.resets != 'never'];
+    if std.length(quotas) == 0 then null else panels.timeseries(
+      'capacity/pace',
+      'Do the quotas last?',
+      what='Pace at which each quota is used, against the pace that lasts until it begins anew; dashed: what alerts.',
+      good='Under 1×.',
+      act='Above 1× it ends early: use less, or raise the plan.',
+      targets=[t.range('quota:pace:ratio{quota="' + quota.name + '"}', quota.title) for quota in quotas],
+      unit='suffix:×',
+      links=[ctx.links.runbook('QuotaPace'), ctx.links.business],
+      wish=24,
+      height=7,
+      fill=0,
+      decimals=1,
+      softMax=1.1,
+      overrides=panels.apart([quota.title for quota in quotas]),
+      thresholds=[[null, colours.good], [ctx.limits.of('QuotaPace'), colours.warn]],
+    ),
+
   // Shares of limits: what runs full next?
   capacity(ctx)::
     local share(title, expr) = { title: title, expr: expr };
@@ -174,14 +195,17 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
       share(slo.title + ': error budget', '1 - slo:period_error_budget_remaining:ratio{slo="' + slo.slo + '"}')
       for slo in ctx.slos
     ] + [
+      share(quota.title + ': quota', 'quota:used:ratio{quota="' + quota.name + '"}')
+      for quota in ctx.quotas
+    ] + [
       share('Exporter: open files', 'max(process_open_fds / process_max_fds and on (job, instance) platform_exporter_build_info)'),
     ];
-    local limits = ctx.limits.files;
+    local limits = ctx.limits.capacity;
     [
       panels.bars(
         'capacity/now',
         'How full is it?',
-        what='Share of each limit that is used now: connections, error budgets, files.',
+        what='Share of each limit that is used now: connections, error budgets, quotas, files.',
         good='Under ' + numbers.percent(limits.warn) + '.',
         act='Above ' + numbers.percent(limits.bad) + ' act today: raise the limit, or use less.',
         targets=[t.instant(s.expr, s.title) for s in shares],

@@ -27,7 +27,7 @@ function(ctx)
         [operations.components(ctx)],
         [operations.table(ctx), operations.course(ctx)],
       ]),
-      layout.section('Capacity', [operations.capacity(ctx)]),
+      layout.section('Capacity', [operations.capacity(ctx), [operations.pace(ctx)]]),
       measures.section(ctx, 'operations', [ctx.links.business, ctx.links.technical]),
       layout.section('Monitoring', [
         [own.answer, own.leader, own.config, own.dropped, own.drill],

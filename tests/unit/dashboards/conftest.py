@@ -37,7 +37,7 @@ def _without_services(found: Json) -> None:
 
 
 def _grown(found: Json) -> None:
-    """Five services, two databases, a pooler, machines, many measures: more than one line holds."""
+    """Five services, two databases, a pooler, machines, a quota, many measures: more than one line holds."""
     service = found["services"][0]
     for name in ("web", "voice", "mail", "billing"):
         extra = copy.deepcopy(service)
@@ -56,6 +56,16 @@ def _grown(found: Json) -> None:
     found["sources"].append(
         database | {"source": "pgbouncer.main", "kind": "pgbouncer", "target": "main", "title": "Pooler"}
     )
+    found["quotas"] = [
+        {
+            "name": "requests",
+            "title": "Requests",
+            "used": "sum(increase(cloudflare_workers_requests_total[1d]))",
+            "limit": "100000",
+            "written": "100000 a day",
+            "resets": "daily",
+        }
+    ]
     found["monitoring"]["node_exporters"] = ["node:9100"]
     kpi = found["kpis"][0]
     found["kpis"] += [
