@@ -10,7 +10,7 @@
 `$target`, `$slo`, `$sli`, `$priority` and `$anomaly` are labels of the generated rule, so that one scenario serves
 every platform.
 The alert is looked at when `for` and `lead` (minutes; what its windows need to fill) are over. `below: true` is for
-alerts that fire under their threshold.
+alerts that fire under their threshold, `alone: true` for those that read other alerts.
 
 Scenarios are put together in as few tests as their series allow: those with the same series and another value exclude
 each other.
@@ -51,6 +51,8 @@ class Case:
     alert: str
     minute: int
     series: tuple[tuple[str, str], ...]
+    alone: bool
+    """Whether it reads other alerts, so that none but its own may fire beside it."""
 
 
 def scenarios() -> dict[str, dict[str, Any]]:
@@ -100,6 +102,7 @@ def _cases(catalogue: dict[str, Any], rules: list[dict[str, Any]], state: str) -
                 (Words(series).substitute(words), Words(str(values)).substitute(words))
                 for series, values in (scenario.get("series") or {}).items()
             ),
+            scenario.get("alone", False),
         )
 
 
@@ -129,15 +132,19 @@ def _batches(cases: Iterator[Case]) -> Iterator[list[Case]]:
         left = []
         soon = 2 * waiting[0].minute + 20
         for case in waiting:
-            if case.minute <= soon and all(
-                taken.get(series, values) == values for series, values in case.series
-            ):
+            fits = case.minute <= soon and _company(case) == _company(waiting[0])
+            if fits and all(taken.get(series, values) == values for series, values in case.series):
                 batch.append(case)
                 taken.update(case.series)
             else:
                 left.append(case)
         yield batch
         waiting = left
+
+
+def _company(case: Case) -> str:
+    """Return what the cases of one test have in common."""
+    return case.alert if case.alone else ""
 
 
 def _test(name: str, batch: list[Case]) -> dict[str, Any]:
