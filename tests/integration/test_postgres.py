@@ -143,12 +143,28 @@ async def test_why_a_server_cannot_be_reached(
     shared_postgres: PostgresCluster, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port, name = shared_postgres.port, database.rpartition("/")[2]
+    for statement in (
+        "drop database if exists closed",
+        "drop database if exists shut",
+        "drop role if exists sleeper",
+        "drop role if exists stranger",
+        "create role sleeper nologin password 'x'",
+        "create role stranger login password 'x'",
+        "create database closed",
+        "revoke connect on database closed from public",
+        "create database shut with allow_connections false",
+    ):
+        shared_postgres.execute(statement)
     cases = {
         f"host=127.0.0.1 port={free_port()} dbname=x": "connect",
         "host=nowhere.invalid dbname=x": "dns",
         f"host=127.0.0.1 port={port} user=postgres password=wrong-canary dbname={name}": "auth",
         f"host=127.0.0.1 port={port} user=postgres password={shared_postgres.password} dbname=nothing": "rejected",
         f"host=127.0.0.1 port={port} user=postgres password=x dbname={name} sslmode=require": "tls",
+        f"host=127.0.0.1 port={port} user=postgres password=x dbname={name} sslmode=bogus": "rejected",
+        f"host=127.0.0.1 port={port} user=sleeper password=x dbname={name}": "auth",
+        f"host=127.0.0.1 port={port} user=stranger password=x dbname=closed": "auth",
+        f"host=127.0.0.1 port={port} user=stranger password=x dbname=shut": "rejected",
         "this is no connection string": "rejected",
     }
     for dsn, reason in cases.items():

@@ -10,7 +10,7 @@ from exporter.engine.source import SourceError
 from exporter.platform.queries import Query
 from exporter.platform.values import Secret
 from exporter.sources.postgres import Postgres, PostgresSource
-from exporter.sources.postgres.collector import Collector
+from exporter.sources.postgres.collector import Collector, builtin
 from exporter.sources.postgres.collector import own as own_query
 from tests.support.distance import distant
 from tests.support.postgres import PostgresCluster
@@ -236,3 +236,42 @@ async def test_many_statements_cost_one_round_trip(
         assert 0.5 <= took < 1.5, "50 statements, 50 savepoints and the frame, of half a second each"
         assert relay.connections == 1
         await subject.close()
+
+
+async def test_what_users_of_a_database_created_is_never_called(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A better match in another schema wins, wherever pg_catalog stands in the search path (CVE-2018-1058)."""
+    own_postgres.execute("create table public.called (what text)")
+    for function, returns in {
+        "quote_ident(name)": "text",
+        "pg_is_in_recovery()": "boolean",
+        "current_setting(text)": "text",
+        "pg_has_role(oid, text)": "boolean",
+        "has_database_privilege(oid, text)": "boolean",
+        "count(bigint)": "bigint",
+        "clock_timestamp()": "timestamptz",
+    }.items():
+        own_postgres.execute(
+            f"create function public.{function} returns {returns} language plpgsql as "
+            "$$ begin raise exception 'a trap'; end $$"
+        )
+    own_postgres.execute("alter database postgres set search_path = public, pg_catalog")
+    subject = source(
+        monkeypatch, own_postgres.dsn(), *builtin(), health={"write_test": {"schema": "platform_exporter"}}
+    )
+    families = await collect(subject)
+    _, gaps = await subject.inspect()
+    assert not [gap for gap in gaps if "trap" in gap.missing]
+    assert set(families["pg_scrape_collector_success"].values()) == {1.0}
+    await subject.close()
+
+
+async def test_the_isolation_level_of_the_role_does_not_count(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_postgres.execute("alter database postgres set default_transaction_isolation = serializable")
+    level = query(sql="select (current_setting('transaction_isolation') = 'read committed') as value")
+    subject = source(monkeypatch, own_postgres.dsn(), level)
+    assert (await collect(subject))["mine"] == {("main",): 1.0}
+    await subject.close()

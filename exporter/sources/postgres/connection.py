@@ -29,10 +29,16 @@ _BY_STATE: dict[str, Reason] = {
 }
 
 # libpq gives no SQLSTATE for a connection that was refused while it was made; the first pattern that is found decides.
+# Servers that speak another language than English are understood as far as `rejected` goes.
 _BY_TEXT: tuple[tuple[str, Reason], ...] = (
+    (
+        r"^invalid |invalid (sslmode|port|channel_binding|integer|sslnegotiation|target_session_attrs)",
+        "rejected",
+    ),
     (r"unsupported startup parameter|no such (user|database)|pgbouncer|tenant or user", "pooler"),
     (
-        r"(password|SASL) authentication failed|no pg_hba\.conf entry|role .* does not exist|no password supplied",
+        r"(password|SASL) authentication failed|pg_hba\.conf (entry|rejects)|role .* does not exist"
+        r"|no password supplied|is not permitted to log in|permission denied for database",
         "auth",
     ),
     (
@@ -41,13 +47,14 @@ _BY_TEXT: tuple[tuple[str, Reason], ...] = (
         "too_many_connections",
     ),
     (
-        r"the database system is|not accepting connections|terminating connection|shutdown command",
+        r"the database system is|terminating connection|shutdown command",
         "starting_up",
     ),
     (r"timeout expired|timed out", "timeout"),
     (r"certificate|SSL|TLS", "tls"),
     (r"resolve|translate host name|Name or service not known|name resolution", "dns"),
-    (r"database .* does not exist", "rejected"),
+    (r"database .* (does not exist|is not currently accepting connections)", "rejected"),
+    (r"failed: [^\W\d_]+: ", "rejected"),  # a server's word, in a language that is not known here
 )
 
 _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
@@ -61,6 +68,7 @@ _REMEDIES: dict[str, str] = {
     "too_many_connections": "Free connections, or raise max_connections.",
     "pooler": "Name the server itself instead of its pooler.",
     "timeout": "Make it faster, or raise its `timeout:`.",
+    "permission": "Grant the role what the message names.",
     "starting_up": "Wait until the server accepts connections.",
 }
 

@@ -8,6 +8,7 @@ from psycopg.pq.abc import PGresult
 
 from exporter.platform.conditions import Extension, Facts, names
 from exporter.sources.postgres.pipeline import ask
+from exporter.sources.postgres.transaction import BEGIN, END
 
 _BASICS = """
 select current_setting('server_version_num'), current_setting('server_version'), pg_is_in_recovery(),
@@ -68,14 +69,14 @@ async def discover(
         _EXTENSIONS,
         _DATABASES,
     )
-    answers = await ask(connection, [[statement.encode()] for statement in statements], deadline)
-    tables = []
+    segments = [BEGIN, *([statement.encode()] for statement in statements), [END]]
+    answers = await ask(connection, segments, deadline)
     for answer in answers:
         if answer.error is not None:
             raise answer.error
-        tables.append(_rows(answer.result))
-    if len(tables) < len(statements):
+    if len(answers) < len(segments):
         raise TimeoutError
+    tables = [_rows(answer.result) for answer in answers[1:-1]]
     basics, relations, functions, members, extensions, databases = tables
     number, version, standby, superuser, database, user = basics[0]
     return Server(

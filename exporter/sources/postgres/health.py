@@ -153,7 +153,7 @@ class HealthProbe:
         """Time the simplest query; return what it asks: whether the server is a standby."""
         started = time.perf_counter()
         with step("health: the simplest query"):
-            cursor = await connection.execute("select pg_is_in_recovery()")
+            cursor = await connection.execute("select pg_catalog.pg_is_in_recovery()")
             row = await cursor.fetchone()
         self._query = time.perf_counter() - started
         return bool(row and row[0])
@@ -184,7 +184,7 @@ class HealthProbe:
 
 _UPSERT = sql.SQL(
     "begin; set local statement_timeout = {limit}; set local lock_timeout = {limit}; "
-    "insert into {table} (only_row, written) values (true, clock_timestamp()) "
+    "insert into {table} (only_row, written) values (true, pg_catalog.clock_timestamp()) "
     "on conflict (only_row) do update set written = excluded.written; commit"
 )
 """One round trip. The transaction is neither read-only nor writable by its own word: the server's default counts,

@@ -1,14 +1,12 @@
-"""One database: its connection, what it has, and the collectors that run there, all in one read-only transaction.
+"""One database: its connection, what it has, and the collectors that run there, all in one transaction.
 
-Limits are set with SET LOCAL, because a session's SET would leak to other clients of a pooler. Each statement stands
-behind a savepoint and its own statement_timeout; everything is sent at once. Built-in statements see pg_catalog alone,
-so that nothing that a user of the database created can take the place of a function or an operator.
+Each statement stands behind a savepoint and its own statement_timeout; everything is sent at once.
 """
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 
@@ -22,22 +20,11 @@ from exporter.sources.postgres.facts import Server, array, discover
 from exporter.sources.postgres.fold import Fold
 from exporter.sources.postgres.pipeline import Answer, ask
 from exporter.sources.postgres.profiles import Profile
+from exporter.sources.postgres.transaction import AGAIN, BEGIN, END, OWN_PATH, STATEMENT_TIMEOUT_MS
 
-LOCK_TIMEOUT_MS = 200
-_STATEMENT_TIMEOUT_MS = 2000
 _FACTS_LAST = 300.0
 _CANCEL_SECONDS = 1.0
 _RETRY_REFUSED = 60.0
-_BEGIN = (
-    b"begin read only",
-    f"set local lock_timeout = {LOCK_TIMEOUT_MS}".encode(),
-    f"set local statement_timeout = {_STATEMENT_TIMEOUT_MS}".encode(),
-    b"set local search_path = pg_catalog",
-    b"set local jit = off",  # a statement over many relations looks dear enough to compile, which costs more than it
-    b"savepoint collector",
-)
-_AGAIN = b"rollback to savepoint collector"
-_OWN_PATH = b"set local search_path to default"
 
 
 @dataclass(slots=True)
@@ -178,32 +165,40 @@ class Session:
             if run not in self.runs:
                 run.data, run.error, run.succeeded, run.ran = Collected(), None, None, False
 
-    async def number(self, sql: LiteralString) -> float | None:
+    async def number(self, sql: str, deadline: float) -> float | None:
         """Ask for one number over the open connection; None if it is NULL or there is no connection.
 
         Raises:
-            SourceError: the server refuses.
+            SourceError: the server refuses, or does not answer before `deadline` (monotonic clock).
         """
         if self._connection is None:
             return None
         try:
-            row = await (await self._connection.execute(sql)).fetchone()
+            answers = await ask(self._connection, [BEGIN, [sql.encode()], [END]], deadline)
         except psycopg.Error as error:
             self.drop()
             raise failure(error) from error
-        return None if row is None or row[0] is None else float(row[0])
+        if len(answers) < 3:
+            await self._cancel(self._connection)
+            raise SourceError("timeout", "a question beside the collection was not answered in time")
+        for answer in answers:
+            if answer.error is not None:
+                raise failure(answer.error)
+        result = answers[1].result
+        value = None if result is None or not result.ntuples else result.get_value(0, 0)
+        return None if value is None else float(value)
 
     def _segments(self, due: Sequence[Run], seconds: float) -> list[list[bytes]]:
-        segments = [list(_BEGIN)]
+        segments = [list(BEGIN)]
         for run in due:
-            segment = [_AGAIN]
+            segment = [AGAIN]
             limit = max(1, int(1000 * min(run.timeout, seconds)))
-            if limit != _STATEMENT_TIMEOUT_MS:
+            if limit != STATEMENT_TIMEOUT_MS:
                 segment.append(f"set local statement_timeout = {limit}".encode())
             if run.collector.own:
-                segment.append(_OWN_PATH)
+                segment.append(OWN_PATH)
             segments.append([*segment, self._sql(run)])
-        segments.append([b"rollback"])
+        segments.append([END])
         return segments
 
     def _sql(self, run: Run) -> bytes:

@@ -75,7 +75,7 @@ class PostgresSource(Source):
         others, succeeded = None, False
         try:
             out = await self._ask(deadline)
-            others, succeeded = await self._session().number(OTHERS), True
+            others, succeeded = await self._session().number(OTHERS, deadline), True
         finally:
             self._gate.scraped(time.monotonic(), others=others, succeeded=succeeded)
         out.update(verdict.metrics)

@@ -1,0 +1,22 @@
+"""The transaction in which everything is asked: read-only, bounded, blind to what users of the database created.
+
+Limits are set with SET LOCAL, because a session's SET would leak to other clients of a pooler. With pg_catalog alone in
+the search path no function or operator of somebody else's can take the place of a built-in one: a better match in
+another schema would win, wherever pg_catalog stands in the path. The isolation level is named because a default of
+serializable is refused by a standby, and holds back vacuum elsewhere.
+"""
+
+LOCK_TIMEOUT_MS = 200
+STATEMENT_TIMEOUT_MS = 2000
+BEGIN = (
+    b"begin isolation level read committed read only not deferrable",
+    f"set local lock_timeout = {LOCK_TIMEOUT_MS}".encode(),
+    f"set local statement_timeout = {STATEMENT_TIMEOUT_MS}".encode(),
+    b"set local search_path = pg_catalog",
+    b"set local jit = off",  # a statement over many relations looks dear enough to compile, which costs more than it
+    b"savepoint collector",
+)
+AGAIN = b"rollback to savepoint collector"
+"""Begins each statement after the first: what the one before set or failed at is gone."""
+OWN_PATH = b"set local search_path to default"
+END = b"rollback"
