@@ -5,8 +5,6 @@ at every collection; "in tiers" is how ours runs of itself, with sizes and setti
 """
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -38,13 +36,17 @@ THEIRS, OURS = "postgres_exporter 0.19.1", "ours"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is compared: tables, statements, seconds between our collections, collections of a run, tiers as well."""
+    """What is compared: tables, statements, seconds between our collections, collections of a run.
+
+    `tiers`: ours as it runs of itself as well. `widely`: query-exporter and a far server as well.
+    """
 
     tables: int
     statements: int
     every: float
     collections: int
     tiers: bool = False
+    widely: bool = False
 
     @property
     def title(self) -> str:
@@ -53,8 +55,8 @@ class Case:
 
 
 CASES = (
-    Case(20, 0, 1, 10),
-    Case(1_000, 0, 1, 10, tiers=True),
+    Case(20, 0, 1, 10, widely=True),
+    Case(1_000, 0, 1, 10, tiers=True, widely=True),
     Case(1_000, 5_000, 1, 10),
     Case(10_000, 0, 10, 2),
 )
@@ -80,10 +82,6 @@ class Costs:
         return [run.quantile(share) for run in self.loads]
 
 
-Start = Callable[[str], AbstractContextManager[Server]]
-"""Starts an exporter, given a connection URI."""
-
-
 def main() -> None:
     """Print a table for each case, and one of faults."""
     for case in CASES:
@@ -95,7 +93,7 @@ def main() -> None:
 
 def _compare(case: Case, server: BenchServer) -> None:
     flags = ("--collector.stat_statements",) if case.statements else ()
-    theirs, mine, tiered, all_, other = map(server.role, ("theirs", "mine", "tiered", "everything", "other"))
+    theirs, mine, tiered, all_ = map(server.role, ("theirs", "mine", "tiered", "everything"))
     results = {THEIRS: Costs(), OURS: Costs()}
     with postgres_exporter(_dsn(server, theirs), *flags) as peer:
         same = collectors_of(families(body(peer)))
@@ -107,19 +105,24 @@ def _compare(case: Case, server: BenchServer) -> None:
             results[name] = Costs()
             with ours(_dsn(server, role), case.every, collectors, tiers=True) as subject:
                 _wait(results[name], subject, server, role, case.every, LONGEST_TIER)
+    if case.widely:
+        _compare_widely(case, server, results, same)
+    _print(case, results)
+
+
+def _compare_widely(case: Case, server: BenchServer, results: dict[str, Costs], same: list[str]) -> None:
+    """Add query-exporter, and a server far away."""
     try:
-        with query_exporter(_dsn(server, other), case.every, same) as subject:
+        with query_exporter(_dsn(server, server.role("other")), case.every, same) as subject:
             results["query-exporter 5.0.2"] = Costs()
-            _wait(results["query-exporter 5.0.2"], subject, server, other, case.every, case.collections)
+            _wait(results["query-exporter 5.0.2"], subject, server, "other", case.every, case.collections)
     except PeerMissing as missing:
         console.print(str(missing))
-    if case.tables < 10_000:
-        with proxy(server.cluster.port, FAR) as far:
-            with postgres_exporter(_dsn(server, theirs, far.port), *flags) as peer:
-                _ask_far(results[THEIRS], peer, far)
-            with ours(_dsn(server, mine, far.port), case.every, same) as subject:
-                _wait_far(results[OURS], subject, far, case)
-    _print(case, results)
+    with proxy(server.cluster.port, FAR) as far:
+        with postgres_exporter(_dsn(server, "theirs", far.port)) as peer:
+            _ask_far(results[THEIRS], peer, far)
+        with ours(_dsn(server, "mine", far.port), case.every, same) as subject:
+            _wait_far(results[OURS], subject, far, case)
 
 
 def _ask(costs: Costs, peer: Server, server: BenchServer, role: str, scrapes: int) -> None:
