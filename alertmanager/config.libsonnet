@@ -27,9 +27,7 @@ function(catalogue)
     ] + (
       if alerting.heartbeat == null then []
       else [{ name: 'heartbeat' } + receivers.heartbeat(alerting.heartbeat)]
-    ) + (
-      if alerting.known_issues == [] then [] else [{ name: 'silent' }]
-    ) + (
+    ) + [{ name: 'silent' }] + (
       if alerting.status_page == null then []
       else [{ name: 'status-page' } + receivers.status_page(alerting.status_page)]
     ) + [

@@ -30,6 +30,14 @@ local always = [
     ['alertname = "ExporterDown"'],
     ['alertname =~ "SourceStale|SliMissing|TrafficStopped|DrillFailed|DrillOverdue|StatusPageBehind"']
   ),
+  // A service whose dependency is down fails for a reason that somebody was told already; prometheus/alerts says for how
+  // long after it is up again.
+  rule(
+    ['alertname = "DependencyDown"', 'covers = "symptom"'],
+    ['kind = "symptom"', 'slo_tier = ""', 'service != ""'],
+    ['service']
+  ),
+  rule(['alertname = "DependencyDown"', 'covers = "budget"'], ['slo_tier != ""', 'service != ""'], ['service']),
   // What is down is not being read either.
   rule(
     ['alertname =~ "DatabaseDown|HealthUnhealthy"', 'source != ""'],
@@ -38,7 +46,7 @@ local always = [
   ),
 ];
 
-// A service whose dependency is down fails for a reason that somebody was told already.
+// The same at once: DependencyDown comes one evaluation later than what it is made of.
 local dependencies(catalogue) = [
   rule(
     ['service = "' + dependency + '"', 'kind =~ "symptom|cause"', 'priority = "p1"', 'alertname != "Unresolved"'],

@@ -87,9 +87,8 @@ local heartbeat(alerting) =
     repeat_interval: '1s',
   }];
 
-// A known issue is there to be seen and to silence others, not to be told.
-local silent(alerting) =
-  if alerting.known_issues == [] then [] else [{ receiver: 'silent', matchers: ['alertname = "KnownIssue"'] }];
+// Alerts that are there to be seen and to silence others, not to be told.
+local silent = [{ receiver: 'silent', matchers: ['alertname =~ "KnownIssue|DependencyDown"'] }];
 
 // One group a component and priority, told anew at every tick: a call that was lost is made up for by the next one.
 local status_page(alerting) =
@@ -116,6 +115,6 @@ function(catalogue)
     group_wait: alerting.timing.group_wait,
     group_interval: alerting.timing.group_interval,
     repeat_interval: alerting.timing.repeat_interval,
-    routes: heartbeat(alerting) + silent(alerting) + escalation(alerting) + status_page(alerting)
+    routes: heartbeat(alerting) + silent + escalation(alerting) + status_page(alerting)
             + exceptions(alerting) + usual(alerting),
   }

@@ -16,6 +16,7 @@ Labels = Mapping[str, str]
 _MATCHER = re.compile(r'(?P<label>\w+) (?P<operator>=|!=|=~|!~) "(?P<value>(?:[^"\\]|\\.)*)"')
 _OWN = ("heartbeat", "silent", "status-page")
 """Receivers that are no people."""
+_NEVER_ESCALATED = ("Unresolved", "KnownIssue", "DependencyDown", "Watchdog")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +132,7 @@ def rows(catalogue: Mapping[str, Any], documents: Mapping[str, Any]) -> list[Row
     found: dict[Row, list[str]] = {}
     for labels in alerts(documents):
         ends = [end for end in root.match({**labels, **place}) if end.receiver != "status-page"]
-        steps = (
-            ()
-            if labels["alertname"] in ("Unresolved", "KnownIssue", "Watchdog")
-            else _steps(catalogue, labels)
-        )
+        steps = () if labels["alertname"] in _NEVER_ESCALATED else _steps(catalogue, labels)
         row = Row(
             alert=labels["alertname"],
             priority=labels["priority"],

@@ -17,6 +17,9 @@ from exporter.platform.status_page import StatusPage
 from exporter.platform.values import Duration, Secret
 
 SEVERITIES = {"p1": "critical", "p2": "critical", "p3": "warning", "p4": "info"}
+_REMEMBERS = 10
+"""So many times longer than a symptom, a burn rate goes on after its cause is mended: its window holds the past."""
+
 _OVERDUE = 1.5
 """After so many periods without a drill one is missing."""
 
@@ -38,6 +41,10 @@ def alerting_entry(platform: Platform) -> dict[str, Any]:
             "group_interval": str(timing.group_interval),
             "repeat_interval": str(timing.repeat_interval),
             "repeat": {priority: str(every) for priority, every in timing.repeat.items()},
+            "recovery": {
+                "symptom": str(timing.recovery),
+                "budget": str(Duration(_REMEMBERS * timing.recovery)),
+            },
         },
         "channels": [_channel(name, channel, alerting) for name, channel in alerting.channels.items()],
         "escalation": [

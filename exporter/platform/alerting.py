@@ -23,6 +23,8 @@ class Timing(Part):
     """How long until an alert that still fires is told again."""
     repeat: dict[Priority, Interval] = {}
     """The same, for priorities that differ."""
+    recovery: Interval = Duration(180)
+    """How long the symptoms of a dependency that is up again stay silent; burn rates, which remember, ten times."""
 
 
 class Heartbeat(Part):

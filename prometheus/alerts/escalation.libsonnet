@@ -1,7 +1,7 @@
 // What happens to alerts that nobody solves, and to those that are known and have a ticket.
 
 // Alerts about the monitoring of alerts: to escalate them would be to talk to oneself.
-local own = 'Unresolved|KnownIssue|Watchdog';
+local own = 'Unresolved|KnownIssue|DependencyDown|Watchdog';
 
 function(catalogue) {
   Unresolved: {
@@ -34,6 +34,43 @@ function(catalogue) {
       }
       for step in catalogue.alerting.escalation
       for priority in step.priorities
+    ],
+  },
+
+  // Lets Alertmanager silence what follows from a dependency that is down, and for a while after it is up again: a
+  // symptom goes later than its cause, and would be told just when all is well.
+  DependencyDown: {
+    priority: 'p4',
+    kind: 'meta',
+    rules: [
+      {
+        service: service.name,
+        severity: 'none',
+        labels: { dependency: dependency, covers: covers },
+        keep_firing_for: catalogue.alerting.timing.recovery[covers],
+        words: {
+          title: service.title,
+          dependency: dependency,
+          own: own,
+          after: catalogue.alerting.timing.recovery[covers],
+          what: { symptom: 'symptoms', budget: 'burn rates' }[covers],
+        },
+        expr: |||
+          max(
+            ALERTS{alertstate="firing", priority="p1", kind=~"symptom|cause", service="%(dependency)s", alertname!~"%(own)s"}
+          ) == 1
+        |||,
+        value: 'down',
+        threshold: 'an alert of p1, and %(after)s after it',
+        summary: 'A dependency is down, and what follows from it is silent.',
+        description: 'The %(what)s of %(title)s are silent because %(dependency)s is down, or was less than %(after)s ago.',
+        impact: 'None by itself; whoever is told of the dependency mends this too.',
+        action: 'See the alert of %(dependency)s.',
+        panel: 'glance/alerts',
+      }
+      for service in catalogue.services
+      for dependency in service.depends_on
+      for covers in ['symptom', 'budget']
     ],
   },
 

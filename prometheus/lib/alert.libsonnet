@@ -45,6 +45,7 @@ local rule(catalogue, name, alert, part, settled) =
     alert: name,
     expr: filled('expr'),
     [if std.objectHas(settled, 'for') then 'for']: settled['for'],
+    [if std.objectHas(part, 'keep_firing_for') then 'keep_firing_for']: part.keep_firing_for,
     labels: std.get(part, 'labels', {}) {
       severity: std.get(part, 'severity', catalogue.alerting.priorities[settled.priority].severity),
       priority: settled.priority,

@@ -64,6 +64,7 @@ async def test_slack_takes_a_message_with_an_attachment(sinks: httpx.AsyncClient
         ("[RESOLVED] DatabaseDown", "good", "resolved"),
         ("DatabaseDown", "good", "resolved"),
         ("DatabaseDown", "danger", "firing"),
+        ("[P0] Unresolved: An alert is not solved", "danger", "firing"),
         ("Hello", "#123456", "posted"),
     ],
 )

@@ -67,6 +67,10 @@ KNOWN = {
     "severity": "none",
     "priority": "p4",
 }
+COVER = {"alertname": "DependencyDown", "service": "api", "severity": "none", "priority": "p4"} | {
+    "dependency": "postgres.main",
+    "covers": "symptom",
+}
 DRILL = {**EXPORTER, "alertname": "DrillFailed"}
 
 
@@ -109,6 +113,12 @@ TABLE = [
         False,
     ),
     ("the API does not hide its database", API, DATABASE, False),
+    ("a database that is up again explains the API for a while", COVER, API, True),
+    ("… and no burn rate", COVER, FAST, False),
+    ("… which it explains for longer", {**COVER, "covers": "budget"}, FAST, True),
+    ("… and nothing but that", {**COVER, "covers": "budget"}, API, False),
+    ("… nor another service", COVER, WEB, False),
+    ("… nor a cause", COVER, {**API, "kind": "cause"}, False),
     ("what is down is not read either", DATABASE, STALE, True),
     (
         "another database is",

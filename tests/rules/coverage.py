@@ -7,8 +7,8 @@
 
 `$v` is a value beyond the platform's own threshold when the alert must fire, and short of it when it must be silent;
 `bad` and `good` say them for alerts without a threshold. `$n` is how many minutes there are. `$service`, `$source`,
-`$target`, `$slo`, `$sli`, `$priority` and `$anomaly` are labels of the generated rule, so that one scenario serves
-every platform.
+`$target`, `$slo`, `$sli`, `$priority`, `$dependency` and `$anomaly` are labels of the generated rule, so that one
+scenario serves every platform.
 The alert is looked at when `for` and `lead` (minutes; what its windows need to fill) are over. `below: true` is for
 alerts that fire under their threshold, `alone: true` for those that read other alerts.
 
@@ -40,7 +40,7 @@ RULE_FILES = "prometheus/rules/alerts-*.yml"
 class Words(Template):
     """Text with the places that scenarios have; `$vx` is the value and an x."""
 
-    idpattern = "anomaly|quota|priority|service|source|target|slo|sli|v|n"
+    idpattern = "anomaly|dependency|quota|priority|service|source|target|slo|sli|v|n"
     flags = re.ASCII
 
 

@@ -36,7 +36,7 @@ def generated(
 
 def _as_it_comes(labels: Mapping[str, str]) -> dict[str, str]:
     """Labels that are templates say what an alert of an API would make of them."""
-    made = {"alert": "HealthUnhealthy", "kind": "symptom", "service": "api"}
+    made = {"alert": "HealthUnhealthy", "dependency": "postgres.main", "kind": "symptom", "service": "api"}
     return {name: made.get(name, "x") if "{{" in value else value for name, value in labels.items()}
 
 

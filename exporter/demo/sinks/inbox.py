@@ -1,5 +1,6 @@
 """What arrived, by channel, newest first, in bounded memory."""
 
+import re
 import time
 from collections import deque
 from dataclasses import asdict, dataclass
@@ -44,7 +45,5 @@ class Inbox:
 
 def status_in(text: str, otherwise: str = "posted") -> str:
     """Return the state that a title such as `[FIRING:1] DatabaseDown` or `RESOLVED DatabaseDown` speaks of."""
-    lowered = text.lower()
-    if "resolved" in lowered:
-        return "resolved"
-    return "firing" if "firing" in lowered else otherwise
+    words = set(re.findall(r"\w+", text.lower()))  # "Unresolved" is the name of an alert
+    return "resolved" if "resolved" in words else "firing" if "firing" in words else otherwise
