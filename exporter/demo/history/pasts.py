@@ -164,6 +164,11 @@ def _today(story: Story, labels: Labels, value: float) -> Values:
     pace = next(
         (pace for word, pace in _PACES["business_calls_total"].items() if word in labels.values()), 0.1
     )
+    return since_midnight(story, pace)
+
+
+def since_midnight(story: Story, pace: float) -> list[float]:
+    """Return what is counted each day anew (UTC), at a pace per second at the start."""
     counted, total, day = [], 0.0, -1.0
     before = story.times[0]
     for time, traffic in zip(story.times, story.traffic, strict=True):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
-from exporter.demo.history.pasts import Values, pace_of
+from exporter.demo.history.pasts import Values, pace_of, since_midnight
 from exporter.demo.history.story import DAY, INCIDENTS, MINUTE, USUAL_FAILURES, Story
 from exporter.platform.values import Duration
 
@@ -15,6 +15,7 @@ Series = tuple[dict[str, str], Values]
 REQUESTS = 3.0
 """Requests per second on the demo's API at its start; checks come less often."""
 _CHECKS = 0.2
+_STORED = 13e6  # bytes in the demo's database
 _P95 = 0.02
 
 
@@ -49,6 +50,8 @@ class Recorded:
                 elif "anomaly" not in labels and rule["record"].startswith("anomaly:"):
                     for level in self._labels("anomaly:level"):
                         yield from self._one(rule, {**labels, **level})
+                elif quota := re.search(r'quota="([^"]+)"', rule["expr"]):
+                    yield from self._one(rule, {**labels, "quota": quota[1]})
                 elif rule["record"] == "health:state:code":
                     for endpoint in self._endpoints:
                         yield from self._one(rule, {**labels, "target": endpoint})
@@ -84,6 +87,8 @@ class Recorded:
         if name.startswith("anomaly:"):
             counted = labels["anomaly"]
             return self._anomaly(name, pace if counted == "traffic" else pace_of(counted))
+        if name.startswith("quota:"):
+            return self._quota(name, labels["quota"])
         match name:
             case "service:requests:rate5m" | "slo:events_total:rate5m":
                 return [pace * traffic for traffic in story.traffic]
@@ -108,6 +113,25 @@ class Recorded:
         if window := re.fullmatch(r"slo:sli_error:ratio_rate(\w+)", name):
             return self._ratio(float(Duration.parse(window[1])))
         return None
+
+    def _quota(self, name: str, quota: str) -> Values | None:
+        """Of the demo's two quotas one is storage, and the other the calls of a day."""
+        (expr,) = (
+            rule["expr"]
+            for rule in self._rules
+            if rule.get("record") == "quota:used:ratio" and rule["labels"]["quota"] == quota
+        )
+        resets = (rule["expr"] for rule in self._rules if rule.get("record") == "quota:pace:ratio")
+        limit = float(expr.rpartition("/ ")[2])
+        if not any(f'quota="{quota}"' in text for text in resets):
+            return [_STORED * growth / limit for growth in self._story.growth]
+        calls = since_midnight(self._story, pace_of("business_calls_total"))
+        if name == "quota:used:ratio":
+            return [count / limit for count in calls]
+        return [
+            count / limit / max(time % DAY / DAY, 0.02)
+            for count, time in zip(calls, self._story.times, strict=True)
+        ]
 
     def _anomaly(self, name: str, pace: float) -> Values | None:
         story = self._story
