@@ -41,6 +41,15 @@ async def test_who_holds_the_horizon_back(server: Server) -> None:
         server.run("select pg_drop_replication_slot('forgotten')")
 
 
+async def test_a_transaction_that_wrote_and_waits_holds_the_horizon_back(server: Server) -> None:
+    """Between two statements it has no snapshot, but still its transaction's id."""
+    with server.session("insert into events (at) values ('2026-02-01')"):
+        server.burn_transactions(1000)
+        async with asking(server.dsn()) as asked:
+            samples = await asked.collect()
+    assert samples.number("pg_xmin_horizon_age_xids", holder="backend") >= 1000
+
+
 async def test_ratios_to_wraparound(server: Server) -> None:
     async with asking(server.dsn()) as asked:
         samples = await asked.collect()
