@@ -16,6 +16,21 @@ local tier(name) = ['slo_tier = "' + name + '"'];
 local slower(names) = ['slo_tier =~ "' + std.join('|', names) + '"'];
 local equals(labels) = [label + ' = "' + labels[label] + '"' for label in std.objectFields(labels)];
 
+// What tells one thing from another within a service: a full disk hides no warning about another one.
+local components = [
+  'check',
+  'datname',
+  'device',
+  'instance',
+  'mountpoint',
+  'quota',
+  'schemaname',
+  'sequencename',
+  'slo',
+  'slot_name',
+  'source',
+];
+
 local always = [
   rule(tier('fast'), slower(['medium', 'slow', 'trend']), ['slo']),
   rule(tier('medium'), slower(['slow', 'trend']), ['slo']),
@@ -23,7 +38,7 @@ local always = [
   rule(
     ['severity = "critical"', 'service != ""'],
     ['severity =~ "warning|info"', 'service != ""'],
-    ['alertname', 'service', 'alert']
+    ['alertname', 'service', 'alert'] + components
   ),
   // Without the exporter every series is missing; one page says so, not one for each thing that can no longer be seen.
   rule(
@@ -41,7 +56,10 @@ local always = [
   // What is down is not being read either.
   rule(
     ['alertname =~ "DatabaseDown|HealthUnhealthy"', 'source != ""'],
-    ['alertname = "SourceStale"', 'source != ""'],
+    [
+      'alertname =~ "SourceStale|DatabaseConnectionFailures|DatabaseHealthDegraded|HealthCheckUnhealthy"',
+      'source != ""',
+    ],
     ['source']
   ),
 ];

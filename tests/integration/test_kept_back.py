@@ -59,6 +59,11 @@ EXPORTER = {"alertname": "ExporterDown", "service": "platform-exporter", "kind":
     "severity": "critical",
     "priority": "p2",
 }
+DISK = {"alertname": "DiskFull", "service": "node", "instance": "db-1:9100", "mountpoint": "/"} | {
+    "kind": "capacity",
+    "severity": "critical",
+    "priority": "p2",
+}
 MISSING = {**SLOW, "alertname": "SliMissing", "kind": "meta", "slo_tier": ""}
 KNOWN = {
     "alertname": "KnownIssue",
@@ -96,6 +101,13 @@ TABLE = [
         {**API, "alertname": "ErrorRateHigh", "severity": "warning", "priority": "p3"},
         False,
     ),
+    ("… of the same disk", DISK, {**DISK, "severity": "warning", "priority": "p3"}, True),
+    (
+        "… and hides no warning about another one",
+        DISK,
+        {**DISK, "mountpoint": "/data", "severity": "warning", "priority": "p3"},
+        False,
+    ),
     (
         "a warning does not hide what is critical",
         {**API, "severity": "warning", "priority": "p3"},
@@ -120,6 +132,12 @@ TABLE = [
     ("… nor another service", COVER, WEB, False),
     ("… nor a cause", COVER, {**API, "kind": "cause"}, False),
     ("what is down is not read either", DATABASE, STALE, True),
+    (
+        "… nor connected to",
+        DATABASE,
+        {**DATABASE, "alertname": "DatabaseConnectionFailures", "priority": "p2"},
+        True,
+    ),
     (
         "another database is",
         DATABASE,
