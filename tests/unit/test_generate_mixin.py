@@ -30,7 +30,7 @@ def test_alerts_and_rules_come_with_the_conventional_names() -> None:
 
 def test_dashboards_are_keyed_by_file() -> None:
     dashboards = _evaluate("mixin.grafanaDashboards")
-    views = ("home", "executive", "technical", "operations", "postgres", "exporter")
+    views = ("home", "executive", "technical", "operations", "postgres", "statements", "exporter")
     assert dashboards.keys() == {f"shop-{view}.json" for view in views}
     assert dashboards["shop-technical.json"]["uid"] == "shop-technical"
 
