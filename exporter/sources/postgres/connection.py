@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from exporter.engine.source import Reason, SourceError
@@ -139,12 +140,18 @@ def failure(error: psycopg.Error, user: str = "") -> SourceError:
     reason = _reason(error, text)
     remedy = _REMEDIES.get(reason, "")
     if match := re.search(
-        r"permission denied for (table|view|materialized view|schema|sequence|function) (\S+)", text
+        r"permission denied for (table|view|materialized view|schema|sequence|function) (.+)", text
     ):
         kind, name = match.groups()
         grant = {"schema": "USAGE ON SCHEMA", "function": "EXECUTE ON FUNCTION"}.get(kind, "SELECT ON")
-        remedy = f'GRANT {grant} {name} TO "{user}";'
+        plain = re.fullmatch(r"[a-z_][a-z0-9_]*", name)
+        remedy = f"GRANT {grant} {name if plain else quoted(name)} TO {quoted(user)};"
     return SourceError(reason, text, remedy=remedy)
+
+
+def quoted(name: str) -> str:
+    """Write a name as SQL's identifier."""
+    return sql.Identifier(name).as_string()
 
 
 def _reason(error: psycopg.Error, text: str) -> Reason:

@@ -3,6 +3,7 @@
 from psycopg import sql
 
 from exporter.platform.conditions import Provider
+from exporter.sources.postgres.connection import quoted
 from exporter.sources.postgres.health import TABLE
 from exporter.sources.postgres.profiles import load
 
@@ -30,7 +31,7 @@ def script(provider: Provider, name: str, write_test: str | None = None) -> str:
     `write_test` is the schema of the health check's write test, when that is wanted. The script holds no password.
     """
     profile = load(provider)
-    role = _quoted(name)
+    role = quoted(name)
     password = (_PASSWORD_NEON if provider == "neon" else _PASSWORD).format(name=role)
     parts = [
         f"-- The role of platform-exporter on {profile.title}: it reads statistics, and no data.\n"
@@ -47,12 +48,8 @@ def script(provider: Provider, name: str, write_test: str | None = None) -> str:
         ),
     ]
     if write_test is not None:
-        parts.append(_WRITE_TEST.format(role=role, schema=_quoted(write_test), table=TABLE))
+        parts.append(_WRITE_TEST.format(role=role, schema=quoted(write_test), table=TABLE))
     return "\n\n".join(parts) + "\n"
-
-
-def _quoted(name: str) -> str:
-    return sql.Identifier(name).as_string()
 
 
 def _literal(text: str) -> str:
@@ -94,6 +91,20 @@ _DATABASE = """\
 -- Where PUBLIC may not connect, also: grant connect on database … to {role};
 
 {extension}
+-- Wherever it lies: its schema may be closed to others.
+do $$
+declare
+  place name;
+begin
+  for place in
+    select n.nspname from pg_catalog.pg_extension as e join pg_catalog.pg_namespace as n on n.oid = e.extnamespace
+    where e.extname in ('pg_stat_statements', 'pg_buffercache', 'neon')
+      and not has_schema_privilege({literal}, n.oid, 'USAGE')
+  loop
+    execute format('grant usage on schema %I to %I', place, {literal});
+  end loop;
+end
+$$;
 
 -- How far sequences are used up is shown to those who may read them. Reading them reads no table.
 do $$

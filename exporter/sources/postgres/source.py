@@ -10,6 +10,7 @@ from exporter.engine.source import Gap, Source, SourceError
 from exporter.engine.trace import note
 from exporter.sources.postgres.collector import Collector
 from exporter.sources.postgres.config import CollectorOverride, Postgres
+from exporter.sources.postgres.connection import quoted
 from exporter.sources.postgres.families import (
     COLLECTOR_DURATION,
     COLLECTOR_FAILING,
@@ -149,7 +150,7 @@ class PostgresSource(Source):
         gaps += [
             Gap(
                 f"{grant}: without it {self._needing(grant)} would be silently wrong",
-                f'GRANT {grant} TO "{server.user}";',
+                f"GRANT {grant} TO {quoted(server.user)};",
             )
             for grant in main.gaps
         ]

@@ -95,6 +95,25 @@ async def test_made_by_one_who_may_create_roles_it_lacks_nothing(server: Server,
     server.run("drop role owner")
 
 
+async def test_an_extension_in_a_closed_schema_is_readable(server: Server) -> None:
+    tables = ('create schema "Ex t"', 'create extension pg_stat_statements schema "Ex t"', *TABLES[1:])
+    with server.database(*tables) as database:
+        try:
+            run(script("generic", NAME), server.cluster.dsn(database))
+            set_password(server)
+            async with asking(dsn(server, database), databases={"include": [database]}) as asked:
+                await lacks_nothing(asked)
+            server.cluster.execute(
+                sql.SQL('revoke usage on schema "Ex t" from {}').format(sql.Identifier(NAME)), database
+            )
+            async with asking(dsn(server, database), databases={"include": [database]}) as asked:
+                await asked.collect()
+                remedies = {gap.remedy for gap in await asked.gaps()}
+            assert remedies == {'GRANT USAGE ON SCHEMA "Ex t" TO "made\'s ""role""";'}
+        finally:
+            drop(server, database)
+
+
 async def test_it_may_do_nothing_else(server: Server) -> None:
     forbidden = {
         "select * from customers": "permission denied",
