@@ -1,11 +1,16 @@
-"""Keeps a family within its bound of series without making a counter lie.
+"""Keeps a family of one source within its bound of series without making a counter lie.
 
 Series that are let in stay in; what comes beyond is not shown. A counter's increments beyond the bound are gathered in
-one more series whose label values are all `other`, so that sums over the family stay right and never decrease. Gauges
-beyond the bound are left out: a sum of them would mean nothing.
+one more series whose label values are all `other`, so that rates summed over the family stay right and no series ever
+decreases. Gauges beyond the bound are left out: a sum of them would mean nothing.
+
+No event is counted twice. So the last value of every counter that is present is remembered, however many they are: no
+more than the source itself has just handed over. Counters that are away are remembered up to a bound, should they come
+back; once one of them was forgotten, a counter that is not known may be that one, and counts from then on only.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import islice
 
 from exporter.engine.families import Collected, Family, Key, Samples
@@ -13,7 +18,19 @@ from exporter.engine.families import Collected, Family, Key, Samples
 OTHER = "other"
 
 _REMEMBERED = 10
-"""So many times the bound of series beyond it are remembered, should they vanish and come back."""
+"""So many times the bound of series that are away are remembered, should they come back."""
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """What is known of a family that is, or once was, beyond its bound."""
+
+    other: Key | None
+    admitted: dict[Key, None] = field(default_factory=dict)
+    last: Samples = field(default_factory=dict)  # when they were seen last; those away longest come first
+    gathered: set[Key] = field(default_factory=set)  # which of them `other` has
+    total: float = 0.0
+    forgotten: bool = False
 
 
 class Budget:
@@ -22,67 +39,75 @@ class Budget:
     def __init__(self, most: int, on_drop: Callable[[Family, int], None]) -> None:
         self.most = most
         self._on_drop = on_drop
-        self._admitted: dict[Family, dict[Key, None]] = {}
-        self._beyond: dict[Family, Samples] = {}
-        self._other: dict[Family, float] = {}
+        self._ledgers: dict[Family, _Ledger] = {}
 
     def apply(self, collected: Collected) -> Collected:
         """Return what may be shown. The families that are within the bound are passed through as they are."""
         for family, samples in collected:
-            if len(samples) > self.most or family in self._admitted:
-                cut = self._whole if family.type == "histogram" else self._cut
-                collected.families[family] = cut(family, samples)
+            if len(samples) <= self.most and family not in self._ledgers:
+                continue
+            if family.type == "histogram":
+                shown = first(family, samples, self.most)
+                beyond = len(samples) - len(shown)
+            else:
+                shown, beyond = self._cut(family, samples)
+            collected.families[family] = shown
+            if beyond:
+                self._on_drop(family, beyond)
         return collected
 
-    def _cut(self, family: Family, samples: Samples) -> Samples:
-        other = _other(family, samples)
-        room = self.most if other is None else self.most - 1
-        admitted = {key: None for key in self._admitted.get(family, {}) if key in samples}
-        for key in samples:
-            if len(admitted) >= room:
-                break
-            if key not in self._beyond.get(family, {}) and key != other:
-                admitted[key] = None
-        admitted = dict(islice(admitted.items(), room))
-        self._admitted[family] = admitted
-        shown = {key: samples[key] for key in admitted}
-        beyond = {key: value for key, value in samples.items() if key not in admitted}
-        if beyond:
-            self._on_drop(family, len(beyond))
-        if other is not None:
-            shown[other] = self._gather(family, beyond)
-        return shown
-
-    def _whole(self, family: Family, samples: Samples) -> Samples:
-        """Leave out histograms beyond the bound as a whole: buckets without their count would be no histogram."""
-        lines: dict[Key, list[Key]] = {}
-        for key in samples:
-            lines.setdefault(key[1:-1] if key[0] == "_bucket" else key[1:], []).append(key)
-        shown: Samples = {}
-        for keys in lines.values():
-            if len(shown) + len(keys) <= self.most:
-                shown |= {key: samples[key] for key in keys}
-        if len(shown) < len(samples):
-            self._on_drop(family, len(samples) - len(shown))
-        return shown
-
-    def _gather(self, family: Family, beyond: Samples) -> float:
-        """Add up what the counters beyond the bound grew by; one that fell began anew.
-
-        One that is away for a while is remembered, or its whole value would be added again when it comes back.
-        """
-        before = self._beyond.setdefault(family, {})
-        grown = sum(
-            value - before.get(key, 0.0) if value >= before.get(key, 0.0) else value
-            for key, value in beyond.items()
+    def _cut(self, family: Family, samples: Samples) -> tuple[Samples, int]:
+        """Return what is shown, and how many series are not shown as themselves."""
+        if (ledger := self._ledgers.get(family)) is None:
+            ledger = self._ledgers[family] = _Ledger(_other(family, samples))
+        room = self.most if ledger.other is None else self.most - 1
+        admitted = [key for key in ledger.admitted if key in samples]
+        fresh = (
+            key
+            for key in samples
+            if key not in ledger.admitted and key not in ledger.gathered and key != ledger.other
         )
-        for key, value in beyond.items():
-            before.pop(key, None)
-            before[key] = value  # the latest last: the oldest are forgotten first
-        for key in list(islice(before, max(0, len(before) - _REMEMBERED * self.most))):
-            del before[key]
-        self._other[family] = self._other.get(family, 0.0) + grown
-        return self._other[family]
+        admitted = [*admitted[:room], *islice(fresh, max(0, room - len(admitted)))]
+        ledger.admitted = dict.fromkeys(admitted)
+        shown = {key: samples[key] for key in admitted}
+        if ledger.other is not None:
+            self._gather(ledger, samples)
+            shown[ledger.other] = ledger.total
+        return shown, len(samples) - len(admitted)
+
+    def _gather(self, ledger: _Ledger, samples: Samples) -> None:
+        """Add what the counters beyond the bound grew by, and remember all. One that fell began anew."""
+        for key, value in samples.items():
+            if key in ledger.admitted:
+                continue
+            before = ledger.last.get(key, value if ledger.forgotten else 0.0)
+            ledger.total += value - before if value >= before else value
+            ledger.gathered.add(key)
+        away = {key: value for key, value in ledger.last.items() if key not in samples}
+        for key in list(islice(away, max(0, len(away) - _REMEMBERED * self.most))):
+            del away[key]
+            ledger.gathered.discard(key)
+            ledger.forgotten = True
+        ledger.last = away | samples
+
+
+def first(family: Family, samples: Samples, most: int, kept: Samples | None = None) -> Samples:
+    """Return at most `most` of the samples, those that are among `kept` first.
+
+    Histograms are whole or not there: buckets without their count would be none.
+    """
+    kept = kept or {}
+    keys = [*(key for key in samples if key in kept), *(key for key in samples if key not in kept)]
+    if family.type != "histogram":
+        return {key: samples[key] for key in keys[:most]}
+    histograms: dict[Key, list[Key]] = {}
+    for key in keys:
+        histograms.setdefault(key[1:-1] if key[0] == "_bucket" else key[1:], []).append(key)
+    shown: Samples = {}
+    for lines in histograms.values():
+        if len(shown) + len(lines) <= most:
+            shown |= {key: samples[key] for key in lines}
+    return shown
 
 
 def _other(family: Family, samples: Samples) -> Key | None:

@@ -84,3 +84,45 @@ def test_other_never_decreases_and_the_sum_stays_right(growth: list[dict[str, in
         assert all(shown[key] >= value for key, value in before.items() if key in shown)
         assert before.keys() <= shown.keys() or len(counters) > 4
         before = shown
+
+
+def test_however_many_are_beyond_nothing_is_counted_again() -> None:
+    budget = Budget(10, lambda *_: None)
+    many = {f"/{number}": 100.0 for number in range(1000)}
+    for grown in (0, 0, 1, 1, 2):
+        shown = budget.apply(collected(HITS, {**many, "/999": 100.0 + grown})).families[HITS]
+        assert sum(shown.values()) == 100_000 + grown
+
+
+@given(st.lists(st.dictionaries(st.integers(0, 60), st.integers(0, 5), max_size=40), max_size=12))
+def test_series_that_come_and_go_are_never_counted_twice(steps: list[dict[int, int]]) -> None:
+    """More are away than are remembered, so some growth may be missed; none may be there twice, and nothing falls."""
+    budget = Budget(2, lambda *_: None)
+    counters: dict[str, float] = {}
+    before = 0.0
+    for step in steps:
+        for number, grown in step.items():
+            counters[f"/{number}"] = counters.get(f"/{number}", 0.0) + grown
+        present = {f"/{number}": counters[f"/{number}"] for number in step}
+        other = budget.apply(collected(HITS, present)).families.get(HITS, {}).get(("other", "other"), before)
+        assert before <= other <= sum(counters.values())
+        before = other
+
+
+def test_what_was_shown_by_its_name_is_not_counted_again_in_other() -> None:
+    budget = Budget(2, lambda *_: None)
+    budget.apply(collected(HITS, {"/a": 50.0, "/b": 1.0, "/c": 1.0}))
+    budget.apply(collected(HITS, {"/new": 7.0, "/b": 1.0, "/c": 1.0}))
+    shown = budget.apply(collected(HITS, {"/new": 7.0, "/a": 51.0, "/b": 1.0, "/c": 1.0})).families[HITS]
+    assert shown == {("/new", "200"): 7.0, ("other", "other"): 3.0}
+
+
+def test_a_family_that_is_empty_for_once_keeps_its_other() -> None:
+    family = Family("rows_total", "counter", "Rows.", ("target", "table"))
+    budget, out, empty = Budget(2, lambda *_: None), Collected(), Collected()
+    for number in range(5):
+        out.set(family, 1, "main", str(number))
+    empty.families[family] = {}
+    budget.apply(out.copy())
+    assert budget.apply(empty).families[family] == {("main", "other"): 4.0}
+    assert budget.apply(out.copy()).families[family] == {("main", "0"): 1.0, ("main", "other"): 4.0}
