@@ -56,7 +56,7 @@ class Cadence:
         """Note that `scraper` has scraped at `now`."""
         if scraper not in self._scrapers:
             self._forget(now)
-            if len(self._scrapers) >= _MOST_SCRAPERS:
+            if len(self._scrapers) >= _MOST_SCRAPERS and not self._evict():
                 return
         self._scrapers.setdefault(scraper, _Scraper()).times.append(now)
 
@@ -73,6 +73,14 @@ class Cadence:
                     found.append(Upcoming(scrape, deviation, name))
                 scrape += interval
         return sorted(found, key=lambda upcoming: upcoming.time)
+
+    def _evict(self) -> bool:
+        """Give up the scraper without a pace that was seen longest ago; those seen but once go first."""
+        known = self._scrapers
+        odd = [name for name, scraper in known.items() if scraper.pace is None]
+        if odd:
+            del known[min(odd, key=lambda name: (len(known[name].times) > 1, known[name].times[-1]))]
+        return bool(odd)
 
     def _forget(self, now: float) -> None:
         oldest = now - 3600

@@ -227,10 +227,11 @@ class Runner:
             return every
         if (held := self._held_until - time.monotonic()) > 0:
             return held
-        if self.error is not None and self.error.retry_after is not None:
-            return max(every, min(self.error.retry_after, _LONGEST_RETRY_AFTER))
         doublings = max(0, self.failures_in_a_row - _PATIENT_FAILURES)
-        return min(every * 2.0 ** min(doublings, 10), _longest_wait(every))
+        wait = min(every * 2.0 ** min(doublings, 10), _longest_wait(every))
+        if self.error is not None and self.error.retry_after is not None:
+            return max(wait, min(self.error.retry_after, _LONGEST_RETRY_AFTER))
+        return wait
 
     def _before_scrape(self, started: float, due: float) -> float:
         """Return when to start so as to end just before a scrape that is predicted near `due`; else `due` itself.

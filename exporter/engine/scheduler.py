@@ -56,11 +56,12 @@ class Scheduler:
         await asyncio.gather(*(runner.source.close() for runner in leaving), return_exceptions=True)
         self._on_change()
 
-    def scraped(self, scraper: Hashable) -> None:
-        """Note that `scraper` was served. One name a connection: see Cadence."""
+    def scraped(self, scraper: Hashable, *, whole: bool = True) -> None:
+        """Note that `scraper` was served, `whole` or some names only. One name a connection: see Cadence."""
         self.cadence.seen(scraper, asyncio.get_running_loop().time())
-        for runner in self.runners.values():
-            runner.scraped()
+        if whole:
+            for runner in self.runners.values():
+                runner.scraped()
 
     @property
     def ready(self) -> bool:

@@ -64,7 +64,7 @@ class Metrics:
             wanted = []
         headers, body = await self._selection(wanted, variant) if wanted else self._answers[variant]
         if method == "GET":
-            self._engine.scheduler.scraped(scope["client"])
+            self._engine.scheduler.scraped(scope["client"], whole=not wanted)
         await send({"type": "http.response.start", "status": 200, "headers": headers + more})
         await send({"type": "http.response.body", "body": body})
         return 200

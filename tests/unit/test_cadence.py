@@ -60,6 +60,25 @@ def test_a_flood_of_connections_is_bounded() -> None:
     assert len(cadence._scrapers) <= 64
 
 
+def test_after_a_flood_of_connections_a_scraper_is_learned() -> None:
+    cadence = Cadence()
+    for number in range(100):
+        seen(cadence, f"curl {number}", number)
+    for scrape in range(3):
+        seen(cadence, "prometheus", 100 + 15 * scrape)
+        for number in range(30):
+            seen(cadence, f"curl {scrape} {number}", 101 + 15 * scrape)
+    assert [(upcoming.scraper, upcoming.time) for upcoming in cadence.upcoming(131, 146)] == [("prometheus", 145)]
+
+
+def test_scrapers_with_a_pace_are_not_given_up_for_others() -> None:
+    cadence = Cadence()
+    for number in range(64):
+        seen(cadence, f"prometheus {number}", 0, 15, 30)
+    seen(cadence, "one more", 31)
+    assert len({upcoming.scraper for upcoming in cadence.upcoming(31, 46)}) == 64
+
+
 class Quick(Source):
     async def collect(self) -> Collected:
         return Collected()

@@ -354,6 +354,25 @@ async def test_the_wait_after_failures_grows_to_a_bound_for_every_tier(every: fl
     assert runner._wait() == longest
 
 
+async def test_a_retry_after_that_is_over_leaves_the_circuit_as_it_is() -> None:
+    async def limited() -> None:
+        raise SourceError("rate_limited", "slow down", retry_after=0)
+
+    runner = Runner(Scripted("s", limited, every=5), 10, lambda: None, lambda *_: None)
+    for _ in range(12):
+        await runner.collect()
+    assert runner._wait() == 20
+
+
+async def test_a_scrape_of_some_names_says_nothing_of_the_age_of_all() -> None:
+    async with running(Scripted("s", fine, every=60)) as scheduler:
+        await eventually(lambda: scheduler.runners["s"].runs > 0)
+        scheduler.scraped("prometheus", whole=False)
+        assert scheduler.runners["s"].served_age is None
+        scheduler.scraped("prometheus")
+        assert scheduler.runners["s"].served_age is not None
+
+
 async def test_a_bound_can_change_while_sources_run() -> None:
     async with running(Scripted("s", fine)) as scheduler:
         scheduler.bound(7)
