@@ -129,8 +129,13 @@ async def _try_state(shared: StateStore) -> Finding:
 
 
 def unreadable_secrets(path: Path, platform: Platform) -> Iterator[Problem]:
-    """Yield a problem for each secret of a source or of the state that cannot be read and must be."""
-    places = (*_secrets(platform.sources, ("sources",)), *_secrets(platform.state, ("state",)))
+    """Yield a problem for each secret of a source, the state or the status page that cannot be read and must be."""
+    page = platform.alerting.status_page
+    places = (
+        *_secrets(platform.sources, ("sources",)),
+        *_secrets(platform.state, ("state",)),
+        *_secrets(page, ("alerting", "status_page")),
+    )
     for location, secret in places:
         try:
             secret.reveal()

@@ -14,7 +14,7 @@ import structlog
 from exporter.drill.carry import Carrier, accepted
 from exporter.drill.plan import Shot, Target, plan
 from exporter.engine.families import Collected, Family
-from exporter.engine.source import Source, SourceError
+from exporter.engine.source import Gap, Source, SourceError
 from exporter.engine.state import Conflict, MemoryStore, StateStore
 from exporter.platform.model import RUNBOOKS, Platform
 
@@ -107,7 +107,7 @@ class DrillSource(Source):
         )
         self.run: Run | None = None
         self._platform, self._carrier, self._period, self._sinks = platform, carrier, period, sinks
-        self._store: StateStore = MemoryStore()
+        self._store: StateStore | None = MemoryStore() if period is None else None
         self._shown: Run | None = None
 
     def keep_in(self, store: StateStore) -> None:
@@ -119,8 +119,14 @@ class DrillSource(Source):
         await self._carrier.close()
 
     async def collect(self) -> Collected:
-        """Take the drill one step further, and tell how the last one ended."""
-        version = await self._restore()
+        """Take the drill one step further, and tell how the last one ended.
+
+        Only `run` gives a store, and only with one is anything sent on schedule: `check` disturbs nobody.
+        """
+        if self._store is None:
+            await self._carrier.counts()
+            return Collected()
+        version = await self._restore(self._store)
         now = time.time()
         run = self.run
         if run is None or (
@@ -184,9 +190,14 @@ class DrillSource(Source):
                 out.set(SECONDS, max(times), channel)
         return out
 
-    async def _restore(self) -> int:
+    async def inspect(self) -> tuple[str, list[Gap]]:
+        """Say what a drill would do."""
+        shots = plan(self._platform, "drill", time.time())
+        return f"Alertmanager, {sum(len(shot.targets) for shot in shots)} messages a drill", []
+
+    async def _restore(self, store: StateStore) -> int:
         """Take over what the store holds; return its version, 0 for nothing."""
-        entry = await self._store.read(_KEY)
+        entry = await store.read(_KEY)
         if entry is None:
             return 0
         try:
@@ -201,6 +212,7 @@ class DrillSource(Source):
         return entry.version
 
     async def _keep(self, run: Run, version: int) -> int:
+        assert self._store is not None, "nothing is sent without a store"
         if run.ended is not None:
             self._shown = run
         shown = self._shown.dump() if self._shown else None

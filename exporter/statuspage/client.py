@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import orjson
+from pydantic_core import PydanticCustomError
 
 from exporter.engine.source import Reason, SourceError
 from exporter.platform.status_page import StatusPage
@@ -64,7 +65,11 @@ class StatuspageClient:
     async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         await asyncio.sleep(max(0.0, self._free - time.monotonic()))
         url = f"{self._config.url.rstrip('/')}/pages/{self._config.page}/{path}"
-        headers = {"Authorization": f"OAuth {self._config.api_key.reveal()}"}
+        try:
+            headers = {"Authorization": f"OAuth {self._config.api_key.reveal()}"}
+        except PydanticCustomError as error:
+            context = error.context or {}
+            raise SourceError("auth", str(context["message"]), remedy=str(context["remedy"])) from error
         request = self._client.build_request(method, url, json=body, headers=headers)
         try:
             answer = await send(self._client, request)

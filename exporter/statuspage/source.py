@@ -14,7 +14,7 @@ import orjson
 import structlog
 
 from exporter.engine.families import Collected, Family
-from exporter.engine.source import Source, SourceError
+from exporter.engine.source import Gap, Source, SourceError
 from exporter.engine.state import Conflict, MemoryStore, StateError, StateStore
 from exporter.platform.model import Platform
 from exporter.platform.status_page import StatusPage
@@ -133,6 +133,29 @@ class StatusPageSource(Source):
             log.warning("status_page.unsure", group=group, error=str(error))
             return state
         return await self._change(lambda state: _hear(state, group, level))
+
+    async def inspect(self) -> tuple[str, list[Gap]]:
+        """Read the page and each of its components; nothing is changed."""
+        gaps: list[Gap] = []
+        try:
+            await self._api.unresolved()
+        except SourceError as error:
+            return "", [Gap(f"{error.reason}: {error}", error.remedy)]
+        for name, component in self._page.components.items():
+            try:
+                found = await self._api.component(component)
+            except SourceError as error:
+                gaps.append(Gap(f"component {component} of {name}: {error}", error.remedy))
+                continue
+            if found.get("group"):
+                gaps.append(
+                    Gap(
+                        f"{component} of {name} is a group",
+                        "Name a component in it: a group's status is computed.",
+                    )
+                )
+        rehearsal = ", dry run" if self._page.dry_run else ""
+        return f"page {self._page.page}, {len(self._page.components)} components{rehearsal}", gaps
 
     async def _change(self, change: Callable[[State], None]) -> State:
         """Apply a change to the state, whoever else changes it meanwhile, and return the state."""

@@ -66,6 +66,13 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
             yield running, here, file
 
 
+def scheduled(platform: Platform, sinks: str | None = None) -> DrillSource:
+    """Return the source as `run` has it."""
+    source = drill_source(platform, 3600, sinks)
+    source.keep_in(MemoryStore())
+    return source
+
+
 async def carried_out(source: DrillSource, within: float = 60) -> dict[str, set[str]]:
     """Let a drill come to its end; return channel → what became of its messages."""
     deadline = time.monotonic() + within
@@ -81,7 +88,7 @@ async def carried_out(source: DrillSource, within: float = 60) -> dict[str, set[
 
 async def test_every_message_arrives_and_is_marked(stack: Stack) -> None:
     _, here, file = stack
-    source = drill_source(load(file), 3600, here.url)
+    source = scheduled(load(file), here.url)
     assert await carried_out(source) == {key: {"arrived"} for key in EVERYWHERE}
     assert source.run is not None
     assert all(0 <= (outcome.seconds or 0) < 30 for outcome in source.run.outcomes)
@@ -97,7 +104,7 @@ async def test_every_message_arrives_and_is_marked(stack: Stack) -> None:
 
 async def test_without_stand_ins_the_apis_answers_count(stack: Stack) -> None:
     _, _, file = stack
-    source = drill_source(load(file), 3600)
+    source = scheduled(load(file))
     assert await carried_out(source) == {key: {"accepted"} for key in EVERYWHERE}
     await source.close()
 
@@ -107,7 +114,7 @@ async def test_a_revoked_webhook_is_seen(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "secrets" / "slack_webhook").write_text(
         f"{here.url}/slack/services/T00000000/B00000000/revoked"
     )
-    source = drill_source(load(file), 3600)
+    source = scheduled(load(file))
     found = await carried_out(source)
     assert found == {
         **{key: {"accepted"} for key in EVERYWHERE},
@@ -144,10 +151,19 @@ async def test_without_alertmanager_it_says_so_and_misses_nothing_later(
     monkeypatch.setenv("TEST_SMTP", "127.0.0.1:9")
     file = tmp_path / "shop.yml"
     file.write_text(PLATFORM)
-    source = drill_source(load(file), 3600)
+    source = scheduled(load(file))
     with pytest.raises(SourceError) as caught:
         await source.collect()
     assert caught.value.reason == "connect"
+    await source.close()
+
+
+async def test_a_check_sends_nothing(stack: Stack) -> None:
+    running, here, file = stack
+    [source] = drill.build(load(file))
+    assert dict(await source.collect()) == {}
+    assert await source.inspect() == ("Alertmanager, 9 messages a drill", [])
+    assert (running.alerts(), here.inbox.newest()) == ([], [])
     await source.close()
 
 

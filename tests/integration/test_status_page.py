@@ -204,7 +204,24 @@ async def test_a_wrong_key_is_told_without_the_key(platform: Platform, here: Sin
         await page.collect()
     assert caught.value.reason == "auth"
     assert "hunter2" not in str(caught.value)
+    assert (await page.inspect())[1][0].missing.startswith("auth: ")
+    (tmp_path / "secrets" / "statuspage_api_key").unlink()
+    with pytest.raises(SourceError, match="cannot be read") as caught:
+        await page.collect()
+    assert (caught.value.reason, bool(caught.value.remedy)) == ("auth", True)
     await page.close()
+
+
+async def test_a_check_names_what_is_wrong_and_changes_nothing(platform: Platform, here: Sinks) -> None:
+    page = source(platform, MemoryStore())
+    assert await page.inspect() == ("page demo, 2 components", [])
+    await page.close()
+    wrong = source(platform, MemoryStore(), components={"api": "cmpnone"})
+    _, [gap] = await wrong.inspect()
+    assert "cmpnone of api" in gap.missing
+    assert gap.remedy
+    assert here.arrived("statuspage") == []
+    await wrong.close()
 
 
 async def test_one_request_a_second(platform: Platform, here: Sinks) -> None:
