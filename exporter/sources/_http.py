@@ -1,19 +1,26 @@
 """Asking over HTTP: one way to say what went wrong, and a bound on what is read."""
 
+import asyncio
 import socket
 import ssl
 import time
+import zlib
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from functools import cache
 
 import httpx
 
-from exporter.engine.source import Reason, SourceError
+from exporter.engine.source import SourceError
 from exporter.engine.trace import note, step
 
 MAX_BODY = 1 << 20
-"""Most bytes read of one answer, decompressed."""
+"""Most bytes read of one answer, as it comes and decompressed."""
+
+_PIECE = 64 << 10
+"""Most bytes decompressed at once: in between, others have their turn and a deadline can interrupt."""
+
+_GZIP = ("gzip", "x-gzip")
 
 
 @cache
@@ -25,9 +32,14 @@ def _tls() -> ssl.SSLContext:
 def client(timeout: float, **headers: str) -> httpx.AsyncClient:
     """Return a client that says who asks."""
     return httpx.AsyncClient(
-        timeout=timeout, verify=_tls(), headers={"User-Agent": "platform-exporter", **headers}
+        timeout=timeout,
+        verify=_tls(),
+        headers={"User-Agent": "platform-exporter", "Accept-Encoding": "gzip", **headers},
     )
 
+
+_CUT = ("disconnected without", "closed connection")
+"""What httpcore and h11 say of a connection that ends in the middle; they have no type of error for it."""
 
 _SHOWN_BYTES = 4000
 """Most bytes of an answer that `explain` shows."""
@@ -56,32 +68,63 @@ async def send(
     """Send `request` and read the answer up to `max_body` bytes. Redirects are not followed.
 
     Raises:
-        SourceError: no answer (dns, connect, tls, timeout), or one that is too large (parse).
+        SourceError: no answer (dns, connect, tls, timeout), or one that is too large or cannot be read (parse).
     """
     try:
         with step(f"{request.method} {_shown(request.url)}", request.content.decode(errors="replace")):
             response = await client.send(request, stream=True)
         try:
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > max_body:
-                    raise SourceError("parse", f"the answer is longer than {max_body} bytes")
+            body = await _body(response, max_body)
+        except SourceError as error:
+            error.retry_after = retry_after(response)
+            raise
         finally:
             await response.aclose()
     except httpx.HTTPError as error:
         raise _failure(request, error) from error
-    note(
-        f"HTTP {response.status_code}, {len(body)} bytes", bytes(body[:_SHOWN_BYTES]).decode(errors="replace")
-    )
-    response._content = bytes(body)  # what Response.read would have done, had it a bound
+    note(f"HTTP {response.status_code}, {len(body)} bytes", body[:_SHOWN_BYTES].decode(errors="replace"))
+    response._content = body  # what Response.read would have done, had it a bound
     return response
 
 
+async def _body(response: httpx.Response, most: int) -> bytes:
+    """Read and decompress an answer. httpx would inflate a whole chunk at once: a kilobyte may hold gigabytes."""
+    coding = response.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("identity", *_GZIP):
+        raise SourceError(
+            "parse",
+            f"the answer is encoded as {coding[:60]!r}, which was not asked for",
+            remedy="Have the server send it plain, or as gzip.",
+        )
+    too_long = SourceError("parse", f"the answer is longer than {most} bytes")
+    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS) if coding in _GZIP else None
+    body, received = bytearray(), 0
+    async for chunk in response.aiter_raw():
+        received += len(chunk)
+        if received > most:
+            raise too_long
+        if inflater is None:
+            body += chunk
+            continue
+        try:
+            while chunk:
+                body += inflater.decompress(chunk, min(_PIECE, most + 1 - len(body)))
+                if len(body) > most:
+                    raise too_long
+                chunk = inflater.unconsumed_tail
+                await asyncio.sleep(0)
+        except zlib.error as error:
+            raise SourceError("parse", f"the answer is no gzip: {error}") from error
+    if inflater is not None and received:
+        body += inflater.flush()  # of what was given, no more than a few hundred bytes are left
+        if not inflater.eof:
+            raise SourceError("parse", "the answer's gzip ends too early")
+    return bytes(body)
+
+
 def _failure(request: httpx.Request, error: httpx.HTTPError) -> SourceError:
-    host = request.url.netloc.decode()
-    causes = list(_causes(error))
-    reason: Reason
+    host, causes = request.url.netloc.decode(), list(_causes(error))
+    said = (str(error) or type(error).__name__)[:200]
     if isinstance(error, httpx.TimeoutException):
         return SourceError("timeout", f"{host} did not answer in time")
     if any(isinstance(cause, socket.gaierror) for cause in causes):
@@ -90,10 +133,20 @@ def _failure(request: httpx.Request, error: httpx.HTTPError) -> SourceError:
         )
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return SourceError(
-            "tls", f"no TLS with {host}: {error}", remedy="Check the certificate's name and expiry."
+            "tls", f"no TLS with {host}: {said}", remedy="Check the certificate's name and expiry."
         )
-    reason = "connect" if isinstance(error, httpx.NetworkError) else "parse"
-    return SourceError(reason, f"{host}: {error or type(error).__name__}")
+    if isinstance(error, httpx.NetworkError | httpx.ProxyError):
+        return SourceError("connect", f"{host}: {said}")
+    if isinstance(error, httpx.RemoteProtocolError):
+        if any(words in said for words in _CUT):
+            return SourceError("connect", f"{host} closed the connection before its answer was whole")
+        # What it did say may be any bytes.
+        return SourceError(
+            "parse",
+            f"what {host} answers is not HTTP",
+            remedy="Check port and scheme: something else may listen there.",
+        )
+    return SourceError("parse", f"{host}: {said}")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

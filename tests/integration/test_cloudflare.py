@@ -152,7 +152,9 @@ async def test_refusals_are_told_apart(
 )
 async def test_answers_that_are_none(status: int, body: bytes, reason: str, clock: Clock) -> None:
     subject = source(InvocationLog())
-    answer = httpx.Response(status, content=body, headers={"retry-after": "17"} if status == 429 else {})
+    answer = httpx.Response(
+        status, stream=httpx.ByteStream(body), headers={"retry-after": "17"} if status == 429 else {}
+    )
     subject._client._client = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: answer))
     with pytest.raises(SourceError) as caught:
         await subject.collect()
