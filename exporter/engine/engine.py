@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from exporter.catalog import OWN
 from exporter.duties import duties
 from exporter.engine.families import Collected
 from exporter.engine.leader import Leadership
@@ -39,7 +40,7 @@ class Engine:
         self.path = path
         self.platform = platform
         self.own = OwnMetrics(fingerprint(path), time.time())
-        self.publisher = SnapshotPublisher(self._gather, max_series=platform.limits.series)
+        self.publisher = SnapshotPublisher(self._gather, max_series=platform.limits.series, unbounded=OWN)
         self.leadership = Leadership(store(platform), self.publisher.changed)
         self.scheduler = Scheduler(
             max_series_per_family=platform.limits.series_per_family,

@@ -1,8 +1,15 @@
-"""Brings what all sources said together: families by name, each series once, all of them within one bound."""
+"""Brings what all sources said together: families by name, each series once, all of them within one bound.
 
-from collections.abc import Iterable
-from itertools import islice
+The bound over all is a fuse, so that the process and Prometheus survive a source that explodes. It cuts the largest
+first, a family of one source at a time, down to a size at which all fit: small families are whole, whoever is large.
+What is cut is not gathered anywhere, counters neither. What the exporter says of itself and of its sources is outside
+of it: one must see who fails all the more.
+"""
 
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from exporter.engine.budget import first
 from exporter.engine.exposition import Part, Renderer
 from exporter.engine.families import Collected, Family, Key, Samples
 
@@ -10,54 +17,88 @@ Dropped = list[tuple[Family, int]]
 """Families of which samples are not shown, and how many."""
 
 
+@dataclass(slots=True)
+class _Share:
+    """What one source says of a family: `samples` as it said them, `fresh` those of them to be shown."""
+
+    family: Family
+    samples: Samples
+    fresh: Samples
+    origin: Collected
+
+
 class Merger:
     """Merges collections. What is left out is told once, however often what a source said last is merged again.
 
     Samples are known again by the identity of their mapping, which does not change between two collections.
+    `unbounded` are the families that the bound `most` does not touch.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, unbounded: Collection[Family] = ()) -> None:
         self.most = most
+        self._unbounded = frozenset(unbounded)
         self._left_out: dict[int, tuple[Samples, int]] = {}
         self._rubbish: dict[int, Samples] = {}
+        self._cut: dict[tuple[Family, int], Samples] = {}
 
     def merge(self, collections: Iterable[Collected]) -> tuple[dict[Family, list[Part]], Dropped]:
         """Return the parts of each family, and what is left out since the last call: of two declarations of one name
         the later, of two samples of one series the later, what is beyond the bound, and what `sort_out` found."""
-        by_name: dict[str, tuple[Family, list[Part]]] = {}
+        by_name = self._distinct(collections)
+        self._bound(by_name)
+        dropped, left_out = Dropped(), dict[int, tuple[Samples, int]]()
+        merged: dict[Family, list[Part]] = {}
+        for shares in by_name.values():
+            for share in shares:
+                if count := len(share.samples) - len(share.fresh):
+                    _, before = self._left_out.get(id(share.samples), (share.samples, 0))
+                    left_out[id(share.samples)] = share.samples, count
+                    dropped += [(share.family, count - before)] if count > before else []
+                if share.fresh:
+                    created = share.origin.created.get(share.family, {})
+                    exemplars = share.origin.exemplars.get(share.family, {})
+                    merged.setdefault(shares[0].family, []).append(Part(share.fresh, created, exemplars))
+        self._left_out = left_out
+        return merged, dropped
+
+    def _distinct(self, collections: Iterable[Collected]) -> dict[str, list[_Share]]:
+        """Return the shares of each name, each series in one of them."""
+        by_name: dict[str, list[_Share]] = {}
         seen: dict[str, set[Key]] = {}
-        left, dropped = self.most, Dropped()
-        left_out: dict[int, tuple[Samples, int]] = {}
         rubbish: dict[int, Samples] = {}
         for collected in collections:
             for family, samples in collected:
                 fresh = samples
-                declared, parts = by_name.setdefault(family.name, (family, []))
+                shares = by_name.setdefault(family.name, [])
                 if id(samples) in self._rubbish:
                     rubbish[id(samples)] = samples
                     fresh = {}
-                elif declared is not family and declared != family:
+                elif shares and shares[0].family is not family and shares[0].family != family:
                     fresh = {}
-                elif parts:
-                    known = seen.setdefault(family.name, set(parts[0].samples))
+                elif shares:
+                    known = seen.setdefault(family.name, set(shares[0].fresh))
                     if not known.isdisjoint(fresh):
                         fresh = {key: value for key, value in fresh.items() if key not in known}
                     known.update(fresh)
-                if len(fresh) > left:
-                    fresh = dict(islice(fresh.items(), left))
-                if count := len(samples) - len(fresh):
-                    _, before = self._left_out.get(id(samples), (samples, 0))
-                    left_out[id(samples)] = samples, count
-                    dropped += [(family, count - before)] if count > before else []
-                if fresh:
-                    left -= len(fresh)
-                    created, exemplars = (
-                        collected.created.get(family, {}),
-                        collected.exemplars.get(family, {}),
-                    )
-                    parts.append(Part(fresh, created, exemplars))
-        self._left_out, self._rubbish = left_out, rubbish
-        return dict(by_name.values()), dropped
+                shares.append(_Share(family, samples, fresh, collected))
+        self._rubbish = rubbish
+        return by_name
+
+    def _bound(self, by_name: dict[str, list[_Share]]) -> None:
+        """Cut the largest shares until all fit. A series that was shown before is kept before one that was not."""
+        bounded = [
+            share for shares in by_name.values() for share in shares if share.family not in self._unbounded
+        ]
+        most, odd = _level([len(share.fresh) for share in bounded], self.most)
+        cut: dict[tuple[Family, int], Samples] = {}
+        for shares in by_name.values():
+            for place, share in enumerate(shares):
+                if len(share.fresh) > most and share.family not in self._unbounded:
+                    before = self._cut.get((share.family, place))
+                    share.fresh = first(share.family, share.fresh, most + (odd > 0), before)
+                    cut[share.family, place] = share.fresh
+                    odd -= 1
+        self._cut = cut
 
     def sort_out(self, collections: Iterable[Collected]) -> None:
         """Find samples that cannot be written, so that they are left out from now on."""
@@ -73,3 +114,14 @@ class Merger:
                     OverflowError,
                 ):  # texts and numbers that are none
                     self._rubbish[id(samples)] = samples
+
+
+def _level(sizes: list[int], most: int) -> tuple[int, int]:
+    """Return the largest size to which all must be cut so that their sum is at most `most`, and what is left then."""
+    left = most
+    for place, size in enumerate(sorted(sizes)):
+        larger = len(sizes) - place
+        if size * larger > left:
+            return divmod(left, larger)
+        left -= size
+    return most, 0

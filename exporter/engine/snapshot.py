@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -62,13 +62,20 @@ EMPTY = Snapshot(0, b"", _NOTHING, b"# EOF\n", _END, 0, 0.0, 0.0)
 class SnapshotPublisher:
     """Renders what `gather` returns whenever `changed` was called, and keeps the result as `current`.
 
-    Rendering runs in a thread of its own, so that a large one does not hold up the event loop.
+    Rendering runs in a thread of its own, so that a large one does not hold up the event loop. The bound on all series
+    does not touch the families in `unbounded`.
     """
 
-    def __init__(self, gather: Callable[[], list[Collected]], *, max_series: int) -> None:
+    def __init__(
+        self,
+        gather: Callable[[], list[Collected]],
+        *,
+        max_series: int,
+        unbounded: Collection[Family] = (),
+    ) -> None:
         self.current = EMPTY
         self._gather = gather
-        self._merger = Merger(max_series)
+        self._merger = Merger(max_series, unbounded)
         # Not the loop's own threads: whatever hangs in those must not hold the snapshot up.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
         self._renderer = Renderer()

@@ -46,9 +46,11 @@ class Limits(Part):
     """Bounds on what the exporter holds and serves."""
 
     series: int = Field(default=50_000, gt=0)
-    """Most series over all families; what comes beyond is dropped and counted."""
+    """Most series over all families and sources. Beyond it the largest family of one source is cut first, counters
+    too; what is cut is counted. What the exporter says of itself and of its sources is outside of it."""
     series_per_family: int = Field(default=5_000, gt=0)
-    """Most series of one family and source."""
+    """Most series that one source gives to one family; sources do not share it. A counter's increments beyond it are
+    added to a series whose label values are all `other`."""
 
 
 Sources: type[Part] = create_model(

@@ -68,7 +68,9 @@ def test_after_a_flood_of_connections_a_scraper_is_learned() -> None:
         seen(cadence, "prometheus", 100 + 15 * scrape)
         for number in range(30):
             seen(cadence, f"curl {scrape} {number}", 101 + 15 * scrape)
-    assert [(upcoming.scraper, upcoming.time) for upcoming in cadence.upcoming(131, 146)] == [("prometheus", 145)]
+    assert [(upcoming.scraper, upcoming.time) for upcoming in cadence.upcoming(131, 146)] == [
+        ("prometheus", 145)
+    ]
 
 
 def test_scrapers_with_a_pace_are_not_given_up_for_others() -> None:

@@ -216,6 +216,50 @@ async def test_the_overall_bound_holds() -> None:
     assert b'platform_exporter_series_dropped_total{family="value"} 400.0' in publisher.current.text
 
 
+async def test_the_overall_bound_cuts_what_is_largest_and_nothing_of_our_own() -> None:
+    def said(name: str, count: int) -> Collected:
+        out = Collected()
+        for number in range(count):
+            out.set(VALUE, number, f"{name} {number}")
+        out.set(ALIVE, 1, name)
+        out.set(engine.UP, 1, name)
+        return out
+
+    parts = [said("explodes", 500), *(said(f"source {number}", 5) for number in range(10))]
+    publisher = SnapshotPublisher(lambda: parts, max_series=100, unbounded=engine.FAMILIES)
+    await publisher.publish()
+    text = publisher.current.text
+    assert text.count(b'\nvalue{source="explodes') == 100 - 10 * 5 - 11
+    assert text.count(b'\nvalue{source="source') == 50
+    assert text.count(b"\nalive{") == text.count(b"\nplatform_exporter_source_up{") == 11
+    shown = {line.rsplit(b" ", 1)[0] for line in text.splitlines() if line.startswith(b"value{")}
+    parts[0].families[VALUE] = dict(reversed(parts[0].families[VALUE].items()))
+    await publisher.publish()
+    lines = publisher.current.text.splitlines()
+    assert {line.rsplit(b" ", 1)[0] for line in lines if line.startswith(b"value{")} == shown, "the same stay"
+
+
+async def test_an_overall_bound_below_the_number_of_families_is_used_up() -> None:
+    parts = [Collected() for _ in range(20)]
+    for number, part in enumerate(parts):
+        part.set(VALUE, number, str(number))
+    publisher = SnapshotPublisher(lambda: parts, max_series=7)
+    await publisher.publish()
+    assert publisher.current.text.count(b"\nvalue{") == 7
+
+
+async def test_the_overall_bound_leaves_histograms_whole() -> None:
+    took = Family("took_seconds", "histogram", "Time.", ("path",))
+    out = Collected()
+    for path in "ab":
+        out.observe(took, {0.1: 1, 1.0: 2, math.inf: 3}, 3.0, path)
+    publisher = SnapshotPublisher(lambda: [out], max_series=7)
+    await publisher.publish()
+    assert publisher.current.text.count(b'path="a"') == 5
+    assert b'path="b"' not in publisher.current.text
+    assert publisher.dropped == {"took_seconds": 5}
+
+
 async def test_what_is_beyond_the_overall_bound_is_counted_once_a_collection() -> None:
     def collected(count: int) -> Collected:
         out = Collected()
