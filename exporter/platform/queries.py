@@ -1,12 +1,13 @@
 """SQL that gives metrics: one format for the built-in Postgres collectors and for the team's own queries."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from exporter.platform.base import Interval, LabelName, MetricName, Part, Slug, Text
 from exporter.platform.conditions import Condition
 from exporter.platform.kpis import View
+from exporter.platform.problems import suggestion
 from exporter.platform.values import Duration, fault
 
 Grant = Literal["pg_monitor", "pg_read_all_stats"]
@@ -71,6 +72,25 @@ class Statement(Part):
     labels: Labels = []
     """Labels of the metrics that name none themselves."""
     metrics: Annotated[dict[MetricName, Metric], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        values = [metric.value for metric in self.metrics.values()]
+        if self.fold is not None and self.fold.other not in self.labels:
+            raise fault(
+                "fold",
+                f"`other: {self.fold.other}` is none of `labels`",
+                suggestion(self.fold.other, self.labels),
+            )
+        if self.fold is not None and self.fold.by not in values:
+            raise fault(
+                "fold", f"`by: {self.fold.by}` is the value of no metric", suggestion(self.fold.by, values)
+            )
+        if self.pivot is not None and any(self.columns_of(metric) for metric in self.metrics.values()):
+            raise fault(
+                "pivot", "`pivot` leaves one row, which needs no labels", "Leave out `labels`, or `pivot`."
+            )
+        return self
 
     def columns_of(self, metric: Metric) -> tuple[str, ...]:
         """Return the columns that become labels of the metric."""

@@ -79,7 +79,7 @@ async def test_a_collector_that_fails_takes_nothing_from_the_others(
     started = time.monotonic()
     families = {family.name: samples for family, samples in await subject.collect()}
     assert time.monotonic() - started < 1
-    assert families["pg_scrape_collector_success"]["main", "mine"] == 0.0
+    assert families["pg_scrape_collector_success"]["main", "queries.mine"] == 0.0
     assert families["pg_scrape_collector_success"]["main", "stat_database"] == 1.0
     assert "mine" not in families
     await subject.close()

@@ -3,7 +3,6 @@
 import asyncio
 import time
 
-import psycopg
 import pytest
 
 from exporter.engine.source import SourceError
@@ -122,8 +121,8 @@ async def test_at_the_deadline_what_arrived_is_kept_and_the_rest_is_ended_on_the
     assert families["pg_up"] == {("main",): 1.0}
     assert "after" not in families
     assert {labels[1:] for labels in families["pg_scrape_collector_failing"]} == {
-        ("slow", "timeout"),
-        ("after", "timeout"),
+        ("queries.slow", "timeout"),
+        ("queries.after", "timeout"),
     }
     wait_until(lambda: own_postgres.execute(OURS) == [(0,)], 5, "no session is left")
     await subject.close()
@@ -189,7 +188,7 @@ async def test_what_was_altered_meanwhile_is_found_out(
     subject = source(monkeypatch, own_postgres.dsn(), chosen, gone)
     families = await collect(subject)
     assert families["mine"] == {("main", "old", "{}"): 1.0}
-    assert ("main", "gone") not in families["pg_scrape_collector_success"]
+    assert ("main", "queries.gone") not in families["pg_scrape_collector_success"]
     await subject.close()
 
 
@@ -202,21 +201,75 @@ async def test_rows_beyond_the_limit_are_cut_off_and_said(
     subject = source(monkeypatch, own_postgres.dsn(), many)
     families = await collect(subject)
     assert families["mine"] == {("main", str(n)): float(n) for n in (1, 2, 3)}
-    assert families["pg_scrape_collector_truncated"] == {("main", "mine"): 1.0}
+    assert families["pg_scrape_collector_truncated"] == {("main", "queries.mine"): 1.0}
     await subject.close()
 
 
 async def test_collectors_are_switched_and_slowed_for_one_server(
     own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counter = query("database", sql="select count(*) as value from pg_stat_activity")
-    changes = {"settings": {"enabled": False}, "database": {"every": "1h"}}
-    subject = source(monkeypatch, own_postgres.dsn(), query("settings"), counter, collectors=changes)
+    changes = {"settings": {"enabled": False}, "roles": {"every": "1h"}}
+    subject = source(monkeypatch, own_postgres.dsn(), *builtin(), collectors=changes)
     first = await collect(subject)
-    assert "settings" not in first
-    with psycopg.connect(own_postgres.dsn()):
-        await asyncio.sleep(0.2)
-        assert (await collect(subject))["database"] == first["database"], "not asked again within the hour"
+    assert ("main", "settings") not in first["pg_scrape_collector_success"]
+    own_postgres.execute("create role newcomer")
+    await asyncio.sleep(0.2)
+    again = await collect(subject)
+    assert again["pg_roles_connection_limit"] == first["pg_roles_connection_limit"], (
+        "not asked within the hour"
+    )
+    await subject.close()
+
+
+async def test_own_sql_may_be_called_like_a_built_in_collector(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roles = query("roles", sql="select rolname, 99 as value from pg_roles", labels=["rolname"])
+    subject = source(monkeypatch, own_postgres.dsn(), *builtin(), roles)
+    families = await collect(subject)
+    assert set(families["roles"].values()) == {99.0}
+    assert 99.0 not in families["pg_roles_connection_limit"].values()
+    assert families["pg_scrape_collector_success"]["main", "queries.roles"] == 1.0
+    await subject.close()
+
+
+async def test_own_sql_that_ends_its_session_is_put_off(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadly = query("deadly", sql="select pg_terminate_backend(pg_backend_pid())::int as value")
+    subject = source(monkeypatch, own_postgres.dsn(), query("before"), deadly, query("after"))
+    for _ in range(2):
+        with pytest.raises(SourceError):
+            await subject.collect()
+    families = await collect(subject)
+    assert families["after"] == {("main",): 1.0}
+    assert families["pg_scrape_collector_success"]["main", "queries.deadly"] == 0.0
+    await subject.close()
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({"pivot": "nope"}, "no column nope"),
+        ({"pivot": "value", "sql": "select 1 as value"}, "no column value"),
+        (
+            {
+                "sql": "select 'zz' as value, 'a' as kind",
+                "labels": ["kind"],
+                "fold": {"by": "value", "other": "kind"},
+            },
+            "not a number",
+        ),
+    ],
+)
+async def test_rubbish_from_one_statement_harms_it_alone(
+    keys: dict[str, object], says: str, own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = source(monkeypatch, own_postgres.dsn(), query(**keys), query("good"))
+    families = await collect(subject)
+    assert families["good"] == {("main",): 1.0}
+    _, gaps = await subject.inspect()
+    assert any(says in gap.missing for gap in gaps)
     await subject.close()
 
 

@@ -132,7 +132,13 @@ class Table:
             texts = columns[statement.scrub]
             columns[statement.scrub] = [scrub(_text(text)).encode() for text in texts]
         if (pivot := statement.pivot) is not None:
-            value = next(name for name in columns if name != pivot)
+            value = next((name for name in columns if name != pivot), None)
+            if pivot not in columns or value is None:
+                raise SourceError(
+                    "rejected",
+                    f"the statement returns no column {pivot} beside one of values",
+                    remedy=f"It returns: {', '.join(columns)}.",
+                )
             columns = {_text(name): [cell] for name, cell in zip(columns[pivot], columns[value], strict=True)}
         return cls(columns, truncated=result.ntuples > limit)
 
@@ -143,7 +149,7 @@ class Table:
                 raise _missing(collector, self, name)
         cells = (map(_text, self.columns[name]) for name in collector.statement.labels)
         values = {
-            name: [None if cell is None else float(cell) for cell in self.columns[name]]
+            name: [None if cell is None else _number(collector, name, cell) for cell in self.columns[name]]
             for name in dict.fromkeys(column.value for column in collector.columns)
         }
         kept = fold.apply(list(zip(*cells, strict=True)), values)
@@ -269,8 +275,8 @@ def builtin() -> tuple[Collector, ...]:
 
 
 def own(name: str, query: Query) -> Collector:
-    """Make a collector of a query of the platform file."""
-    return _collector(name, query, query.every, own=True)
+    """Make a collector of a query of the platform file. Its name is its place there, so it is no built-in one's."""
+    return _collector(f"queries.{name}", query, query.every, own=True)
 
 
 def _collector(name: str, statement: Statement, every: float, *, own: bool) -> Collector:

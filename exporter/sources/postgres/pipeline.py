@@ -30,6 +30,15 @@ class Answer:
     seconds: float
 
 
+class Lost(psycopg.OperationalError):
+    """The connection was lost. `answers` are those that came before; the next segment was being answered."""
+
+    def __init__(self, answers: list[Answer], cause: psycopg.Error) -> None:
+        super().__init__(str(cause))
+        self.answers = answers
+        self.sqlstate = cause.sqlstate
+
+
 async def ask(
     connection: psycopg.AsyncConnection[Any], segments: Sequence[Segment], deadline: float
 ) -> list[Answer]:
@@ -38,7 +47,7 @@ async def ask(
     After that the connection is of no use and must be closed. The same holds when this is cancelled.
 
     Raises:
-        psycopg.OperationalError: the connection is lost.
+        Lost: the connection is lost.
     """
     pgconn = connection.pgconn
     pgconn.enter_pipeline_mode()
@@ -66,7 +75,7 @@ async def ask(
     except TimeoutError:
         return answers
     except psycopg.OperationalError as lost:
-        raise (error or lost) from lost  # the server's last words say more than the broken pipe
+        raise Lost(answers, error or lost) from lost  # the server's last words say more than the broken pipe
     pgconn.exit_pipeline_mode()
     return answers
 

@@ -18,7 +18,7 @@ from exporter.sources.postgres.collector import Collector, Table, samples
 from exporter.sources.postgres.connection import connect, failure
 from exporter.sources.postgres.facts import Server, array, discover
 from exporter.sources.postgres.fold import Fold
-from exporter.sources.postgres.pipeline import Answer, ask
+from exporter.sources.postgres.pipeline import Answer, Lost, ask
 from exporter.sources.postgres.profiles import Profile
 from exporter.sources.postgres.transaction import AGAIN, BEGIN, END, OWN_PATH, STATEMENT_TIMEOUT_MS
 
@@ -67,6 +67,7 @@ class Session:
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._statements: dict[str, bytes] = {}
         self._asked = 0.0
+        self._suspect: Run | None = None
         self.server: Server | None = None
         self.runs: list[Run] = []
         self.gaps: list[str] = []
@@ -111,7 +112,11 @@ class Session:
         server, now = self.server, time.monotonic()
         assert server is not None, "an open session knows its server"
         due = self.due(now)
-        answers = await ask(connection, self._segments(due, deadline - now), deadline)
+        try:
+            answers = await ask(connection, self._segments(due, deadline - now), deadline)
+        except Lost as lost:
+            self._blame(due, lost, now)
+            raise
         if not answers:
             await self._cancel(connection)
             raise SourceError("timeout", f"no answer within {deadline - now:.1f} s")
@@ -127,6 +132,15 @@ class Session:
             )
         await self._cancel(connection)
         return False
+
+    def _blame(self, due: Sequence[Run], lost: Lost, now: float) -> None:
+        """Put off the collector that was running when the connection was lost, if it was so twice in a row."""
+        place = len(lost.answers) - 1
+        running = due[place] if 0 <= place < len(due) else None
+        if running is not None and running is self._suspect:
+            self._fail(running, failure(lost), now)
+            running.due = now + max(running.every, _RETRY_REFUSED)
+        self._suspect = running
 
     async def _open(self, deadline: float) -> psycopg.AsyncConnection[Any]:
         """Return the connection, with the server's facts fresh enough."""
@@ -222,6 +236,9 @@ class Session:
             run.data, run.truncated = self._samples(run, answer)
         except SourceError as error:
             self._fail(run, error, now)
+            return
+        except Exception as error:  # noqa: BLE001  # a defect of one collector harms nothing but itself
+            self._fail(run, SourceError("internal", f"{type(error).__name__}: {error}"), now)
             return
         note(f"{answer.result.ntuples} rows, {len(run.data)} samples")
         run.error, run.succeeded, run.ran = None, now, True
