@@ -160,3 +160,11 @@ def test_an_unknown_gauge_stays_and_an_unknown_counter_comes_from_its_first_seco
     assert set(past(story, "some_level", {}, 7.0, counter=False)) == {7.0}
     values = [value for value in past(story, "some_total", {}, 40.0, counter=True) if value is not None]
     assert values[-1] - values[0] == pytest.approx(2.0 * 590, rel=0.2)
+
+
+def test_a_demo_may_start_at_any_minute() -> None:
+    for minute in range(0, 1440, 7):
+        now = NOW + minute * MINUTE
+        story = Story(now, [now - DAYS * DAY + 300 * n for n in range(DAYS * 288)])
+        assert all(0 <= failing <= 1 for failing in story.failing)
+        assert min(story.traffic) > 0

@@ -116,7 +116,8 @@ class Story:
         for incident in INCIDENTS:
             begins = now - incident.ago
             for at in range(bisect_right(times, begins), bisect_right(times, begins + incident.lasted)):
-                ramp = math.sin(math.pi * (times[at] - begins) / incident.lasted) ** 0.4
+                # At its very end rounding may leave a sine below zero, which has no real root.
+                ramp = max(0.0, math.sin(math.pi * (times[at] - begins) / incident.lasted)) ** 0.4
                 self.failing[at] = max(self.failing[at], incident.failing * ramp)
                 self.slower[at] = max(self.slower[at], 1 + (incident.slower - 1) * ramp)
                 if incident.database_down:
