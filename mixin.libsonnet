@@ -5,16 +5,15 @@
 // `_config` is the catalogue that the exporter makes of a platform file; numbers are strings, so that no float noise
 // gets into an expression. The defaults below are those of a platform file that says nothing.
 
-local alerts = import 'prometheus/alerts.libsonnet';
 local dashboards = import 'dashboards/dashboards.libsonnet';
-local signals = import 'prometheus/signals.libsonnet';
-local slo = import 'prometheus/slo.libsonnet';
+local alerts = import 'prometheus/alerts.libsonnet';
+local recordings = import 'prometheus/recordings.libsonnet';
 
 {
   local mixin = self,
 
   _config:: {
-    platform: error 'must provide platform: the name that begins each dashboard\'s uid',
+    platform: error "must provide platform: the name that begins each dashboard's uid",
     environment: 'production',
     title: self.platform,
     monitoring: {
@@ -32,6 +31,7 @@ local slo = import 'prometheus/slo.libsonnet';
     sources: [],
     queries: [],
     kpis: [],
+    quotas: [],
     alerting: {
       priorities: {
         p1: { word: 'P1', severity: 'critical' },
@@ -63,7 +63,10 @@ local slo = import 'prometheus/slo.libsonnet';
     [std.reverse(std.split(entry.key, '/'))[0]]: entry.value
     for entry in std.objectKeysValues(dashboards(mixin._config))
   },
-  prometheusRules:: { groups: signals(mixin._config) + slo(mixin._config) },
+  prometheusRules:: {
+    local groups = recordings(mixin._config),
+    groups: std.flatMap(function(file) groups[file], std.objectFields(groups)),
+  },
   prometheusAlerts:: {
     local groups = alerts.groups(mixin._config),
     groups: std.flatMap(function(topic) groups[topic], std.objectFields(groups)),

@@ -13,7 +13,7 @@ local elapsed = {
   elapsed:: elapsed,
 
   groups(catalogue)::
-    local quotas = std.get(catalogue, 'quotas', []);
+    local quotas = catalogue.quotas;
     if std.length(quotas) == 0 then [] else [{
       name: 'quotas',
       interval: '1m',

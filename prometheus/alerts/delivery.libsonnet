@@ -13,7 +13,7 @@ function(catalogue) {
       summary: 'The public status page does not say what is true.',
       description: 'The state of {{ $labels.component }} has waited for %(for)s to be published.',
       impact: 'Customers are told that all is well when it is not, or the reverse.',
-      action: 'The exporter\'s landing page has the answer of the page\'s vendor; set the component by hand until then.',
+      action: "The exporter's landing page has the answer of the page's vendor; set the component by hand until then.",
       panel: 'exporter/sources',
     }],
   },

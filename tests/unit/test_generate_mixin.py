@@ -1,12 +1,16 @@
 """The mixin, as a team that has its own Jsonnet imports it."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import _jsonnet
 import pytest
 
-from exporter.generate.mixin import folder
+from exporter.generate import catalogue
+from exporter.generate.mixin import folder, tree
+
+ROOT = Path(__file__).parents[2]
 
 CONFIG = """
 platform: 'shop',
@@ -48,3 +52,33 @@ def test_a_mixin_without_platform_says_what_is_missing() -> None:
         _jsonnet.evaluate_snippet(
             "x", "(import 'mixin.libsonnet').prometheusAlerts", jpathdir=[str(folder())]
         )
+
+
+def test_rules_of_every_kind_come_with_it() -> None:
+    """What `generate` writes for the demo, a team with its own Jsonnet gets too."""
+    document = catalogue(ROOT / "platforms" / "demo.yml")
+    snippet = "function(config) ((import 'mixin.libsonnet') + { _config+:: config }).prometheusRules"
+    groups = json.loads(
+        _jsonnet.evaluate_snippet(
+            "team.jsonnet",
+            snippet,
+            jpathdir=[str(folder())],
+            tla_codes={"config": json.dumps(document)},
+        )
+    )["groups"]
+    written = [
+        group
+        for path, content in tree(document).items()
+        if path.startswith("prometheus/rules/") and "/alerts-" not in path
+        for group in content["groups"]
+    ]
+    assert sorted(groups, key=lambda group: str(group["name"])) == sorted(
+        written, key=lambda group: str(group["name"])
+    )
+    assert {group["name"] for group in groups} >= {
+        "anomaly",
+        "quotas",
+        "slo",
+        "service-signals",
+        "health-state",
+    }
