@@ -12,6 +12,7 @@ from tests.integration.postgres.conftest import started
 from tests.integration.postgres.support import BARE, DATABASE, MONITOR, Server, asking
 from tests.support.postgres import standby_cluster
 from tests.support.postgres_versions import programs
+from tests.support.process import wait_until
 
 GOLDEN = Path(__file__).parents[2] / "golden/postgres"
 
@@ -51,6 +52,8 @@ async def test_what_each_version_gives_is_what_is_written_down(server: Server) -
             fresh.session("lock table tickets in access exclusive mode"),
             fresh.waiting("select from tickets"),
         ):
+            replayed = "select 1 from pg_locks where mode = 'AccessExclusiveLock'"
+            wait_until(lambda: standby.execute(replayed), 60, "the standby to hold the lock as well")
             told = {
                 "primary": await _told(fresh.dsn()),
                 "standby": await _told(standby.dsn(DATABASE, user=MONITOR, password=MONITOR)),
