@@ -5,6 +5,7 @@ local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
+local alerting = import 'alerting.libsonnet';
 
 local own(metric) = metric + ' and on (job, instance) platform_exporter_build_info';
 
@@ -98,18 +99,6 @@ local parts(ctx) =
       height=6,
       colour=colours.neutral,
       legend=false,
-    ),
-    targets: panels.timeline(
-      'exporter/targets',
-      'Scrapes by Prometheus',
-      what='Whether Prometheus could scrape each of its targets.',
-      good='Up everywhere.',
-      act='Down: the process is gone or cannot be reached from Prometheus; open its targets page for the error.',
-      targets=[t.range('min by (job) (up)', '{{job}}')],
-      links=[ctx.links.exporter, down, ctx.links.scrapes],
-      wish=6,
-      height=6,
-      mappings=states.up,
     ),
 
     // Beyond the row of the technical view
@@ -266,82 +255,6 @@ local parts(ctx) =
       colour=colours.neutral,
       legend=false,
     ),
-    scrape: panels.timeseries(
-      'exporter/scrape',
-      'Duration of a scrape',
-      what='How long Prometheus waits for each of its targets.',
-      good='Milliseconds for the exporter: its answer is ready before it is asked.',
-      act='Slow: the network in between, or a machine without CPU time to spare.',
-      targets=[t.range('max by (job) (scrape_duration_seconds)', '{{job}}')],
-      unit='s',
-      links=[down, ctx.links.scrapes],
-      fill=0,
-    ),
-    rules: panels.timeseries(
-      'exporter/rules',
-      'Rules that failed or were late',
-      what='Evaluations of rules per minute that failed, and groups that were skipped because the one before was not done.',
-      good='None.',
-      act='Failed: the rule page of Prometheus has the error. Skipped: the group is too expensive for its interval.',
-      targets=[
-        t.range('60 * sum(rate(prometheus_rule_evaluation_failures_total[$__rate_interval]))', 'failed'),
-        t.range('60 * sum(rate(prometheus_rule_group_iterations_missed_total[$__rate_interval]))', 'skipped'),
-      ],
-      unit='suffix: /min',
-      links=[ctx.links.recorded, ctx.links.rules],
-      softMax=1,
-      overrides=[panels.painted('failed', colours.bad), panels.painted('skipped', colours.warn)],
-    ),
-    notifications: panels.timeseries(
-      'exporter/notifications',
-      'Notifications',
-      what='Notifications per minute that Alertmanager sent, by channel, and those that failed (orange-red).',
-      good='None on a quiet day, and never a failed one.',
-      act="Failed: read Alertmanager's log; a revoked webhook or key is the usual cause.",
-      targets=[
-        t.range('60 * sum by (integration) (rate(alertmanager_notifications_total[$__rate_interval])) > 0', '{{integration}}'),
-        t.range('60 * sum(rate(alertmanager_notifications_failed_total[$__rate_interval])) > 0', 'failed'),
-      ],
-      unit='suffix: /min',
-      links=[ctx.links.firing, ctx.links.rules],
-      style='bars',
-      stack=true,
-      overrides=[panels.painted('failed', colours.bad)],
-      rare='nothing was sent in this period',
-    ),
-    drill: if !ctx.drilled then null else panels.stat(
-      'exporter/drill',
-      'Last drill',
-      what='When alerts were last tried out, from the rule to the receiver, and whether every channel got its message.',
-      good='Arrived, within the last weeks.',
-      act='Missed: platform-exporter drill says which channel did not get it; nobody would be told of a real one either.',
-      targets=[
-        t.instant('min(platform_exporter_drill_success)', 'result'),
-        t.instant('1000 * max(platform_exporter_drill_last_timestamp_seconds)', 'when'),
-      ],
-      unit='dateTimeFromNow',
-      links=[ctx.links.firing, ctx.links.rules],
-      colour=colours.neutral,
-      text='value',
-      rare='no drill yet',
-      overrides=[panels.named('result', {
-        unit: 'none',
-        mappings: panels.words([[0, 'Missed', colours.bad], [1, 'Arrived', colours.good]]),
-        color: { mode: 'thresholds' },
-      })],
-    ),
-    head: panels.timeseries(
-      'exporter/head',
-      'Series in Prometheus',
-      what='Series that Prometheus holds in memory.',
-      good='A constant that changes with the platform file.',
-      act='Growth costs memory: find the metric in Prometheus, Status, TSDB Status.',
-      targets=[t.range('max(prometheus_tsdb_head_series)', 'series')],
-      unit='short',
-      links=[ctx.links.scrapes, ctx.links.recorded],
-      colour=colours.neutral,
-      legend=false,
-    ),
   };
 
 {
@@ -352,16 +265,17 @@ local parts(ctx) =
     local p = parts(ctx);
     layout.section('Monitoring', [
       [p.sources, p.age, p.failures],
-      [p.duration, p.series, p.memory, p.targets],
+      [p.duration, p.series, p.memory, alerting(ctx).targets],
     ], collapsed=true),
 
   // The whole drill-down.
   sections(ctx)::
     local p = parts(ctx);
+    local told = alerting(ctx);
     [
-      layout.section('', [[p.answer, p.leader, p.state, p.failing, p.config, p.dropped, p.drill]]),
+      layout.section('', [[p.answer, p.leader, p.state, p.failing, p.config, p.dropped, told.drill]]),
       layout.section('Are the data fresh?', [[p.sources, p.intervals, p.reasons], [p.age, p.served, p.duration, p.failures]]),
       layout.section('What does the exporter need?', [[p.series, p.render, p.memory, p.cpu]]),
-      layout.section('Do Prometheus and Alertmanager work?', [[p.targets, p.scrape, p.head], [p.rules, p.notifications]]),
+      layout.section('Do Prometheus and Alertmanager work?', [[told.targets, told.scrape, told.head], [told.rules, told.notifications]]),
     ],
 }

@@ -2,6 +2,7 @@
 local dashboard = import '../lib/dashboard.libsonnet';
 local layout = import '../lib/layout.libsonnet';
 local panels = import '../lib/panels.libsonnet';
+local alerting = import '../rows/alerting.libsonnet';
 local exporter = import '../rows/exporter.libsonnet';
 local health = import '../rows/health.libsonnet';
 local operations = import '../rows/operations.libsonnet';
@@ -9,6 +10,7 @@ local measures = import '../rows/own.libsonnet';
 
 function(ctx)
   local own = exporter.parts(ctx);
+  local told = alerting(ctx);
   dashboard.new(
     ctx,
     'operations',
@@ -30,9 +32,9 @@ function(ctx)
       layout.section('Capacity', [operations.capacity(ctx), [operations.pace(ctx)]]),
       measures.section(ctx, 'operations', [ctx.links.business, ctx.links.technical]),
       layout.section('Monitoring', [
-        [own.answer, own.leader, own.config, own.dropped, own.drill],
+        [own.answer, own.leader, own.config, own.dropped, told.drill],
         [own.sources, own.age, own.failures],
-        [own.targets, own.rules, own.notifications],
+        [told.targets, told.rules, told.notifications],
       ]),
     ],
     from='now-6h',
