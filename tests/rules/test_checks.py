@@ -103,6 +103,7 @@ def _generated(path: Path) -> tuple[list[dict[str, Any]], Known]:
             Family("business_calls_total", "counter", "Calls.", ("status",)),
             Family("call_setup_seconds", "histogram", "Time to the first ring.", ("region",)),
             Family("backup_last_success_timestamp_seconds", "gauge", "Last backup.", ()),
+            Family("mails_sent_this_month", "gauge", "Mails of this month.", ()),
         ]
     return rules, Known.of(families, rules, platform.monitoring.scrape_interval)
 

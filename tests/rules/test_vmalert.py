@@ -12,7 +12,7 @@ PLATFORMS = sorted((Path(__file__).parents[2] / "platforms").glob("*.yml"))
 
 
 def _vmalert(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [forky_binary("vmalert"), "-dryRun", f"-rule={folder}/*.yml"]
+    command: list[str | Path] = [forky_binary("vmalert"), "-dryRun", f"-rule={folder}/*.yml"]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
