@@ -1,29 +1,20 @@
 """Health endpoints: what the product says of itself, as a JSON document.
 
-Four shapes are understood, told apart by what is in the document:
-
-- `{"overall", "checks": {NAME: {"status", "latencyMs"}}}`, with `checks.integration.services` as booleans and
-  `poolStats` (active, idle, waiting), as Pitchey answers on /api/health/all
-- `{"data": {"overall", "checks": [{"name", "status", "duration"}], "version", "uptime"}}`, as CloudGreet does
-- `{"status", "services": [{"service", "status", "details": {"latency"}}]}`, as Atomic Guide does
-- `{"status", "checks": …}` with either form of checks, as Word Is Bond does
-
-Durations in the documents are milliseconds. A document in an answer of 503 counts: that is where the diagnosis is.
+A document in an answer of 503 counts when it says unhealthy or degraded: that is where the diagnosis is. Any other
+document in an answer of an error is the error's own, and a failure.
 """
 
-import json
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 
 from exporter.engine.families import Collected, Family
-from exporter.engine.source import Gap, Source, SourceError
+from exporter.engine.source import Gap, Reason, Source, SourceError
 from exporter.platform.base import Interval, Part, Text
 from exporter.platform.values import Duration, Url
+from exporter.sources._health_document import STATES, HealthDocument, understand
 from exporter.sources._http import client, retry_after, send
 from exporter.sources.kind import SourceKind
 
@@ -33,11 +24,13 @@ if TYPE_CHECKING:
 SUCCESS = Family(
     "probe_success",
     "gauge",
-    "Whether the endpoint answered with a health document that is not unhealthy.",
+    "Whether the answer is a health document that is not unhealthy; with an HTTP error, one that is degraded.",
     ("target",),
 )
 DURATION = Family("probe_duration_seconds", "gauge", "How long the answer took.", ("target",))
-STATUS_CODE = Family("probe_http_status_code", "gauge", "HTTP status of the answer.", ("target",))
+STATUS_CODE = Family(
+    "probe_http_status_code", "gauge", "HTTP status of the answer, 0 without one.", ("target",)
+)
 STATUS = Family(
     "health_status",
     "gauge",
@@ -72,31 +65,15 @@ START = Family(
     ("target",),
 )
 
-STATES = ("healthy", "degraded", "unhealthy", "unknown")
-MAX_CHECKS = 100
-"""Most checks taken from one document."""
+MAX_SILENCE = 3600.0
+"""The longest that an unhealthy endpoint is left alone because it asks for it, in seconds."""
 
-_LARGEST = 1e15
-"""A number beyond this is no duration and no count of connections."""
-
-_WORDS = {
-    "healthy": "healthy",
-    "ok": "healthy",
-    "up": "healthy",
-    "pass": "healthy",
-    "green": "healthy",
-    "operational": "healthy",
-    "degraded": "degraded",
-    "warn": "degraded",
-    "warning": "degraded",
-    "yellow": "degraded",
-    "unhealthy": "unhealthy",
-    "down": "unhealthy",
-    "fail": "unhealthy",
-    "error": "unhealthy",
-    "red": "unhealthy",
-    "critical": "unhealthy",
+_REFUSALS: dict[int, tuple[Reason, str]] = {
+    401: ("auth", "Let the exporter read it without credentials, such as by its address."),
+    403: ("auth", "Let the exporter read it without credentials, such as by its address."),
+    429: ("rate_limited", "Ask less often, with `every:`, or raise the endpoint's limit."),
 }
+"""Answers by HTTP status that are no health document, whatever is in them."""
 
 
 class Health(Part):
@@ -110,113 +87,28 @@ class Health(Part):
     """Finish just before the next scrape once the scrapers' rhythm is known."""
 
 
-@dataclass(slots=True)
-class Check:
-    """One component of a health document. `seconds` is None when the document does not say."""
-
-    name: str
-    status: str
-    seconds: float | None = None
-
-
-@dataclass(slots=True)
-class HealthDocument:
-    """A health document, whatever its shape was."""
-
-    status: str
-    checks: list[Check] = field(default_factory=list)
-    pool: dict[str, float] = field(default_factory=dict)
-    version: str | None = None
-    environment: str | None = None
-    uptime_seconds: float | None = None
-
-
-def understand(body: bytes) -> HealthDocument:
-    """Read a health document of any known shape. Raises SourceError (parse) when it is none."""
+def _read(response: httpx.Response) -> HealthDocument:
+    """Read the document of an answer. Raises SourceError when there is none, or none that an HTTP error may carry."""
+    code, wait = response.status_code, retry_after(response)
+    if code in _REFUSALS:
+        reason, remedy = _REFUSALS[code]
+        raise SourceError(reason, f"HTTP {code}", remedy=remedy, retry_after=wait)
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        document = understand(response.content)
+    except SourceError as error:
+        if response.is_success:
+            raise
         raise SourceError(
-            "parse", "the answer is not JSON", remedy="Name an endpoint that answers with a health document."
+            "http_status", f"HTTP {code}, and {error}", remedy=error.remedy, retry_after=wait
         ) from error
-    if isinstance(document, dict) and isinstance(document.get("data"), dict):
-        document = document["data"]
-    if not isinstance(document, dict) or not {"overall", "status"} & document.keys():
+    if not response.is_success and document.status not in ("degraded", "unhealthy"):
         raise SourceError(
-            "parse",
-            "the answer has neither `overall` nor `status`",
-            remedy="Name an endpoint that answers with a health document.",
+            "http_status",
+            f"HTTP {code}, and the document says {document.status}",
+            remedy="See in the product's log why it answers so.",
+            retry_after=wait,
         )
-    uptime = _number(document.get("uptime"))
-    return HealthDocument(
-        status=state(document.get("overall", document.get("status"))),
-        checks=list(_checks(document))[:MAX_CHECKS],
-        pool=dict(_pool(document)),
-        version=_text(document.get("version")),
-        environment=_text(document.get("environment")),
-        uptime_seconds=None if uptime is None else uptime / 1000,
-    )
-
-
-def state(word: Any) -> str:
-    """Return the state that a document's own word stands for; `unknown` for a word nobody uses for that."""
-    if isinstance(word, bool):
-        return "healthy" if word else "unhealthy"
-    return _WORDS.get(str(word).strip().lower(), "unknown")
-
-
-def _checks(document: dict[str, Any]) -> Iterator[Check]:
-    checks = document.get("checks", document.get("services", []))
-    entries: Iterator[tuple[Any, Any]]
-    if isinstance(checks, dict):
-        entries = iter(checks.items())
-    elif isinstance(checks, list):
-        entries = ((item.get("name", item.get("service")), item) for item in checks if isinstance(item, dict))
-    else:
-        return
-    seen: set[str] = set()
-    for name, entry in entries:
-        for check in _entry(str(name), entry):
-            if check.name not in seen:
-                seen.add(check.name)
-                yield check
-
-
-def _entry(name: str, entry: Any) -> Iterator[Check]:
-    if not isinstance(entry, dict):
-        yield Check(name, state(entry))
-        return
-    services = entry.get("services")
-    if isinstance(services, dict):
-        for service, up in services.items():
-            yield Check(str(service), state(up))
-    if "status" in entry:
-        details = entry.get("details")
-        latency = details.get("latency") if isinstance(details, dict) else None
-        spent = next((entry[key] for key in ("latencyMs", "duration", "latency") if key in entry), latency)
-        milliseconds = _number(spent)
-        yield Check(name, state(entry["status"]), None if milliseconds is None else milliseconds / 1000)
-
-
-def _pool(document: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    checks = document.get("checks")
-    database = checks.get("database") if isinstance(checks, dict) else None
-    for holder in (document, database):
-        stats = holder.get("poolStats", holder.get("pool")) if isinstance(holder, dict) else None
-        if isinstance(stats, dict):
-            for key in ("active", "idle", "waiting"):
-                if (value := _number(stats.get(key))) is not None:
-                    yield key, value
-
-
-def _number(value: Any) -> float | None:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < _LARGEST:
-        return None
-    return float(value)
-
-
-def _text(value: Any) -> str | None:
-    return str(value)[:100] if isinstance(value, str | int | float) else None
+    return document
 
 
 class HealthSource(Source):
@@ -233,29 +125,33 @@ class HealthSource(Source):
         )
         self._key, self._config = key, config
         self._reached = ""
+        self._status_code: int | None = None
+        self._kept, self._kept_until = Collected(), float("-inf")
 
     @cached_property
     def _client(self) -> httpx.AsyncClient:
         return client(self.timeout, Accept="application/json")
 
     async def collect(self) -> Collected:
-        """Ask once. An endpoint out of reach is also a result: see `down`."""
-        started = time.perf_counter()
-        response = await send(self._client, self._client.build_request("GET", self._config.url))
-        took = time.perf_counter() - started
+        """Ask once. An endpoint out of reach is also a result: see `down`.
+
+        What an unhealthy endpoint said stays true until it wants to be asked again.
+        """
+        if time.monotonic() < self._kept_until:
+            return self._kept
+        status_code, started = 0, time.perf_counter()
         try:
-            document = understand(response.content)
-        except SourceError as error:
-            if response.status_code != httpx.codes.OK:
-                raise SourceError(
-                    "http_status",
-                    f"HTTP {response.status_code}, and {error}",
-                    remedy=error.remedy,
-                    retry_after=retry_after(response),
-                ) from error
-            raise
-        self._reached = f"HTTP {response.status_code}, {document.status}, {len(document.checks)} checks"
-        return self._families(document, response.status_code, took)
+            response = await send(self._client, self._client.build_request("GET", self._config.url))
+            status_code = response.status_code
+        finally:
+            self._status_code = status_code
+        took = time.perf_counter() - started
+        document = _read(response)
+        self._reached = f"HTTP {status_code}, {document.status}, {len(document.checks)} checks"
+        collected = self._families(document, status_code, took)
+        if response.is_error and (wait := retry_after(response)) is not None:
+            self._kept, self._kept_until = collected, time.monotonic() + min(wait, MAX_SILENCE)
+        return collected
 
     def _families(self, document: HealthDocument, status_code: int, took: float) -> Collected:
         key, out = self._key, Collected()
@@ -280,6 +176,7 @@ class HealthSource(Source):
         """Without an answer the probe failed, and the state is unknown."""
         out = Collected()
         out.set(SUCCESS, 0, self._key)
+        out.set(STATUS_CODE, self._status_code, self._key)
         for word in STATES:
             out.set(STATUS, word == "unknown", self._key, word)
         return out

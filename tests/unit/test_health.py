@@ -8,8 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.engine.families import Collected
 from exporter.engine.source import SourceError
-from exporter.sources.health import MAX_CHECKS, STATES, Check, HealthDocument, understand
+from exporter.platform.values import Duration, Url
+from exporter.sources._health_document import (
+    MAX_CHECKS,
+    MAX_LABEL_BYTES,
+    STATES,
+    Check,
+    HealthDocument,
+    understand,
+)
+from exporter.sources.health import Health, HealthSource
+from tests.support.canned import canned, http
+from tests.support.process import free_port
 
 
 def read(document: Any) -> HealthDocument:
@@ -106,6 +118,120 @@ def test_what_is_no_health_document(body: bytes) -> None:
         understand(body)
     assert caught.value.reason == "parse"
     assert caught.value.remedy
+
+
+def test_names_and_versions_are_bounded_in_bytes() -> None:
+    document = read(
+        {
+            "status": "ok",
+            "version": "é" * 50_000,
+            "checks": {"n" * 50_000: "ok", "\ud800" * 500: {"status": "ok", "services": {"s" * 500: True}}},
+        }
+    )
+    names = [check.name for check in document.checks]
+    assert len(names) == 3
+    assert all(0 < len(text.encode()) <= MAX_LABEL_BYTES for text in [*names, document.version or ""])
+
+
+def test_a_check_without_a_name_is_none() -> None:
+    document = read({"status": "ok", "checks": [{"status": "ok"}, {"name": ["a"], "status": "ok"}]})
+    assert document.checks == []
+
+
+def value(collected: Collected, name: str, *labels: str) -> float | None:
+    """Return one sample of the target `api`."""
+    for family, samples in collected.families.items():
+        if family.name == name:
+            return samples.get(("api", *labels))
+    return None
+
+
+def source(url: str) -> HealthSource:
+    return HealthSource("api", Health(url=Url.parse(url), timeout=Duration(10)))
+
+
+async def answered(status: int, body: Any, **headers: str) -> Collected:
+    """Return what comes of an answer, or raise what does."""
+    async with canned(
+        http(status, body if isinstance(body, bytes) else json.dumps(body).encode(), **headers)
+    ) as (
+        url,
+        _,
+    ):
+        subject = source(url)
+        try:
+            return await subject.collect()
+        except SourceError:
+            down = subject.down()
+            assert value(down, "probe_success") == 0
+            assert value(down, "probe_http_status_code") == status
+            assert value(down, "health_status", "unknown") == 1
+            raise
+        finally:
+            await subject.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said", "success"),
+    [
+        (200, {"status": "ok"}, "healthy", 1),
+        (200, {"status": "purple"}, "unknown", 1),
+        (200, {"status": "down"}, "unhealthy", 0),
+        (503, {"status": "unhealthy", "services": [{"service": "db", "status": "down"}]}, "unhealthy", 0),
+        (500, {"data": {"overall": "unhealthy"}}, "unhealthy", 0),
+        (503, {"status": "degraded"}, "degraded", 1),
+    ],
+)
+async def test_documents_that_count(status: int, body: Any, said: str, success: int) -> None:
+    collected = await answered(status, body)
+    assert value(collected, "probe_success") == success
+    assert value(collected, "probe_http_status_code") == status
+    assert [word for word in STATES if value(collected, "health_status", word) == 1] == [said]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (500, {"status": 500, "error": "Internal Server Error", "path": "/health"}, "http_status"),
+        (404, {"status": 404, "title": "Not Found"}, "http_status"),
+        (404, {"status": "not found"}, "http_status"),
+        (500, {"status": "ok"}, "http_status"),
+        (302, {"status": "ok"}, "http_status"),
+        (502, b"<html>", "http_status"),
+        (401, {"status": "unauthorized"}, "auth"),
+        (403, {"status": "error"}, "auth"),
+        (429, {"status": 429}, "rate_limited"),
+        (429, {"status": "error"}, "rate_limited"),
+        (200, b"<html>", "parse"),
+    ],
+)
+async def test_an_http_error_is_a_failure_whatever_json_it_carries(
+    status: int, body: Any, reason: str
+) -> None:
+    with pytest.raises(SourceError) as caught:
+        await answered(status, body, Retry_After="20")
+    assert caught.value.reason == reason
+    assert caught.value.remedy
+    if status >= 400:
+        assert caught.value.retry_after == 20
+
+
+async def test_an_unhealthy_endpoint_is_asked_again_when_it_wants_to_be() -> None:
+    for wait, requests in (("60", 1), ("0", 2), ("Mon, 01 Jan 2001 00:00:00 GMT", 2)):
+        async with canned(http(503, b'{"status": "unhealthy"}', Retry_After=wait)) as (url, asked):
+            subject = source(url)
+            for _ in range(2):
+                assert value(await subject.collect(), "health_status", "unhealthy") == 1
+            await subject.close()
+            assert len(asked) == requests
+
+
+async def test_without_an_answer_the_status_is_0() -> None:
+    subject = source(f"http://127.0.0.1:{free_port()}/")
+    with pytest.raises(SourceError):
+        await subject.collect()
+    assert value(subject.down(), "probe_http_status_code") == 0
+    await subject.close()
 
 
 JSON = st.recursive(
