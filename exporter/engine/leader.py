@@ -1,12 +1,14 @@
 """Which of several exporters asks, and how the others come to show the same.
 
 Sources that are exclusive are asked by the leader alone; it writes each result to the store, where the others read it.
-An exporter that cannot reach the store does not know who leads. It asks for itself then, so that probes go on; counters
-over windows need the store and wait. Should two believe that they lead, compare-and-set lets one of them count.
+Only results with counters wait until they are written: a store that hangs must not hold up a probe. An exporter that
+cannot reach the store does not know who leads. It asks for itself then, so that probes go on; counters over windows
+need the store and wait. Should two believe that they lead, compare-and-set lets one of them count.
 """
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import structlog
@@ -32,6 +34,9 @@ Role = Literal["leader", "follower", "alone"]
 
 _RENEWALS = 3
 """The lease is renewed so many times before it runs out."""
+
+_LAST_MOMENT = 0.2
+"""Seconds that a write under way is given when its source is stopped."""
 
 log = structlog.get_logger()
 
@@ -96,6 +101,8 @@ class SharedResult:
         self._key = f"result/{source}"
         self._leadership = leadership
         self._version: int | None = None  # the newest that was read or written; None: not known
+        self._offered: tuple[Result, float] | None = None  # and when that was
+        self._writing: asyncio.Task[None] | None = None
 
     @property
     def following(self) -> bool:
@@ -118,7 +125,7 @@ class SharedResult:
 
     async def join(self) -> Result | None:
         """Learn before the first collection what the others show. A store that fails is left for later."""
-        if self._version is not None:
+        if self._version is not None or self._leadership.role == "alone":
             return None
         try:
             return await self.read()
@@ -126,22 +133,53 @@ class SharedResult:
             return None
 
     async def publish(self, mine: Result) -> Result:
-        """Write a result for the others, and return the one to show: mine, or theirs if they were faster.
+        """Write a result with counters for the others, and return the one to show: mine, or theirs if they were faster.
 
-        Results with counters are not shown before they are written: an exporter that is started next could show less.
+        It is not to be shown before: an exporter that is started next could show less.
 
         Raises:
-            StateError: counters could not be written.
+            StateError: it could not be written.
         """
-        if self._leadership.role == "alone" and not mine.counts:
-            return mine
+        self._offered = None  # older than mine
+        if self._writing is not None:
+            await asyncio.wait({self._writing})
         try:
-            self._version = await self._leadership.store.write(
-                self._key, result.dump(mine), self._version or 0
-            )
+            await self._write(mine)
         except Conflict:
             return await self.read() or mine
-        except StateError:
-            if mine.counts:
-                raise
         return mine
+
+    def offer(self, mine: Result) -> None:
+        """Have a result written that needs not wait for it. While the store is slow the latest is written alone."""
+        self._offered = mine, asyncio.get_running_loop().time()
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_offered())
+
+    async def close(self) -> None:
+        """Give what is being written a moment, then interrupt it."""
+        self._offered = None
+        if self._writing is not None:
+            await asyncio.wait({self._writing}, timeout=_LAST_MOMENT)
+            self._writing.cancel()
+            await asyncio.wait({self._writing})
+
+    async def _write_offered(self) -> None:
+        while self._offered is not None and self._leadership.role != "alone":
+            (mine, since), self._offered = self._offered, None
+            late = asyncio.get_running_loop().time() - since
+            try:
+                await self._write(replace(mine, age=mine.age + late, wait=mine.wait - late))
+            except Conflict:
+                self._version = (
+                    None  # somebody else leads or believes so: what he wrote is read before the next run
+                )
+            except StateError:
+                log.debug(
+                    "result.not_written", key=self._key
+                )  # that the store fails is told once, by `renew`
+            except Exception:  # a source said what is no sample
+                log.exception("result.defect", key=self._key)
+
+    async def _write(self, mine: Result) -> None:
+        store = self._leadership.store
+        self._version = await store.write(self._key, result.dump(mine), self._version or 0)

@@ -9,7 +9,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Hashable
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -83,6 +82,8 @@ class Runner:
     _succeeded: float | None = None
     # By the clock that nobody sets: when the exporter that led before would have asked again.
     _held_until: float = float("-inf")
+    # Why it is not known what the leader collected last.
+    _unread: StateError | None = None
 
     def __post_init__(self) -> None:
         self.budget = Budget(self.max_series_per_family, self.on_drop)
@@ -137,7 +138,10 @@ class Runner:
                 self.on_drop(family, count)
             result = Result(data, time.time(), 0.0, time.perf_counter() - started, self.failures)
             if self.shared is not None:
-                result = await self.shared.publish(result)
+                if result.counts:
+                    result = await self.shared.publish(result)
+                else:
+                    self.shared.offer(result)
         except SourceError as error:
             self._failed(error)
         except Exception as error:  # whatever a source does wrong must end here
@@ -154,17 +158,17 @@ class Runner:
         self.last_duration = time.perf_counter() - started
         self.on_change()
         if self.shared is not None and self.error is not None and self.error.reason != "state":
-            with suppress(StateError):  # it is a metric of its own
-                await self.shared.publish(self._result())
+            self.shared.offer(self._result())
 
     def snapshot(self) -> list[Collected]:
         """Return what is to be shown of this source now: its data while they are fresh, and its state always."""
         name, state = self.source.name, Collected()
+        error = self.error or (None if self.fresh else self._unread)
         state.set(INTERVAL, self.source.every, name)
         for reason, count in self.failures.items():
             state.set(FAILURES, count, name, reason)
-        if self.last_success is not None or self.error is not None:
-            state.set(UP, 0 if self.error else 1, name)
+        if self.last_success is not None or error is not None:
+            state.set(UP, 0 if error else 1, name)
             state.set(DURATION, self.last_duration, name)
             state.set(CIRCUIT_OPEN, self.circuit_open, name)
         state.set(LAST_SUCCESS, self.last_success, name)
@@ -172,8 +176,9 @@ class Runner:
         shown = Collected()
         if self.fresh:
             shown.update(self.data)
-        if self.error is not None:
-            state.set(FAILING, 1, name, self.error.reason)
+        if error is not None:
+            state.set(FAILING, 1, name, error.reason)
+        if self.error is not None:  # nothing is known of a source whose leader is not heard
             shown.update(self.source.down())
         return [state, shown]
 
@@ -183,8 +188,10 @@ class Runner:
         try:
             if (theirs := await (shared.read() if following else shared.join())) is not None:
                 self._adopt(theirs)
-        except StateError:  # what is known stays until it is too old
+            self._unread = None
+        except StateError as error:  # what is known stays until it is too old
             self.failures["state"] += 1
+            self._unread = error
         if following:
             self.runs += 1
             self.on_change()

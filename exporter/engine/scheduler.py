@@ -53,7 +53,9 @@ class Scheduler:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*(runner.source.close() for runner in leaving), return_exceptions=True)
+        closing = [runner.source.close() for runner in leaving]
+        closing += [runner.shared.close() for runner in leaving if runner.shared is not None]
+        await asyncio.gather(*closing, return_exceptions=True)
         self._on_change()
 
     def scraped(self, scraper: Hashable, *, whole: bool = True) -> None:

@@ -20,6 +20,7 @@ from exporter.engine.state import Entry, MemoryStore, StateError
 GAUGE = Family("asked_by", "gauge", "Who asked.", ("source", "who"))
 COUNTER = Family("asked_total", "counter", "How often it was asked.", ("source",))
 LEASE = 0.3
+HANG = 3.0
 
 
 class Place:
@@ -32,30 +33,33 @@ class Place:
 
 
 class SharedStore(MemoryStore):
-    """The store of one exporter, which may be cut off."""
+    """The store of one exporter, which may be cut off, or hang for a while before it fails."""
 
     shared, lease = True, LEASE
 
     def __init__(self, place: Place) -> None:
         super().__init__()
         self.place = place
-        self.cut_off = False
+        self.cut_off = self.hangs = False
 
-    def _check(self) -> None:
+    async def _check(self) -> None:
+        if self.hangs:
+            await asyncio.sleep(HANG)
+        self.cut_off |= self.hangs
         self.up = not self.cut_off
         if self.cut_off:
             raise StateError("cut off")
 
     async def read(self, key: str) -> Entry | None:
-        self._check()
+        await self._check()
         return await self.place.memory.read(key)
 
     async def write(self, key: str, value: bytes, version: int) -> int:
-        self._check()
+        await self._check()
         return await self.place.memory.write(key, value, version)
 
     async def lead(self) -> bool:
-        self._check()
+        await self._check()
         if self.place.holder is not self and time.monotonic() < self.place.until:
             return False
         self.place.holder, self.place.until = self, time.monotonic() + LEASE
@@ -229,6 +233,48 @@ async def test_counters_are_not_shown_before_they_are_written() -> None:
         asked_before = len(asked["api"])
         await eventually(lambda: len(asked["api"]) > asked_before + 1)
         assert one.runner("api").data.families[COUNTER]["api",] == shown
+
+
+async def test_a_state_that_hangs_holds_no_probe_up(pair: Pair) -> None:
+    one, other, asked = pair
+    await eventually(lambda: other.who() and one.shown("api", COUNTER))
+    one.store.hangs = other.store.hangs = True
+    before, started = len(asked["probe"]), time.monotonic()
+    await eventually(lambda: asked["probe"][before:].count("one") >= 10 and one.leadership.role == "alone")
+    assert time.monotonic() - started < HANG, "not one answer of the state was waited for"
+    assert one.shown("probe", engine.UP) == {("probe",): 1.0}
+    await eventually(lambda: other.who() == {"other"})
+    await eventually(lambda: one.shown("api", engine.FAILING) == {("api", "state"): 1.0})
+
+
+async def test_who_can_not_hear_the_leader_says_so(pair: Pair) -> None:
+    _, other, _ = pair
+    await eventually(other.who)
+    other.leadership._heard_until = math.inf  # a lease that is long
+    other.store.cut_off = True
+    await eventually(lambda: not other.who())
+    assert other.shown("probe", engine.UP) == {("probe",): 0.0}
+    assert other.shown("probe", engine.FAILING) == {("probe", "state"): 1.0}
+    other.store.cut_off = False
+    await eventually(lambda: other.shown("probe", engine.UP) == {("probe",): 1.0})
+
+
+async def test_the_last_result_is_written_before_the_source_stops() -> None:
+    place, asked = Place(), dict[str, list[str]](probe=[], api=[])
+    async with Exporter("one", place, asked).running() as one:
+        await eventually(one.who)
+        runner = one.runner("probe")
+        assert runner.shared is not None
+        data = Collected()
+        data.set(GAUGE, 1, "probe", "the last")
+        assert runner.task is not None
+        runner.task.cancel()
+        runner.shared.offer(Result(data, time.time()))
+        await asyncio.sleep(0)
+        await runner.shared.close()
+    stored = await place.memory.read("result/probe")
+    assert stored is not None
+    assert load(stored.value).data.families == data.families
 
 
 async def test_two_that_believe_that_they_lead_do_not_overwrite_each_other() -> None:

@@ -96,6 +96,7 @@ class PostgresStore(StateStore):
         self._names = {"platform": platform, "holder": self._holder, "lease": lease}
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
         self._turn = asyncio.Lock()
+        self._outage: StateError | None = None  # the last failure, until something succeeds
 
     async def open(self) -> None:
         """See that the secret is there. The server may come later. Raises StateError."""
@@ -133,14 +134,24 @@ class PostgresStore(StateStore):
             self._drop()
 
     async def _ask(self, statement: LiteralString, **values: Any) -> Row:
-        """Run one statement in a transaction of its own; return its first row. Raises StateError."""
+        """Run one statement in a transaction of its own; return its first row. Raises StateError.
+
+        One that waited for its turn while the server did not answer fails as that did: each would wait as long again.
+        """
+        before = self._outage
         async with self._turn:
+            if self._outage is not None and self._outage is not before:
+                raise StateError(str(self._outage), self._outage.remedy)
             try:
                 row = await self._within_limit(self._on_live_connection(statement, {**self._names, **values}))
             except (psycopg.Error, SourceError, TimeoutError) as error:
                 self.up, user = False, self._user()
                 self._drop()
-                raise _failure(error, user) from error
+                failed = _failure(error, user)
+                if isinstance(error, TimeoutError | SourceError | psycopg.OperationalError):
+                    self._outage = failed
+                raise failed from error
+            self._outage = None
         self.up = True
         return row
 
