@@ -149,12 +149,13 @@ class _Block:
         """Return the sample lines for text and for OpenMetrics."""
         if self._part is not None and self._part.samples is part.samples:
             return self._rendered
-        keys = list(part.samples)
+        samples = _grouped(part.samples) if self._family.type == "stateset" else part.samples
+        keys = list(samples)
         if keys != self._keys:
             known = dict(zip(self._keys, self._prefixes, strict=True))
             self._prefixes = [known.get(key) or _prefix(self._family, key) for key in keys]
             self._keys = keys
-        values = list(part.samples.values())
+        values = list(samples.values())
         lines = richer = _join(self._prefixes, values)
         if part.created or part.exemplars:
             richer = _join(self._prefixes, values, [self._tail(part, key) for key in keys])
@@ -167,6 +168,14 @@ class _Block:
         if (created := part.created.get(key)) is not None:
             tail += f"{_created_prefix(self._family, key)}{value_text(created)}".encode()
         return tail
+
+
+def _grouped(samples: Samples) -> Samples:
+    """Bring the states of each stateset together, as OpenMetrics asks for; rows of SQL come as they like."""
+    sets: dict[Key, Samples] = {}
+    for key, value in samples.items():
+        sets.setdefault(key[:-1], {})[key] = value
+    return {key: value for states in sets.values() for key, value in states.items()}
 
 
 def _join(prefixes: list[bytes], values: list[float], tails: list[bytes] | None = None) -> bytes:

@@ -147,6 +147,18 @@ def test_histogram_info_stateset_created_and_exemplars() -> None:
     assert b"trace_id" not in rendered.text
 
 
+def test_states_that_come_mixed_are_written_together() -> None:
+    mode, out = Family("mode", "stateset", "Mode.", ("host", "mode")), Collected()
+    for state in ("on", "off"):
+        for host in "ab":
+            out.set(mode, state == "on", host, state)
+    rendered = Renderer().render([(mode, [Part(out.families[mode])])])
+    text = openmetrics_parser.text_string_to_metric_families(rendered.openmetrics.decode())  # type: ignore[no-untyped-call]  # no hints there
+    (family,) = text
+    shown = [(sample.labels["host"], sample.labels["mode"], sample.value) for sample in family.samples]
+    assert shown == [("a", "on", 1), ("a", "off", 0), ("b", "on", 1), ("b", "off", 0)]
+
+
 @pytest.mark.parametrize("buckets", [{}, {1.0: 1}, {1.0: 2, math.inf: 1}, {math.inf: 1, 1.0: 1}])
 def test_a_histogram_that_makes_no_sense_is_refused(buckets: dict[float, float]) -> None:
     with pytest.raises(ValueError, match="end with infinity"):
