@@ -8,7 +8,6 @@ import hmac
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import orjson
 import structlog
@@ -23,17 +22,14 @@ from exporter.statuspage.client import StatuspageClient
 from exporter.statuspage.levels import LEVELS, Level, component_levels, level_of
 from exporter.statuspage.machine import (
     Group,
-    Open,
-    Publish,
-    Resolve,
     State,
-    Step,
     done,
     next_step,
     pending,
     services,
     want,
 )
+from exporter.statuspage.publisher import Publisher
 
 NAME = "status_page"
 LEVEL = Family(
@@ -62,8 +58,6 @@ _SILENCE = 300.0
 _STEPS = 8
 """So many steps are taken in one collection, each of at most three requests, one a second."""
 
-_LONGEST_NAME = 255
-
 _WRITES = 20
 """So often a change is tried anew when another exporter was faster."""
 
@@ -83,7 +77,8 @@ class StatusPageSource(Source):
             spec=(page, platform.platform, platform.services, platform.monitoring.alertmanager),
             exclusive=True,
         )
-        self._platform, self._page, self._api, self._alertmanager = platform, page, api, alertmanager
+        self._platform, self._page, self._alertmanager = platform, page, alertmanager
+        self._publisher = Publisher(platform, page, api)
         self._store: StateStore = MemoryStore()
         # A rehearsal has a state of its own: when it ends, nothing has been published yet.
         self._key = f"status_page.{page.page}" + (".dry_run" if page.dry_run else "")
@@ -94,7 +89,7 @@ class StatusPageSource(Source):
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._api.close()
+        await self._publisher.close()
         await self._alertmanager.close()
 
     def knows(self, token: str) -> bool:
@@ -120,7 +115,7 @@ class StatusPageSource(Source):
             step = next_step(state, self._page.after, time.time())
             if step is None:
                 break
-            made = await self._take(step)
+            made = await self._publisher.take(step)
             state = await self._change(partial(done, step=step, incident_id=made))
         return self._told(state)
 
@@ -136,26 +131,7 @@ class StatusPageSource(Source):
 
     async def inspect(self) -> tuple[str, list[Gap]]:
         """Read the page and each of its components; nothing is changed."""
-        gaps: list[Gap] = []
-        try:
-            await self._api.unresolved()
-        except SourceError as error:
-            return "", [Gap(f"{error.reason}: {error}", error.remedy)]
-        for name, component in self._page.components.items():
-            try:
-                found = await self._api.component(component)
-            except SourceError as error:
-                gaps.append(Gap(f"component {component} of {name}: {error}", error.remedy))
-                continue
-            if found.get("group"):
-                gaps.append(
-                    Gap(
-                        f"{component} of {name} is a group",
-                        "Name a component in it: a group's status is computed.",
-                    )
-                )
-        rehearsal = ", dry run" if self._page.dry_run else ""
-        return f"page {self._page.page}, {len(self._page.components)} components{rehearsal}", gaps
+        return await self._publisher.inspect()
 
     async def _change(self, change: Callable[[State], None]) -> State:
         """Apply a change to the state, whoever else changes it meanwhile, and return the state."""
@@ -172,84 +148,6 @@ class StatusPageSource(Source):
                 continue
             return state
         raise StateError("the state of the status page changes too fast")
-
-    async def _take(self, step: Step) -> str:
-        """Take a step; return the id of the incident that it is about, "" for none."""
-        log.info(
-            "status_page.step",
-            dry_run=self._page.dry_run,
-            step=type(step).__name__.lower(),
-            about=_about(step),
-        )
-        if self._page.dry_run:
-            return "dry-run"
-        match step:
-            case Publish(name, level):
-                component = self._page.components[name]
-                found = await self._api.component(component)
-                if found.get("group"):
-                    raise SourceError(
-                        "rejected",
-                        f"{component} is a group: Statuspage computes its status",
-                        remedy=f"Give alerting.status_page.components.{name} the id of a component in it.",
-                    )
-                if found["status"] not in (level, "under_maintenance"):  # the latter is a person's own word
-                    await self._api.set_component(component, level)
-                return ""
-            case Open():
-                return await self._tell(step)
-            case Resolve(incident_id):
-                if await self._ours(incident_id) is not None:
-                    await self._api.update_incident(
-                        incident_id,
-                        {
-                            "status": "resolved",
-                            "body": "This is resolved.",
-                            "deliver_notifications": self._page.notify,
-                        },
-                    )
-                return ""
-
-    async def _tell(self, step: Open) -> str:
-        """Open the incident, or tell the open one; find the one that was opened just before a crash.
-
-        Return its id; "" when somebody has closed it.
-        """
-        found = await self._ours(step.update)
-        titles = [self._title(name) for name in step.levels]
-        state = "not available" if step.impact == "critical" else "partly unavailable"
-        incident: dict[str, Any] = {
-            "name": f"{' and '.join(titles)}: {state}"[:_LONGEST_NAME],
-            "status": "investigating",
-            "impact_override": step.impact,
-            "body": "; ".join(f"{self._title(name)}: {_WORDS[level]}" for name, level in step.levels.items())
-            + ". We are looking into it.",
-            "component_ids": [self._page.components[name] for name in step.levels],
-            "deliver_notifications": self._page.notify,
-        }
-        if found is not None:
-            await self._api.update_incident(found, incident)
-            return found
-        if step.update is not None:  # somebody closed it: that person knows better, until all is well again
-            log.warning("status_page.closed_by_somebody", incident=step.update)
-            return ""
-        metadata = {"platform_exporter": {"platform": self._platform.platform}}
-        return await self._api.open_incident({**incident, "metadata": metadata})
-
-    async def _ours(self, incident_id: str | None) -> str | None:
-        """Return the id of our open incident: the one with this id, else one that carries our name; None without."""
-        for incident in await self._api.unresolved():
-            mine = (incident.get("metadata") or {}).get("platform_exporter", {}).get("platform")
-            if incident["id"] == incident_id or (incident_id is None and mine == self._platform.platform):
-                return str(incident["id"])
-        return None
-
-    def _title(self, name: str) -> str:
-        service = self._platform.services.get(name)
-        if service is not None:
-            return service.title
-        kind, _, key = name.partition(".")
-        return str(getattr(self._platform.section(kind).get(key), "title", None) or key)
 
     def _told(self, state: State) -> Collected:
         out = Collected()
@@ -284,24 +182,6 @@ def _hear(state: State, group: str, level: Level) -> None:
         state.groups.pop(group, None)
     else:
         state.groups[group] = Group(level, time.time())
-
-
-_WORDS: dict[Level, str] = {
-    "operational": "works",
-    "degraded_performance": "slower than usual",
-    "partial_outage": "fails for some of you",
-    "major_outage": "not available",
-}
-
-
-def _about(step: Step) -> str:
-    match step:
-        case Publish(component, level):
-            return f"{component}: {level}"
-        case Open(levels, _, _):
-            return ", ".join(f"{name}: {level}" for name, level in levels.items())
-        case Resolve(incident_id):
-            return incident_id
 
 
 def build(platform: Platform) -> list[Source]:
