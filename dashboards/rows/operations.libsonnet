@@ -6,7 +6,6 @@ local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
 
 local firing(severity) = 'ALERTS{alertstate="firing", severity="' + severity + '"}';
-local grade(severity, weight) = 'max_over_time(' + firing(severity) + '[$__rate_interval]) * ' + weight;
 
 // "a|b" of names that hold no meta characters: they are slugs, or a slug and a dot.
 local any(names) = std.strReplace(std.join('|', names), '.', '\\\\.');
