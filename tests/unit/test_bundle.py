@@ -1,0 +1,50 @@
+"""Jsonnet files as one program: the same result as with imports, each file once, and plain words for what is wrong."""
+
+import json
+from pathlib import Path
+
+import _jsonnet
+import pytest
+
+from exporter.generate.bundle import bundle
+
+
+def _write(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (folder / f"{name}.libsonnet").write_text(text)
+    return folder / "main.libsonnet"
+
+
+def test_the_result_is_that_of_imports(tmp_path: Path) -> None:
+    (tmp_path / "page.txt").write_text('it\'s "quoted"\n')
+    main = _write(
+        tmp_path,
+        main="// import 'nothing.libsonnet' is only talked about\n"
+        "local a = import 'a.libsonnet'; { a: a, b: (import 'b.libsonnet')(2), page: importstr 'page.txt' }",
+        a="{ one: 1, b: (import 'b.libsonnet')(1) }",
+        b="local unit = 10; function(x) x * unit",
+    )
+    program = bundle(main, tmp_path)
+    assert program.count("local unit") == 1
+    bundled = json.loads(_jsonnet.evaluate_snippet("bundle", program))
+    assert bundled == json.loads(_jsonnet.evaluate_file(str(main)))
+    assert bundled["b"] == 20
+
+
+def test_files_of_the_folder_are_found_from_anywhere(tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "deep.libsonnet").write_text("7")
+    main = _write(tmp_path, main="import 'library/deep.libsonnet'")
+    other = tmp_path / "other"
+    other.mkdir()
+    elsewhere = _write(other, main="import 'library/deep.libsonnet'")
+    assert json.loads(_jsonnet.evaluate_snippet("a", bundle(main, tmp_path))) == 7
+    assert json.loads(_jsonnet.evaluate_snippet("b", bundle(elsewhere, tmp_path))) == 7
+
+
+def test_imports_that_lead_nowhere_or_back_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"gone\.libsonnet is in none of"):
+        bundle(_write(tmp_path, main="import 'gone.libsonnet'"), tmp_path)
+    with pytest.raises(ValueError, match="imports itself"):
+        bundle(_write(tmp_path, main="import 'a.libsonnet'", a="import 'main.libsonnet'"), tmp_path)
