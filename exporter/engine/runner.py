@@ -82,8 +82,6 @@ class Runner:
     _succeeded: float | None = None
     # By the clock that nobody sets: when the exporter that led before would have asked again.
     _held_until: float = float("-inf")
-    # Why it is not known what the leader collected last.
-    _unread: StateError | None = None
 
     def __post_init__(self) -> None:
         self.budget = Budget(self.max_series_per_family, self.on_drop)
@@ -102,6 +100,12 @@ class Runner:
     def circuit_open(self) -> bool:
         """Whether the source failed so often that it is only probed now and then, until a collection succeeds."""
         return self.failures_in_a_row > _PATIENT_FAILURES
+
+    @property
+    def _silent(self) -> Reason | None:
+        """Why nothing is shown of a source that has not failed: the state keeps what the leader, or we, collected."""
+        waits = self.shared is not None and self.last_success is not None and not self.fresh
+        return "state" if waits else None
 
     async def run(self) -> None:
         """Collect on schedule until cancelled."""
@@ -163,12 +167,12 @@ class Runner:
     def snapshot(self) -> list[Collected]:
         """Return what is to be shown of this source now: its data while they are fresh, and its state always."""
         name, state = self.source.name, Collected()
-        error = self.error or (None if self.fresh else self._unread)
+        failing = self.error.reason if self.error is not None else self._silent
         state.set(INTERVAL, self.source.every, name)
         for reason, count in self.failures.items():
             state.set(FAILURES, count, name, reason)
-        if self.last_success is not None or error is not None:
-            state.set(UP, 0 if error else 1, name)
+        if self.last_success is not None or failing is not None:
+            state.set(UP, failing is None, name)
             state.set(DURATION, self.last_duration, name)
             state.set(CIRCUIT_OPEN, self.circuit_open, name)
         state.set(LAST_SUCCESS, self.last_success, name)
@@ -176,9 +180,9 @@ class Runner:
         shown = Collected()
         if self.fresh:
             shown.update(self.data)
-        if error is not None:
-            state.set(FAILING, 1, name, error.reason)
-        if self.error is not None:  # nothing is known of a source whose leader is not heard
+        if failing is not None:
+            state.set(FAILING, 1, name, failing)
+        if self.error is not None:  # a source of which the state says nothing may be well
             shown.update(self.source.down())
         return [state, shown]
 
@@ -188,10 +192,8 @@ class Runner:
         try:
             if (theirs := await (shared.read() if following else shared.join())) is not None:
                 self._adopt(theirs)
-            self._unread = None
-        except StateError as error:  # what is known stays until it is too old
+        except StateError:  # what is known stays until it is too old
             self.failures["state"] += 1
-            self._unread = error
         if following:
             self.runs += 1
             self.on_change()
