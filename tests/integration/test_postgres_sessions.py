@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
@@ -112,8 +113,12 @@ async def test_a_database_that_refuses_takes_nothing_from_the_others(
 async def test_at_the_deadline_what_arrived_is_kept_and_the_rest_is_ended_on_the_server(
     own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = query("slow", sql="select 1 as value from pg_sleep(30)", timeout="1m")
-    subject = source(monkeypatch, own_postgres.dsn(), query("before"), slow, query("after"), timeout="1s")
+    slow, slower = (
+        query(name, sql="select 1 as value from pg_sleep(30)", timeout="1m") for name in ("slow", "slower")
+    )
+    subject = source(
+        monkeypatch, own_postgres.dsn(), query("before"), slow, slower, query("after"), timeout="1s"
+    )
     started = time.monotonic()
     families = await collect(subject)
     assert time.monotonic() - started < 3
@@ -122,6 +127,7 @@ async def test_at_the_deadline_what_arrived_is_kept_and_the_rest_is_ended_on_the
     assert "after" not in families
     assert {labels[1:] for labels in families["pg_scrape_collector_failing"]} == {
         ("queries.slow", "timeout"),
+        ("queries.slower", "timeout"),
         ("queries.after", "timeout"),
     }
     wait_until(lambda: own_postgres.execute(OURS) == [(0,)], 5, "no session is left")
@@ -263,7 +269,7 @@ async def test_own_sql_that_ends_its_session_is_put_off(
     ],
 )
 async def test_rubbish_from_one_statement_harms_it_alone(
-    keys: dict[str, object], says: str, own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+    keys: dict[str, Any], says: str, own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subject = source(monkeypatch, own_postgres.dsn(), query(**keys), query("good"))
     families = await collect(subject)
@@ -327,4 +333,58 @@ async def test_the_isolation_level_of_the_role_does_not_count(
     level = query(sql="select (current_setting('transaction_isolation') = 'read committed') as value")
     subject = source(monkeypatch, own_postgres.dsn(), level)
     assert (await collect(subject))["mine"] == {("main",): 1.0}
+    await subject.close()
+
+
+async def test_collections_count_as_commits(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = source(monkeypatch, own_postgres.dsn(), query())
+    statement = "select xact_rollback from pg_stat_database where datname = 'postgres'"
+    [(before,)] = own_postgres.execute(statement)
+    for _ in range(10):
+        await collect(subject)
+    await subject.close()
+    own_postgres.execute("select pg_sleep(1)")  # sessions report at their end, and once a second at most
+    [(after,)] = own_postgres.execute(statement)
+    assert after - before < 5
+
+
+async def test_one_connection_leaves_other_databases_out(
+    databases: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = source(monkeypatch, databases.dsn(), query(scope="database"), connections=1)
+    families = await collect(subject)
+    assert {labels[1] for labels in families["mine"]} == {"postgres"}
+    assert families["pg_exporter_databases"]["main", "capped"] == 3.0
+    assert databases.execute(OURS) == [(1,)]
+    await subject.close()
+
+
+async def test_a_database_that_refuses_is_not_asked_all_the_time(
+    databases: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    databases.execute("create role alone login password 'alone' connection limit 1")
+    dsn = databases.dsn("postgres", user="alone", password="alone")
+    subject = source(monkeypatch, dsn, query(scope="database"))
+    for _ in range(5):
+        families = await collect(subject)
+    assert families["pg_up"] == {("main",): 1.0}
+    assert families["pg_exporter_databases"]["main", "failed"] == 3.0, (
+        "each was tried once, in a round of its own"
+    )
+    await subject.close()
+
+
+async def test_what_the_server_writes_is_taken_as_it_is(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = query("long", sql="select 1 as value, repeat('x', 5000) as text", labels=["text"])
+    empty = query("empty", sql="select '' as value")
+    twice = query("twice", sql="select 1 as value, 2 as value")
+    subject = source(monkeypatch, own_postgres.dsn(), long, empty, twice)
+    families = await collect(subject)
+    assert families["long"] == {("main", "x" * 1024): 1.0}
+    assert "empty" not in families, "nothing is not 0"
+    assert "twice" not in families, "which of the two is meant?"
     await subject.close()

@@ -20,6 +20,9 @@ from exporter.sources.postgres.querytext import scrub
 Cell = bytes | float | None
 """A value as the server writes it, or as it was computed from such."""
 
+_LONGEST_LABEL = 1024
+"""Bytes of a label's value; what is longer is cut."""
+
 _BOOLEANS: dict[Cell, float] = {b"t": 1.0, b"f": 0.0}
 
 
@@ -32,6 +35,8 @@ class Builtin(Statement):
     """How often; with the source itself when it is left out."""
     enabled: bool = True
     """Whether it runs unless the platform file says otherwise."""
+    last: bool = False
+    """Whether it comes after all others, because locks that it takes last until the end of the transaction."""
     follows: str | None = None
     """Collector with a fold, of whose shown rows it tells more: `{shown}` is an array of their last label."""
     scrub: str | None = None
@@ -128,6 +133,12 @@ class Table:
             (result.fname(place) or b"").decode(): [get(row, place) for row in range(count)]
             for place in range(result.nfields)
         }
+        if len(columns) < result.nfields:
+            raise SourceError(
+                "rejected",
+                "the statement returns two columns of one name",
+                remedy="Give each a name with `as`.",
+            )
         if isinstance(statement, Builtin) and statement.scrub is not None:
             texts = columns[statement.scrub]
             columns[statement.scrub] = [scrub(_text(text)).encode() for text in texts]
@@ -229,12 +240,15 @@ class _Keys:
 
 def _text(cell: Cell) -> str:
     """Write a value as text. A database in SQL_ASCII holds bytes of any encoding, and says so of none."""
-    return cell.decode(errors="replace") if isinstance(cell, bytes) else "" if cell is None else str(cell)
+    """Return a label's value; bytes that are no UTF-8, from databases in SQL_ASCII, stay told apart."""
+    if isinstance(cell, bytes):
+        return cell[:_LONGEST_LABEL].decode(errors="backslashreplace")
+    return "" if cell is None else str(cell)
 
 
 def _number(collector: Collector, column: str, value: Cell) -> float:
     try:
-        return _BOOLEANS[value] if value in _BOOLEANS else float(value or 0)
+        return _BOOLEANS[value] if value in _BOOLEANS else float(value if value is not None else 0)
     except ValueError as error:
         raise SourceError(
             "rejected", f"{collector.name}: column {column} holds {_text(value)[:80]!r}, not a number"

@@ -55,7 +55,8 @@ class Postgres(Part):
     phase_lock: bool = True
     """Finish just before the next scrape once the scrapers' rhythm is known."""
     connections: int = Field(default=3, ge=1, le=50)
-    """Most connections at a time. Beyond the first they serve other databases, by turns if there are more of them."""
+    """Most connections at a time. The first serves the database of the connection string, further ones the others, by
+    turns if there are more of these; with 1 they are left out."""
     databases: Databases = Databases()
     collectors: Annotated[dict[str, CollectorOverride], AfterValidator(_known)] = {}
     """Changes to built-in collectors, by name."""

@@ -55,8 +55,11 @@ _BY_TEXT: tuple[tuple[str, Reason], ...] = (
     (r"certificate|SSL|TLS", "tls"),
     (r"resolve|translate host name|Name or service not known|name resolution", "dns"),
     (r"database .* (does not exist|is not currently accepting connections)", "rejected"),
-    (r"failed: [^\W\d_]+: ", "rejected"),  # a server's word, in a language that is not known here
+    (r"^[^\W\d_]+: ", "rejected"),  # a server's word, in a language that is not known here
 )
+
+_NAMES = re.compile(r"connection to server (?:at|on socket) .*?failed: |(?<=\")[^\"]*(?=\")")
+"""What must not be taken for the message: whither the connection went, and names of users and databases."""
 
 _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 """Where distributions keep the authorities: Debian, Fedora, Alpine."""
@@ -90,7 +93,7 @@ async def connect(
     parts.setdefault("application_name", "platform-exporter")
     parts["connect_timeout"] = max(1, int(timeout))
     parts["client_encoding"] = "UTF8"  # else names come in the encoding of the database
-    if is_remote(_host(parts)):
+    if _remote(parts):
         parts.setdefault("sslmode", "verify-full")
     if parts.get("sslmode") == "verify-full":
         parts.setdefault("sslrootcert", _authorities())
@@ -116,14 +119,20 @@ def _authorities() -> str:
     return next((file for file in files if file and Path(file).is_file()), "system")
 
 
-def _host(parts: dict[str, Any]) -> str:
-    """Return what decides whither a connection leads; like libpq's, an address goes before a name."""
-    return str(parts.get("hostaddr") or parts.get("host") or os.environ.get("PGHOST", ""))
+def _remote(parts: dict[str, Any]) -> bool:
+    """Say whether a connection may leave this machine; like libpq's, an address goes before a name.
+
+    What a service file says is not known here, so a service counts as remote.
+    """
+    environment = {name: os.environ.get(f"PG{name.upper()}", "") for name in ("hostaddr", "host", "service")}
+    hosts = parts.get("hostaddr") or parts.get("host") or environment["hostaddr"] or environment["host"]
+    service = parts.get("service") or environment["service"]
+    return bool(service) or any(is_remote(host) for host in str(hosts).split(","))
 
 
 def is_remote(host: str) -> bool:
     """Say whether a connection to `host` leaves this machine. A socket's folder and no host at all do not."""
-    if not host or host.startswith("/") or host == "localhost":
+    if not host or host.startswith(("/", "@")) or host == "localhost":
         return False
     try:
         return not ipaddress.ip_address(host).is_loopback
@@ -161,7 +170,8 @@ def _reason(error: psycopg.Error, text: str) -> Reason:
             return reason
     if isinstance(error.__cause__, socket.gaierror):
         return "dns"
+    said = _NAMES.sub("", text)
     for pattern, reason in _BY_TEXT:
-        if re.search(pattern, text, re.IGNORECASE):
+        if re.search(pattern, said, re.IGNORECASE):
             return reason
     return "connect" if isinstance(error, psycopg.OperationalError) else "rejected"

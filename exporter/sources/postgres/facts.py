@@ -22,8 +22,11 @@ where c.relname = any ({names})
        or exists (select from pg_catalog.pg_depend as d
                   where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'))"""
 _FUNCTIONS = """
-select distinct proname from pg_catalog.pg_proc
-where proname = any ({names}) and has_function_privilege(oid, 'EXECUTE')"""
+select distinct p.proname from pg_catalog.pg_proc as p
+where p.proname = any ({names}) and has_function_privilege(p.oid, 'EXECUTE')
+  and (p.pronamespace = 'pg_catalog'::regnamespace
+       or exists (select from pg_catalog.pg_depend as d
+                  where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'))"""
 _ROLES = """
 select rolname from pg_catalog.pg_roles where rolname = any ({names}) and pg_has_role(oid, 'USAGE')"""
 _EXTENSIONS = """
@@ -69,7 +72,7 @@ async def discover(
         _EXTENSIONS,
         _DATABASES,
     )
-    segments = [BEGIN, *([statement.encode()] for statement in statements), [END]]
+    segments = [BEGIN, *([statement.encode()] for statement in statements), END]
     answers = await ask(connection, segments, deadline)
     for answer in answers:
         if answer.error is not None:

@@ -18,11 +18,11 @@ from exporter.sources.postgres.collector import Collector, Table, samples
 from exporter.sources.postgres.connection import connect, failure
 from exporter.sources.postgres.facts import Server, array, discover
 from exporter.sources.postgres.fold import Fold
-from exporter.sources.postgres.pipeline import Answer, Lost, ask
+from exporter.sources.postgres.pipeline import Answer, Lost, Segment, ask
 from exporter.sources.postgres.profiles import Profile
 from exporter.sources.postgres.transaction import AGAIN, BEGIN, END, OWN_PATH, STATEMENT_TIMEOUT_MS
 
-_FACTS_LAST = 300.0
+_FACTS_LAST = 60.0
 _CANCEL_SECONDS = 1.0
 _RETRY_REFUSED = 60.0
 
@@ -81,6 +81,10 @@ class Session:
     def due(self, now: float) -> list[Run]:
         """Return the collectors that are due; all that might be while it is not known which exist here."""
         return [run for run in (self.runs if self.server else self._all) if now >= run.due]
+
+    def look_again(self) -> None:
+        """Ask at the next collection what the server has."""
+        self._asked = 0.0
 
     async def collect(self, deadline: float) -> bool:
         """Run what is due. Returns whether everything was answered before `deadline` (monotonic clock).
@@ -188,7 +192,7 @@ class Session:
         if self._connection is None:
             return None
         try:
-            answers = await ask(self._connection, [BEGIN, [sql.encode()], [END]], deadline)
+            answers = await ask(self._connection, [BEGIN, [sql.encode()], END], deadline)
         except psycopg.Error as error:
             self.drop()
             raise failure(error) from error
@@ -202,17 +206,18 @@ class Session:
         value = None if result is None or not result.ntuples else result.get_value(0, 0)
         return None if value is None else float(value)
 
-    def _segments(self, due: Sequence[Run], seconds: float) -> list[list[bytes]]:
-        segments = [list(BEGIN)]
+    def _segments(self, due: Sequence[Run], seconds: float) -> list[Segment]:
+        segments: list[Segment] = [BEGIN]
         for run in due:
             segment = [AGAIN]
-            limit = max(1, int(1000 * min(run.timeout, seconds)))
+            tenths = int(10 * min(run.timeout, seconds))  # each other value would be a statement of its own
+            limit = 100 * max(1, tenths)
             if limit != STATEMENT_TIMEOUT_MS:
                 segment.append(f"set local statement_timeout = {limit}".encode())
             if run.collector.own:
                 segment.append(OWN_PATH)
             segments.append([*segment, self._sql(run)])
-        segments.append([END])
+        segments.append(END)
         return segments
 
     def _sql(self, run: Run) -> bytes:

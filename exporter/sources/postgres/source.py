@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Sequence
 
 from exporter.engine.families import Collected
 from exporter.engine.source import Gap, Source, SourceError
@@ -25,10 +24,13 @@ from exporter.sources.postgres.families import (
 from exporter.sources.postgres.fold import Fold
 from exporter.sources.postgres.health import HealthProbe, unreachable
 from exporter.sources.postgres.neon import OTHERS, Gate, Verdict
+from exporter.sources.postgres.others import Others
 from exporter.sources.postgres.profiles import Profile, guess, load
 from exporter.sources.postgres.session import Run, Session
 
 _KEEP_INTERVALS = 3
+_OTHERS_EVERY = 60.0
+"""Seconds between two visits of another database at least: beyond `connections` each takes a connection of its own."""
 _SELDOM = 300.0
 """Seconds between two runs of a collector whose figures change slowly enough to hold while nobody uses a server."""
 _RESERVE = 0.1
@@ -49,11 +51,8 @@ class PostgresSource(Source):
         )
         self._key, self._config, self._collectors = key, config, collectors
         self._health = None if config.health is None else HealthProbe(config.health)
-        self._profile: Profile | None = None
         self._main: Session | None = None
-        self._others: dict[str, Session] = {}
-        self._failed: dict[str, SourceError] = {}
-        self._counts: dict[str, int] = {}
+        self._others: Others | None = None
         self._gate = None if config.neon is None else Gate(key, config.neon, config.dsn)
         self._verdict: Verdict | None = None
 
@@ -105,16 +104,19 @@ class PostgresSource(Source):
 
     async def _ask(self, deadline: float) -> Collected:
         """Collect first in the database of the connection string, then in the others."""
-        main = self._session()
+        main, others = self._session(), self._others
+        assert others is not None, "they came with the main session"
         try:
             await main.collect(deadline)
         except (SourceError, asyncio.CancelledError):
             self._hang_up()
             raise
         await self._check_health(main, deadline)
-        self._discover(main)
-        await self._visit(deadline)
-        return self._collected(main)
+        assert main.server is not None, "the main session has collected"
+        others.choose(main.server)
+        if await others.visit(deadline):
+            main.look_again()
+        return self._collected(main, others)
 
     async def _check_health(self, main: Session, deadline: float) -> None:
         if self._health is None:
@@ -136,9 +138,9 @@ class PostgresSource(Source):
         """Say which server it is, and which grants are missing."""
         if self._verdict is not None and not self._verdict.connect:
             return f"nothing but Neon's control plane: {self._verdict.reason}", []
-        main = self._session()
+        main, others = self._session(), self._others
         server, connection = main.server, main.connection
-        if server is None or connection is None:
+        if server is None or connection is None or others is None:
             return "", []
         info = connection.info
         gaps = [
@@ -154,7 +156,7 @@ class PostgresSource(Source):
             )
             for grant in main.gaps
         ]
-        gaps += [Gap(f"database {name}: {error}", error.remedy) for name, error in self._failed.items()]
+        gaps += [Gap(f"database {name}: {error}", error.remedy) for name, error in others.failed.items()]
         if self._verdict is not None and self._verdict.error is not None:
             gaps.append(Gap(f"Neon's control plane: {self._verdict.error}", self._verdict.error.remedy))
         if self._health is not None and self._health.gap is not None:
@@ -164,10 +166,11 @@ class PostgresSource(Source):
                 Gap(f"pg_stat_statements is not in {server.database}", "CREATE EXTENSION pg_stat_statements;")
             )
         tls = "TLS" if connection.pgconn.ssl_in_use else "no TLS"
-        others = f", {len(self._others)} more databases" if self._others else ""
+        more = len(list(others.sessions))
         return (
             f"PostgreSQL {_version(server.facts.version)} at {info.host}:{info.port}/{server.database} "
-            f"as {server.user}, {tls}, {server.facts.provider}{others}",
+            f"as {server.user}, {tls}, {server.facts.provider}"
+            + (f", {more} more databases" if more else ""),
             gaps,
         )
 
@@ -178,29 +181,36 @@ class PostgresSource(Source):
     def _session(self) -> Session:
         if self._main is None:
             provider = self._config.provider or guess(self._config.dsn)
-            self._profile = load(provider)
-            self._main = self._new(None, self._chosen(("cluster", "database")))
+            profile = load(provider)
+            self._main = self._new(profile, None)
+            self._others = Others(
+                self._config.databases,
+                profile.ignored_databases,
+                self._config.connections,
+                lambda name: self._new(profile, name),
+            )
         return self._main
 
-    def _new(self, database: str | None, runs: list[Run]) -> Session:
-        assert self._profile is not None, "the main session came first"
-        return Session(self._config.dsn, database, runs, self._profile, self._key, self.every)
+    def _new(self, profile: Profile, database: str | None) -> Session:
+        """Make the session of a database; None is that of the connection string."""
+        runs = self._chosen(profile, others=database is not None)
+        return Session(self._config.dsn, database, runs, profile, self._key, self.every)
 
-    def _chosen(self, scopes: Iterable[str]) -> list[Run]:
-        """Return a fresh run of each collector that is switched on, own SQL of scope cluster included."""
-        assert self._profile is not None, "the main session came first"
+    def _chosen(self, profile: Profile, *, others: bool) -> list[Run]:
+        """Return a fresh run of each collector that is switched on, in the order in which they are asked."""
         runs: list[Run] = []
         for collector in self._collectors:
             change = self._config.collectors.get(collector.name, CollectorOverride())
-            if collector.statement.scope not in scopes or not self._profile.enables(
-                collector, change.enabled
-            ):
+            if not profile.enables(collector, change.enabled):
                 continue
+            if others and collector.statement.scope != "database":
+                continue
+            slowest = _OTHERS_EVERY if others and not collector.own else 0.0
             fold = collector.statement.fold
             runs.append(
                 Run(
                     collector,
-                    every=collector.every if change.every is None else change.every,
+                    every=max(slowest, collector.every) if change.every is None else change.every,
                     timeout=change.timeout or collector.statement.timeout,
                     limit=change.limit or collector.statement.limit,
                     fold=None
@@ -208,65 +218,14 @@ class PostgresSource(Source):
                     else Fold(collector.statement.labels, fold.keep, fold.by, fold.other),
                 )
             )
-        return runs
-
-    def _discover(self, main: Session) -> None:
-        """Decide which other databases to visit, from what the server told with its facts."""
-        assert main.server is not None, "the main session has collected"
-        assert self._profile is not None, "the main session came first"
-        rules, ignored = self._config.databases, self._profile.ignored_databases
-        wanted, self._counts = (
-            [],
-            dict.fromkeys(("scraped", "excluded", "unreachable", "failed", "capped"), 0),
-        )
-        for name, connectable in main.server.databases.items():
-            if name == main.server.database:
-                self._counts["scraped"] += 1
-            elif name in ignored or not _matches(name, rules.include) or _matches(name, rules.exclude):
-                self._counts["excluded"] += 1
-            elif not connectable:
-                self._counts["unreachable"] += 1
-            else:
-                wanted.append(name)
-        self._counts["capped"] = len(wanted[rules.most :])
-        wanted = wanted[: rules.most]
-        for gone in self._others.keys() - set(wanted):
-            self._others.pop(gone).drop()
-            self._failed.pop(gone, None)
-        for name in wanted:
-            if name not in self._others:
-                self._others[name] = self._new(name, self._chosen(("database",)))
-
-    async def _visit(self, deadline: float) -> None:
-        """Collect from the other databases whose collectors are due, the longest unvisited first."""
-        now = time.monotonic()
-        waiting = [(name, session) for name, session in self._others.items() if session.due(now)]
-        waiting.sort(key=lambda item: min(run.due for run in item[1].due(now)))
-        for name, session in waiting:
-            if time.monotonic() >= deadline:
-                note(f"database {name}", "no time left; it is first next time")
-                break
-            if session.connection is None:
-                self._make_room()
-            try:
-                await session.collect(deadline)
-                self._failed.pop(name, None)
-            except SourceError as error:
-                self._failed[name] = error
-                note(f"database {name} failed: {error.reason}", str(error))
-
-    def _make_room(self) -> None:
-        """Close a connection if no further one is allowed: of those that wait longest for their next turn."""
-        open_ones = [session for session in self._others.values() if session.connection is not None]
-        if 1 + len(open_ones) >= max(2, self._config.connections):
-            max(open_ones, key=lambda session: min((run.due for run in session.runs), default=0.0)).drop()
+        return sorted(runs, key=lambda run: getattr(run.collector.statement, "last", False))
 
     def _hang_up(self) -> None:
         for session in self._sessions():
             session.drop()
 
     def _sessions(self) -> list[Session]:
-        return [*([self._main] if self._main else []), *self._others.values()]
+        return [*([self._main] if self._main else []), *(self._others.sessions if self._others else [])]
 
     def _runs(self) -> dict[str, list[Run]]:
         """Return the runs of each collector, one a database, as far as it has run."""
@@ -280,7 +239,7 @@ class PostgresSource(Source):
     def _needing(self, grant: str) -> str:
         return ", ".join(item.name for item in self._collectors if item.statement.needs == grant)
 
-    def _collected(self, main: Session) -> Collected:
+    def _collected(self, main: Session, others: Others) -> Collected:
         out, now = Collected(), time.monotonic()
         assert main.server is not None, "the main session has collected"
         out.set(UP, 1, self._key)
@@ -290,9 +249,7 @@ class PostgresSource(Source):
         out.set(CONNECTIONS, sum(session.connection is not None for session in self._sessions()), self._key)
         for grant in sorted({grant for session in self._sessions() for grant in session.gaps}):
             out.set(PERMISSION_MISSING, 1, self._key, grant)
-        self._counts["failed"] = len(self._failed)
-        self._counts["scraped"] += len(self._others) - len(self._failed)
-        for status, count in self._counts.items():
+        for status, count in others.counts.items():
             out.set(DATABASES, count, self._key, status)
         for name, runs in self._runs().items():
             errors = [run.error for run in runs if run.error is not None]
@@ -306,10 +263,6 @@ class PostgresSource(Source):
                 if run.succeeded is not None and now - run.succeeded <= keep:
                     out.update(run.data)
         return out
-
-
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _version(number: int) -> str:

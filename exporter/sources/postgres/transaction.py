@@ -13,10 +13,12 @@ BEGIN = (
     f"set local lock_timeout = {LOCK_TIMEOUT_MS}".encode(),
     f"set local statement_timeout = {STATEMENT_TIMEOUT_MS}".encode(),
     b"set local search_path = pg_catalog",
+    b"set local extra_float_digits = 1",
     b"set local jit = off",  # a statement over many relations looks dear enough to compile, which costs more than it
     b"savepoint collector",
 )
 AGAIN = b"rollback to savepoint collector"
 """Begins each statement after the first: what the one before set or failed at is gone."""
 OWN_PATH = b"set local search_path to default"
-END = b"rollback"
+END = (AGAIN, b"commit")
+"""Not a rollback, which would count as one in pg_stat_database: a quiet database would seem to fail all the time."""
