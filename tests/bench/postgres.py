@@ -156,7 +156,7 @@ def _load(server: Server) -> Load:
     started = time.perf_counter()
     body(server)
     scrapes = int(SECONDS_OF_SCRAPES / (time.perf_counter() - started))
-    return load(server.port, server.pid, max(10, min(300, scrapes)), gzip=True)
+    return load(server.port, server.pid, max(3, min(300, scrapes)), gzip=True)
 
 
 def _add(costs: Costs, cost: Cost, cpu: float, collections: float) -> None:

@@ -97,15 +97,17 @@ def _verdict(before: Seen, seen: Seen) -> str:
     """Say what a reader of the page would think; `before` was during the fault as well."""
     if seen.page is None:
         return "nothing"
-    lines = seen.page.splitlines()
-    if any(line.startswith(b"pg_up") and line.endswith(b" 0") for line in lines):
+    if _zeros(seen.page, b"pg_up"):
         return "pg_up 0, no old values"
-    failed = [
-        line for line in lines if line.startswith(b"pg_scrape_collector_success") and line.endswith(b" 0")
-    ]
-    if failed:
-        return f"{len(failed)} collectors failed, the others fresh"
+    if failed := _zeros(seen.page, b"pg_scrape_collector_success"):
+        return f"{failed} collectors failed, the others fresh"
     return "fresh values" if _counters(before) != _counters(seen) else "old values, as if they were fresh"
+
+
+def _zeros(page: bytes, family: bytes) -> int:
+    """Count samples of a family that are 0."""
+    lines = (line for line in page.splitlines() if line.startswith(family))
+    return sum(float(line.rpartition(b" ")[2]) == 0 for line in lines)
 
 
 def _counters(seen: Seen) -> set[bytes]:
