@@ -23,6 +23,7 @@ from exporter.platform.load import locate
 from exporter.platform.model import Platform
 from exporter.platform.problems import PlatformError, Problem
 from exporter.platform.values import Secret, redact
+from exporter.sources import KINDS
 from exporter.sources.postgres.supabase import Supabase
 
 
@@ -128,8 +129,11 @@ async def _try_state(shared: StateStore) -> Finding:
     return finding
 
 
-def unreadable_secrets(path: Path, platform: Platform) -> Iterator[Problem]:
-    """Yield a problem for each secret of a source, the state or the status page that cannot be read and must be."""
+def unreadable_secrets(path: Path, platform: Platform, source: str | None = None) -> Iterator[Problem]:
+    """Yield a problem for each secret of a source, the state or the status page that cannot be read and must be.
+
+    With `source`, for those of that source alone.
+    """
     page = platform.alerting.status_page
     places = (
         *_secrets(platform.sources, ("sources",)),
@@ -137,11 +141,23 @@ def unreadable_secrets(path: Path, platform: Platform) -> Iterator[Problem]:
         *_secrets(page, ("alerting", "status_page")),
     )
     for location, secret in places:
+        if source is not None and not _belongs(location, source):
+            continue
         try:
             secret.reveal()
         except PydanticCustomError as error:
             context = error.context or {}
             yield locate(path, location, str(context["message"]), str(context["remedy"]))
+
+
+def _belongs(location: Location, source: str) -> bool:
+    """Tell whether a place in the file, such as sources.postgres.main.dsn, is the source's own or its kind's."""
+    kind, _, key = source.partition(".")
+    if (known := KINDS.get(kind)) is None:
+        own: Location = ("alerting", source)
+    else:
+        own = ("sources", kind, key) if known.many else ("sources", kind)
+    return location[: len(own)] == own
 
 
 def _secrets(value: Any, location: Location) -> Iterator[tuple[Location, Secret]]:

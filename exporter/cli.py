@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import sys
+from collections.abc import Coroutine
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvloop
@@ -51,6 +53,22 @@ _RESOLVERS = "64"
 def _secrets(folder: Path | None) -> None:
     if folder is not None:
         os.environ["PLATFORM_SECRETS_DIR"] = str(folder.resolve())
+
+
+def _ask(work: Coroutine[Any, Any, bool]) -> None:
+    """Run what asks sources; exit 1 when it returns False. A name server that is silent does not delay the end."""
+    os.environ.setdefault("UV_THREADPOOL_SIZE", _RESOLVERS)
+
+    async def main() -> bool:
+        content, loop = await work, asyncio.get_running_loop()
+        if isinstance(loop, Loop) and loop.looking_up:  # in a thread that nothing can stop
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0 if content else 1)
+        return content
+
+    if not uvloop.run(main(), loop_factory=Loop):
+        raise typer.Exit(1)
 
 
 def _version(asked: bool) -> None:
@@ -123,11 +141,9 @@ def check(
         if offline:
             typer.echo(f"{platform}: valid.")
             return
-        healthy = asyncio.run(run_check(platform, loaded, Console()))
+        _ask(run_check(platform, loaded, Console()))
     except PlatformError as error:
         _fail(str(error))
-    if not healthy:
-        raise typer.Exit(1)
 
 
 @app.command()
@@ -140,11 +156,9 @@ def explain(
     _secrets(secrets_dir)
     logs.silence()
     try:
-        succeeded = asyncio.run(run_explain(platform, load(platform), source, Console(soft_wrap=True)))
+        _ask(run_explain(platform, load(platform), source, Console(soft_wrap=True)))
     except (PlatformError, UnknownSource) as error:
         _fail(str(error))
-    if not succeeded:
-        raise typer.Exit(1)
 
 
 class OutputFormat(StrEnum):

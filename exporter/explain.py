@@ -25,12 +25,12 @@ async def explain(path: Path, platform: Platform, name: str, console: Console) -
 
     Raises:
         UnknownSource: with the nearest right name.
-        PlatformError: a secret of a source cannot be read.
+        PlatformError: a secret of the source cannot be read.
     """
     sources = {source.name: source for source in build_sources(platform)}
     if name not in sources:
         raise UnknownSource(f"{path} has no source {name}. {suggestion(name, sources)}")
-    if problems := [problem for problem in unreadable_secrets(path, platform) if name in problem.key]:
+    if problems := list(unreadable_secrets(path, platform, name)):
         raise PlatformError(problems)
     source = sources[name]
     runner = Runner(source, max_series_per_family=10**9, on_change=lambda: None, on_drop=lambda *_: None)
