@@ -61,8 +61,8 @@ def test_a_platform_without_anything_is_watched_for_its_exporter_alone(tmp_path:
     assert {rule["labels"]["kind"] for alert in rules.values() for rule in alert} == {"meta"}
     assert "ExporterDown" in rules
     config = tree(document)["alertmanager/alertmanager.yml"]
-    assert config["receivers"] == [{"name": "default"}]
-    assert config["route"]["routes"] == []
+    assert config["receivers"] == [{"name": "default"}, {"name": "silent"}]  # neither tells anybody
+    assert [route["receiver"] for route in config["route"]["routes"]] == ["silent"]
 
 
 @pytest.mark.parametrize("text", [BARE, PROBED, WORKER.replace("alerting:\n  alerts:\n", "")])
