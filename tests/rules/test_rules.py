@@ -63,7 +63,7 @@ def test_alerts_carry_what_people_and_routes_need(rule: dict[str, Any]) -> None:
         "the summary is the name of a group of messages; it stays the same"
     )
     assert "%(" not in str(rule)
-    assert "for" in rule or rule["alert"] in {"KnownIssue", "Watchdog"}
+    assert "for" in rule or labels["severity"] == "none", "what people hear of waits a moment"
 
 
 @pytest.mark.parametrize("name", NAMES)
