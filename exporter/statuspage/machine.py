@@ -27,6 +27,13 @@ class Component:
     wanted: Level = "operational"
     since: float = 0.0
     shown: Level = "operational"
+    doubt: bool = False
+    """Whether something was published of which nobody knows whether it took effect."""
+
+    @property
+    def due(self) -> bool:
+        """Whether the page may say something else than it should."""
+        return self.doubt or self.wanted != self.shown
 
 
 @dataclass(slots=True)
@@ -45,6 +52,8 @@ class State:
     groups: dict[str, Group] = field(default_factory=dict)
     components: dict[str, Component] = field(default_factory=dict)
     incident: Incident | None = None
+    opening: bool = False
+    """Whether an incident may have been opened that nobody has noted."""
 
     def dump(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -59,6 +68,7 @@ class State:
             groups={name: Group(**entry) for name, entry in data["groups"].items()},
             components={name: Component(**entry) for name, entry in data["components"].items()},
             incident=Incident(**data["incident"]) if data["incident"] else None,
+            opening=data["opening"],
         )
 
 
@@ -82,7 +92,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """Close the incident."""
+    """Close the incident; without an id, one that may have been opened."""
 
     id: str
 
@@ -111,7 +121,7 @@ def want(state: State, levels: dict[str, Level], now: float) -> None:
 def next_step(state: State, after: float, now: float) -> Step | None:
     """Return the next thing to do, None when the page says what it should. A level must last `after` seconds."""
     for name, component in state.components.items():
-        if component.wanted != component.shown and now - component.since >= after:
+        if component.due and now - component.since >= after:
             return Publish(name, component.wanted)
     outages = {name: each.shown for name, each in state.components.items() if is_outage(each.shown)}
     incident = state.incident
@@ -119,9 +129,20 @@ def next_step(state: State, after: float, now: float) -> Step | None:
         return Open(outages, impact(outages.values()))
     if outages and incident is not None and not incident.abandoned and outages != incident.levels:
         return Open(outages, impact(outages.values()), update=incident.id)
-    if not outages and incident is not None:
-        return Resolve(incident.id)
+    if not outages and (incident is not None or state.opening):
+        return Resolve(incident.id if incident is not None else "")
     return None
+
+
+def begin(state: State, step: Step) -> None:
+    """Note that a step is about to be taken: should the process end before `done`, it is in doubt and taken again."""
+    match step:
+        case Publish(component, _):
+            state.components[component].doubt = True
+        case Open():
+            state.opening = True
+        case Resolve():
+            pass  # it stays open in our books until it is done
 
 
 def done(state: State, step: Step, incident_id: str = "") -> None:
@@ -131,16 +152,14 @@ def done(state: State, step: Step, incident_id: str = "") -> None:
     """
     match step:
         case Publish(component, level):
-            state.components[component].shown = level
+            state.components[component].shown, state.components[component].doubt = level, False
         case Open(levels, _, update):
             state.incident = Incident(incident_id or update or "", dict(levels), abandoned=not incident_id)
+            state.opening = False
         case Resolve():
-            state.incident = None
+            state.incident, state.opening = None, False
 
 
 def pending(state: State, after: float, now: float) -> dict[str, bool]:
     """Return component → whether its level has lasted and is not published yet."""
-    return {
-        name: each.wanted != each.shown and now - each.since >= after
-        for name, each in state.components.items()
-    }
+    return {name: each.due and now - each.since >= after for name, each in state.components.items()}

@@ -69,22 +69,22 @@ class Publisher:
         match step:
             case Publish(name, level):
                 component = self._page.components[name]
-                found = await self._api.component(component)
-                if found.get("group"):
+                shown = await self._api.component(component)
+                if shown.get("group"):
                     raise SourceError(
                         "rejected",
                         f"{component} is a group: Statuspage computes its status",
                         remedy=f"Give alerting.status_page.components.{name} the id of a component in it.",
                     )
-                if found["status"] not in (level, "under_maintenance"):  # the latter is a person's own word
+                if shown["status"] not in (level, "under_maintenance"):  # the latter is a person's own word
                     await self._api.set_component(component, level)
                 return ""
             case Open():
                 return await self._tell(step)
             case Resolve(incident_id):
-                if await self._ours(incident_id) is not None:
+                if (found := await self._ours(incident_id or None)) is not None:
                     await self._api.update_incident(
-                        incident_id,
+                        found,
                         {
                             "status": "resolved",
                             "body": "This is resolved.",

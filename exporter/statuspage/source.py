@@ -23,6 +23,7 @@ from exporter.statuspage.levels import LEVELS, Level, component_levels, level_of
 from exporter.statuspage.machine import (
     Group,
     State,
+    begin,
     done,
     next_step,
     pending,
@@ -115,6 +116,7 @@ class StatusPageSource(Source):
             step = next_step(state, self._page.after, time.time())
             if step is None:
                 break
+            await self._change(partial(begin, step=step))
             made = await self._publisher.take(step)
             state = await self._change(partial(done, step=step, incident_id=made))
         return self._told(state)

@@ -4,7 +4,6 @@ Hypothesis makes stories of these; whatever happens, the page says what is true 
 that did not last.
 """
 
-import copy
 from dataclasses import dataclass, field
 
 from hypothesis import settings
@@ -19,6 +18,7 @@ from exporter.statuspage.machine import (
     Resolve,
     State,
     Step,
+    begin,
     done,
     next_step,
     services,
@@ -57,7 +57,7 @@ class Page:
                 self.open[f"inc{self.opened}"] = dict(at)
                 return f"inc{self.opened}"
             case Resolve(incident):
-                self.open.pop(incident, None)
+                self.open = {key: at for key, at in self.open.items() if incident not in (key, "")}
                 return ""
 
 
@@ -93,16 +93,16 @@ class Story(RuleBasedStateMachine):
 
     @rule()
     def a_step_fails_before_it_took_effect(self) -> None:
-        """The page does not answer: nothing is noted."""
-        next_step(self.state, AFTER, self.now)
+        """The page does not answer: nothing is noted, only that it was asked."""
+        if (step := next_step(self.state, AFTER, self.now)) is not None:
+            begin(self.state, step)
 
     @rule()
     def the_process_is_killed_after_a_step_took_effect(self) -> None:
-        """What the page did is not noted."""
-        before = copy.deepcopy(self.state)
+        """What the page did is not noted, only that it was asked."""
         if (step := next_step(self.state, AFTER, self.now)) is not None:
+            begin(self.state, step)
             self.page.take(step)
-        self.state = before
 
     @rule()
     def the_process_restarts(self) -> None:
@@ -148,6 +148,7 @@ class Story(RuleBasedStateMachine):
         step = next_step(self.state, AFTER, self.now)
         if step is None:
             return False
+        begin(self.state, step)
         done(self.state, step, self.page.take(step))
         return True
 
