@@ -24,7 +24,7 @@ where c.relname = any ({names})
 _FUNCTIONS = """
 select distinct p.proname from pg_catalog.pg_proc as p
 where p.proname = any ({names}) and has_function_privilege(p.oid, 'EXECUTE')
-  and (p.pronamespace = 'pg_catalog'::regnamespace
+  and (p.pronamespace = 'pg_catalog'::regnamespace or p.proowner = 10
        or exists (select from pg_catalog.pg_depend as d
                   where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'))"""
 _ROLES = """
