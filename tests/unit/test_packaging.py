@@ -148,3 +148,9 @@ def _imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             modules.add(node.module.partition(".")[0])
     return modules
+
+
+def test_the_exporter_runs_without_jsonnet_in_memory() -> None:
+    asked = "import sys, exporter.cli; print([name for name in sys.modules if 'jsonnet' in name])"
+    told = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout == "[]\n"

@@ -11,7 +11,6 @@ from exporter.demo.names import Ports
 from exporter.demo.native import parts
 from exporter.demo.native.state import State
 from exporter.demo.native.supervisor import Supervisor
-from exporter.generate import catalogue
 
 SECONDS_TO_BE_READ = 8.0
 SECONDS_TO_IMPORT = 60.0
@@ -23,6 +22,10 @@ async def backfill(
     promtool: Path, state: State, ports: Ports, platform: Path, supervisor: Supervisor
 ) -> float:
     """Write the past into the storage of a Prometheus that does not run yet; return the seconds it took."""
+    from exporter.generate import (
+        catalogue,
+    )  # Jsonnet, which `run` must not load along with the demo's commands
+
     started = time.monotonic()
     present = Present(
         page=await _page(ports.url("exporter", "/metrics")),
