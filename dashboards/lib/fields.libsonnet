@@ -23,9 +23,8 @@ local dashes = { fill: 'dash', dash: [8, 6] };
 {
   steps(pairs, who):: { mode: 'absolute', steps: steps(pairs, who) },
 
-  // Changes for series of one name, or of names that match a pattern.
+  // Changes for series of one name.
   named:: named,
-  matching(pattern, properties):: override('byRegexp', '/' + pattern + '/', properties),
 
   fixed:: fixed,
 

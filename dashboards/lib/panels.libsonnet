@@ -76,10 +76,9 @@ local panel(type, p, field, options, more={}) =
 local latest = { calcs: ['lastNotNull'], fields: '', values: false };
 local styles = { lines: 'line', bars: 'bars' };
 local texts = { auto: 1, value: 1, name: 1, value_and_name: 1 };
-local thresholds_styles = { off: 1, dashed: 1, area: 1 };
 
 fields {
-  // Lines over time. `summary`: what the legend tells of each line (mean, max, lastNotNull, …), as a table.
+  // Lines over time.
   timeseries(
     key,
     title,
@@ -100,7 +99,6 @@ fields {
     noValue='no data',
     rare=null,
     thresholds=[],
-    thresholdsStyle='dashed',
     mappings=[],
     overrides=[],
     colour=null,
@@ -108,9 +106,7 @@ fields {
     stack=false,
     fill=12,
     legend=true,
-    summary=[],
-    gap=null,
-    steps=false
+    gap=null
   )::
     local bars = styles[oneOf(style, styles, key)] == 'bars';
     panel('timeseries', {
@@ -137,7 +133,7 @@ fields {
       color: colour_of(colour, 'palette-classic'),
       custom: {
         drawStyle: if bars then 'bars' else 'line',
-        lineInterpolation: if steps then 'stepAfter' else 'linear',
+        lineInterpolation: 'linear',
         lineWidth: if bars || stack then 0 else 2,
         fillOpacity: if bars then 80 else if stack then 65 else fill,
         gradientMode: if stack || bars then 'none' else 'opacity',
@@ -145,18 +141,16 @@ fields {
         spanNulls: if gap == null then false else gap,
         stacking: { mode: if stack then 'normal' else 'none', group: 'A' },
         axisBorderShow: false,
-        thresholdsStyle: {
-          mode: if std.length(thresholds) == 0 then 'off' else oneOf(thresholdsStyle, thresholds_styles, key),
-        },
+        thresholdsStyle: { mode: if std.length(thresholds) == 0 then 'off' else 'dashed' },
         [if softMin != null then 'axisSoftMin']: softMin,
         [if softMax != null then 'axisSoftMax']: softMax,
       },
     }, {
       legend: {
         showLegend: legend,
-        displayMode: if !legend then 'hidden' else if std.length(summary) > 0 then 'table' else 'list',
+        displayMode: if legend then 'list' else 'hidden',
         placement: 'bottom',
-        calcs: summary,
+        calcs: [],
       },
       tooltip: { mode: 'multi', sort: 'desc' },
     }),
@@ -396,32 +390,6 @@ fields {
           },
         ],
     }),
-
-  // The alerts that fire or wait, as Grafana lists the rules of its data source. It asks by itself.
-  alerts(key, title, description, links=[], wish=12, height=8, filter=''):: {
-    type: 'alertlist',
-    key:: key,
-    wish:: wish,
-    height:: height,
-    title: title,
-    description: sentence(description, 'description', key),
-    datasource: datasource,
-    links: links,
-    fieldConfig: { defaults: {}, overrides: [] },
-    options: {
-      viewMode: 'list',
-      groupMode: 'default',
-      groupBy: [],
-      maxItems: 20,
-      sortOrder: 3,  // most important first
-      dashboardAlerts: false,
-      alertName: '',
-      alertInstanceLabelFilter: filter,
-      datasource: 'Prometheus',
-      showInstances: false,
-      stateFilter: { firing: true, pending: true, recovering: true, noData: true, normal: false, 'error': true },
-    },
-  },
 
   // Prose for the reader. It asks no data source and has no unit.
   text(key, title, description, content, links=[], wish=24, height=6):: {

@@ -10,7 +10,7 @@ from exporter.platform.model import Platform
 
 Json = dict[str, Any]
 
-WITHOUT_QUERY = {"row", "text", "alertlist"}
+WITHOUT_QUERY = {"row", "text"}
 # What Grafana replaces before Prometheus sees a query.
 VARIABLES = {
     "$__rate_interval": "1m",
