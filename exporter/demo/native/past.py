@@ -22,9 +22,7 @@ async def backfill(
     promtool: Path, state: State, ports: Ports, platform: Path, supervisor: Supervisor
 ) -> float:
     """Write the past into the storage of a Prometheus that does not run yet; return the seconds it took."""
-    from exporter.generate import (
-        catalogue,
-    )  # Jsonnet, which `run` must not load along with the demo's commands
+    from exporter.generate import catalogue  # Jsonnet, which `run` must not load with this command
 
     started = time.monotonic()
     present = Present(
