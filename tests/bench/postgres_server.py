@@ -81,7 +81,7 @@ class BenchServer:
         """Return what a role has cost so far. The CPU is that of the whole server, so nobody else may work."""
         [(statements, milliseconds, collections)] = self.run(
             "select coalesce(sum(calls), 0)::float8, coalesce(sum(total_exec_time + total_plan_time), 0)::float8, "
-            "coalesce(sum(calls) filter (where query = 'begin read only'), 0)::float8 "
+            "coalesce(sum(calls) filter (where query like 'begin %read only%'), 0)::float8 "
             f"from pg_stat_statements where userid = '{role}'::regrole",
             "postgres",
         )
