@@ -40,6 +40,9 @@ class Family:
         """Whether OpenMetrics has creation times and exemplars for it: histograms, and counters named `…_total`."""
         return self.type == "histogram" or (self.type == "counter" and self.name.endswith("_total"))
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # that of all fields would be made anew at every look-up
+
 
 Key = tuple[str, ...]
 """Label values in the order of the family's labels. A histogram's key begins with the suffix of the sample's name,
