@@ -1,6 +1,6 @@
 """`/metrics?name[]=…`: the families of a snapshot's body that were asked for, cut out of it without rendering anew."""
 
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 MOST_NAMES = 64
 """More names in one request are refused: each is looked up while other scrapers wait."""
@@ -19,7 +19,7 @@ def names(query: bytes) -> list[bytes]:
 
     Raises BadSelectionError for too many.
     """
-    if b"name" not in query:
+    if b"name" not in unquote_to_bytes(query):
         return []
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_NAMES)

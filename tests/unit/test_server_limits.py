@@ -64,6 +64,16 @@ async def test_an_ordinary_request_keeps_its_connection() -> None:
         assert [(await client.answer())[0] for _ in range(5)] == [200] * 5
 
 
+async def test_only_http_1_0_may_leave_the_host_out() -> None:
+    async with listening() as port, connected(port) as client:
+        await client.say(b"GET / HTTP/1.0\r\n\r\n")
+        assert (await client.answer())[0] == 200
+    async with listening() as port, connected(port) as client:
+        await client.say(GET + b"GET / HTTP/1.1\r\n\r\n")
+        heard = await client.closed()
+        assert b" 200 " not in heard[20:]
+
+
 async def test_a_body_may_come_in_parts() -> None:
     async with listening() as port, connected(port) as client:
         await client.say(POST + b"Content-Length: 4\r\n\r\nab")
@@ -79,6 +89,8 @@ async def test_a_body_may_come_in_parts() -> None:
     ("said", "status"),
     [
         (b"rubbish\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nhost: y\r\n\r\n", 400),
         (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nA: " + b"x" * 17000 + b"\r\n\r\n", 431),
         (b"GET / HTTP/1.1\r\nA: " + b"x" * 17000, 431),
@@ -122,14 +134,14 @@ async def dribbling(client: Client, drop: bytes) -> AsyncIterator[None]:
     ("first", "drop"),
     [
         (b"", b""),
-        (b"GET / HTTP/1.1\r\n", b"A: b\r\n"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n", b"A: b\r\n"),
         (b"GET /", b"x"),
         (b"", b"\r\n"),
         (GET, b"\r\n"),
         (POST + b"Content-Length: 60000\r\n\r\n", b"x"),
         (POST + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
-        (b"POST /early HTTP/1.1\r\nContent-Length: 60000\r\n\r\n", b"x"),
-        (b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", b"x"),
+        (b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n", b"x"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", b"x"),
         (GET + b"GET", b" "),
     ],
 )

@@ -75,7 +75,9 @@ def test_empty_bodies() -> None:
 
 def test_queries() -> None:
     assert names(b"name[]=a&name%5B%5D=b&name=c&other=d&name[]=") == [b"a", b"b", b""]
+    assert names(b"%6e%61me[]=a&n%61me%5b%5D=b") == [b"a", b"b"]
     assert names(b"format=prometheus") == []
+    assert names(b"other=%C3%A9") == []
     assert len(names(b"&".join([b"name[]=a"] * MOST_NAMES))) == MOST_NAMES
     with pytest.raises(BadSelectionError, match="at most 64"):
         names(b"&".join([b"name[]=a"] * (MOST_NAMES + 1)))
