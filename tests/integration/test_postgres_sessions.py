@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+import psycopg
 import pytest
 
 from exporter.engine.source import SourceError
@@ -12,6 +13,7 @@ from exporter.platform.values import Secret
 from exporter.sources.postgres import Postgres, PostgresSource
 from exporter.sources.postgres.collector import Collector, builtin
 from exporter.sources.postgres.collector import own as own_query
+from exporter.sources.postgres.connection import failure
 from tests.support.distance import distant
 from tests.support.postgres import PostgresCluster
 from tests.support.process import wait_until
@@ -379,12 +381,63 @@ async def test_a_database_that_refuses_is_not_asked_all_the_time(
 async def test_what_the_server_writes_is_taken_as_it_is(
     own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    long = query("long", sql="select 1 as value, repeat('x', 5000) as text", labels=["text"])
+    long = query(
+        "long",
+        sql="select n as value, repeat('x', 5000) || n as text from generate_series(1, 2) as n",
+        labels=["text"],
+    )
     empty = query("empty", sql="select '' as value")
     twice = query("twice", sql="select 1 as value, 2 as value")
     subject = source(monkeypatch, own_postgres.dsn(), long, empty, twice)
     families = await collect(subject)
-    assert families["long"] == {("main", "x" * 1024): 1.0}
+    assert sorted(families["long"].values()) == [1.0, 2.0]
+    assert all(len(labels[1]) <= 1024 for labels in families["long"])
     assert "empty" not in families, "nothing is not 0"
     assert "twice" not in families, "which of the two is meant?"
     await subject.close()
+
+
+async def test_what_had_no_turn_comes_next(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = query("slow", sql="select 1 as value from pg_sleep(30)", timeout="1m", every="1h")
+    slower = query("slower", sql="select 1 as value from pg_sleep(30)", timeout="1m", every="1h")
+    subject = source(monkeypatch, own_postgres.dsn(), slow, slower, query("seldom", every="1h"), timeout="1s")
+    assert "seldom" not in await collect(subject)
+    assert (await collect(subject))["seldom"] == {("main",): 1.0}
+    await subject.close()
+
+
+async def test_a_catalogue_that_is_locked_for_a_moment_is_no_server_that_is_down(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = source(monkeypatch, own_postgres.dsn(), query())
+    await collect(subject)
+    with psycopg.connect(own_postgres.dsn()) as other:
+        other.execute("lock pg_proc, pg_depend in access exclusive mode")
+        subject._session().look_again()  # as it does every minute
+        await asyncio.sleep(0.2)
+        families = await collect(subject)
+    assert families["pg_up"] == {("main",): 1.0}
+    assert families["mine"] == {("main",): 1.0}
+    await subject.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("FATAL:  Passwort-Authentifizierung für Benutzer »x« fehlgeschlagen", "rejected"),
+        ('FATAL:  password authentication failed for user "pgbouncer"', "auth"),
+        (
+            "Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?",
+            "connect",
+        ),
+        ('FATAL:  database "pgbouncer_prod" does not exist', "rejected"),
+        ("timeout expired", "timeout"),
+    ],
+)
+def test_refusals_are_told_by_the_message_and_not_by_names(text: str, reason: str) -> None:
+    error = psycopg.OperationalError(
+        f'connection failed: connection to server at "tls-pgbouncer.internal" (10.0.0.1), port 5432 failed: {text}'
+    )
+    assert failure(error).reason == reason

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from hashlib import blake2b
 from importlib.resources import files
 
 import yaml
@@ -239,10 +240,11 @@ class _Keys:
 
 
 def _text(cell: Cell) -> str:
-    """Write a value as text. A database in SQL_ASCII holds bytes of any encoding, and says so of none."""
-    """Return a label's value; bytes that are no UTF-8, from databases in SQL_ASCII, stay told apart."""
+    """Write a value as text. Bytes that are no UTF-8, as SQL_ASCII allows, stay told apart, and so do long texts."""
     if isinstance(cell, bytes):
-        return cell[:_LONGEST_LABEL].decode(errors="backslashreplace")
+        if len(cell) > _LONGEST_LABEL:
+            cell = cell[:1000] + b"... " + blake2b(cell, digest_size=8).hexdigest().encode()
+        return cell.decode(errors="backslashreplace")
     return "" if cell is None else str(cell)
 
 

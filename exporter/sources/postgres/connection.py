@@ -58,7 +58,9 @@ _BY_TEXT: tuple[tuple[str, Reason], ...] = (
     (r"^[^\W\d_]+: ", "rejected"),  # a server's word, in a language that is not known here
 )
 
-_NAMES = re.compile(r"connection to server (?:at|on socket) .*?failed: |(?<=\")[^\"]*(?=\")")
+_NAMES = re.compile(
+    r"(?:connection failed: )?connection to server (?:at|on socket) .*?failed: |(?<=\")[^\"]*(?=\")"
+)
 """What must not be taken for the message: whither the connection went, and names of users and databases."""
 
 _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")

@@ -45,7 +45,8 @@ class Others:
     @property
     def counts(self) -> Mapping[str, int]:
         """How many databases the server has, by what is done with them."""
-        scraped = self._counts["scraped"] + len(self._visited) - len(self.failed)
+        reached = {name for name, session in self._visited.items() if session.server is not None}
+        scraped = self._counts["scraped"] + len(reached - self.failed.keys())
         return {**self._counts, "scraped": scraped, "failed": len(self.failed)}
 
     def choose(self, server: Server) -> None:

@@ -23,6 +23,7 @@ from exporter.sources.postgres.profiles import Profile
 from exporter.sources.postgres.transaction import AGAIN, BEGIN, END, OWN_PATH, STATEMENT_TIMEOUT_MS
 
 _FACTS_LAST = 60.0
+_FACTS_RETRY = 10.0
 _CANCEL_SECONDS = 1.0
 _RETRY_REFUSED = 60.0
 
@@ -106,7 +107,7 @@ class Session:
         try:
             return await self._attempt(deadline)
         except psycopg.OperationalError:
-            if not kept:
+            if not kept or self._alive():
                 raise
             self.drop()  # it died since the last collection: once more, on a new one
         return await self._attempt(deadline)
@@ -130,12 +131,15 @@ class Session:
             self._take(run, answer, now)
         if len(answers) == len(due) + 2:
             return True
-        for run in due[len(answers) - 1 :]:
-            self._fail(
-                run, SourceError("timeout", "the collection's time was over before it was its turn"), now
-            )
+        running, *waiting = due[len(answers) - 1 :] or due[-1:]
+        self._fail(running, SourceError("timeout", "the collection's time was over while it ran"), now)
+        for run in waiting:  # they stay due: what ran too long is not, next time
+            self._miss(run, SourceError("timeout", "the collection's time was over before it was its turn"))
         await self._cancel(connection)
         return False
+
+    def _alive(self) -> bool:
+        return self._connection is not None and not self._connection.closed
 
     def _blame(self, due: Sequence[Run], lost: Lost, now: float) -> None:
         """Put off the collector that was running when the connection was lost, if it was so twice in a row."""
@@ -162,6 +166,12 @@ class Session:
             except TimeoutError as error:
                 await self._cancel(self._connection)
                 raise SourceError("timeout", "the catalogue was not answered in time") from error
+            except psycopg.Error as error:
+                if self.server is None or not self._alive():
+                    raise
+                note("the catalogue refuses; what was known of the server holds on", str(error))
+                self._asked = now - _FACTS_LAST + _FACTS_RETRY
+                return self._connection
         self._adopt(server)
         return self._connection
 
@@ -262,14 +272,18 @@ class Session:
         return samples(run.collector, before, table), table.truncated
 
     def _fail(self, run: Run, error: SourceError, now: float) -> None:
-        note(f"failed: {error.reason}", str(error))
         wait = run.every
         if error.reason in ("permission", "rejected"):
             if run.error is None:
                 self._asked = 0.0  # something was dropped, revoked or updated: see what the server has now
             else:
                 wait = max(wait, _RETRY_REFUSED)
-        run.error, run.ran, run.due = error, True, now + wait - self._tick / 2
+        self._miss(run, error)
+        run.due = now + wait - self._tick / 2
+
+    def _miss(self, run: Run, error: SourceError) -> None:
+        note(f"{run.collector.name} failed: {error.reason}", str(error))
+        run.error, run.ran = error, True
 
     async def _cancel(self, connection: psycopg.AsyncConnection[Any]) -> None:
         """End on the server what was not answered, then hang up: waiting is over."""

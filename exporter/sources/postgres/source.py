@@ -55,6 +55,7 @@ class PostgresSource(Source):
         self._others: Others | None = None
         self._gate = None if config.neon is None else Gate(key, config.neon, config.dsn)
         self._verdict: Verdict | None = None
+        self._others_active: float | None = None
 
     @property
     def facts(self) -> dict[str, list[str]]:
@@ -72,12 +73,12 @@ class PostgresSource(Source):
             if verdict.error is not None:
                 raise verdict.error
             return self._at_rest(verdict)
-        others, succeeded = None, False
+        self._others_active, succeeded = None, False
         try:
             out = await self._ask(deadline)
-            others, succeeded = await self._session().number(OTHERS, deadline), True
+            succeeded = True
         finally:
-            self._gate.scraped(time.monotonic(), others=others, succeeded=succeeded)
+            self._gate.scraped(time.monotonic(), others=self._others_active, succeeded=succeeded)
         out.update(verdict.metrics)
         return out
 
@@ -111,12 +112,22 @@ class PostgresSource(Source):
         except (SourceError, asyncio.CancelledError):
             self._hang_up()
             raise
+        if self._gate is not None:
+            self._others_active = await self._activity(main, deadline)
         await self._check_health(main, deadline)
         assert main.server is not None, "the main session has collected"
         others.choose(main.server)
         if await others.visit(deadline):
             main.look_again()
         return self._collected(main, others)
+
+    async def _activity(self, main: Session, deadline: float) -> float | None:
+        """Return how long ago somebody else was active, None if that could not be found out."""
+        try:
+            return await main.number(OTHERS, deadline)
+        except SourceError as error:  # the statistics are there all the same
+            note(f"activity of others: {error.reason}", str(error))
+            return None
 
     async def _check_health(self, main: Session, deadline: float) -> None:
         if self._health is None:
