@@ -131,14 +131,15 @@ async def test_a_server_too_slow_for_its_statistics_is_unhealthy(server: Server)
         "every": "1s",
         "timeout": "20s",
         "sql": "select 1 as value from pg_sleep(30)",
-        "metrics": {"slow": metric},
     }
-    slow = own("slow", Query.model_validate(query))
+    slow = [
+        own(name, Query.model_validate({**query, "metrics": {name: metric}})) for name in ("slow", "slower")
+    ]
     with patch.dict(os.environ, TEST_DSN=server.dsn()):
         config = Postgres.model_validate(
             {"dsn": "${env:TEST_DSN}", "timeout": "1s", "health": health(write=False)}
         )
-        source = PostgresSource("main", config, [*builtin(), slow])
+        source = PostgresSource("main", config, [*builtin(), *slow])
         samples = Samples(await source.collect())
         await source.close()
     assert samples.value("pg_up") == 1.0
