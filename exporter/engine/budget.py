@@ -2,7 +2,8 @@
 
 Series that are let in stay in; what comes beyond is not shown. A counter's increments beyond the bound are gathered in
 one more series whose label values are all `other`, so that rates summed over the family stay right and no series ever
-decreases. Gauges beyond the bound are left out: a sum of them would mean nothing.
+decreases. It begins at 0 with the process, as its counters would, whatever the series beyond the bound had by then.
+Gauges beyond the bound are left out: a sum of them would mean nothing.
 
 No event is counted twice. So the last value of every counter that is present is remembered, however many they are: no
 more than the source itself has just handed over. Counters that are away are remembered up to a bound, should they come
@@ -40,11 +41,13 @@ class Budget:
         self.most = most
         self._on_drop = on_drop
         self._ledgers: dict[Family, _Ledger] = {}
+        self._within: set[Family] = set()
 
     def apply(self, collected: Collected) -> Collected:
         """Return what may be shown. The families that are within the bound are passed through as they are."""
         for family, samples in collected:
             if len(samples) <= self.most and family not in self._ledgers:
+                self._within.add(family)
                 continue
             if family.type == "histogram":
                 shown = first(family, samples, self.most)
@@ -60,6 +63,8 @@ class Budget:
         """Return what is shown, and how many series are not shown as themselves."""
         if (ledger := self._ledgers.get(family)) is None:
             ledger = self._ledgers[family] = _Ledger(_other(family, samples))
+            if family not in self._within:  # what they had before this process began is nothing that happened now
+                ledger.last = dict(samples)
         room = self.most if ledger.other is None else self.most - 1
         admitted = [key for key in ledger.admitted if key in samples]
         fresh = (

@@ -43,6 +43,13 @@ _WORDS = {
     "down": "unhealthy",
     "fail": "unhealthy",
     "error": "unhealthy",
+    "failed": "unhealthy",
+    "failing": "unhealthy",
+    "failure": "unhealthy",
+    "offline": "unhealthy",
+    "outage": "unhealthy",
+    "out_of_service": "unhealthy",
+    "unavailable": "unhealthy",
     "red": "unhealthy",
     "critical": "unhealthy",
 }

@@ -65,8 +65,8 @@ START = Family(
     ("target",),
 )
 
-MAX_SILENCE = 3600.0
-"""The longest that an unhealthy endpoint is left alone because it asks for it, in seconds."""
+MAX_SILENCE = 2.0
+"""The longest that an unhealthy endpoint is left alone because it asks for it, in intervals: it may be well by then."""
 
 _REFUSALS: dict[int, tuple[Reason, str]] = {
     401: ("auth", "Let the exporter read it without credentials, such as by its address."),
@@ -150,7 +150,7 @@ class HealthSource(Source):
         self._reached = f"HTTP {status_code}, {document.status}, {len(document.checks)} checks"
         collected = self._families(document, status_code, took)
         if response.is_error and (wait := retry_after(response)) is not None:
-            self._kept, self._kept_until = collected, time.monotonic() + min(wait, MAX_SILENCE)
+            self._kept, self._kept_until = collected, time.monotonic() + min(wait, MAX_SILENCE * self.every)
         return collected
 
     def _families(self, document: HealthDocument, status_code: int, took: float) -> Collected:
