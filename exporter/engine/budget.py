@@ -63,8 +63,8 @@ class Budget:
         """Return what is shown, and how many series are not shown as themselves."""
         if (ledger := self._ledgers.get(family)) is None:
             ledger = self._ledgers[family] = _Ledger(_other(family, samples))
-            if family not in self._within:  # what they had before this process began is nothing that happened now
-                ledger.last = dict(samples)
+            if family not in self._within:
+                ledger.last = dict(samples)  # what they had before this process began did not happen now
         room = self.most if ledger.other is None else self.most - 1
         admitted = [key for key in ledger.admitted if key in samples]
         fresh = (
