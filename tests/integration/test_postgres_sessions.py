@@ -408,6 +408,18 @@ async def test_what_had_no_turn_comes_next(
     await subject.close()
 
 
+async def test_what_is_slow_each_time_starves_nothing(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, slower = (
+        query(name, sql="select 1 as value from pg_sleep(30)", timeout="1m") for name in ("slow", "slower")
+    )
+    subject = source(monkeypatch, own_postgres.dsn(), slow, slower, query("seldom", every="1h"), timeout="1s")
+    assert "seldom" not in await collect(subject)
+    assert (await collect(subject))["seldom"] == {("main",): 1.0}
+    await subject.close()
+
+
 async def test_a_catalogue_that_is_locked_for_a_moment_is_no_server_that_is_down(
     own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,7 @@ class Others:
         self._visited: dict[str, Session] = {}
         self._failures: dict[str, int] = {}
         self._again: dict[str, float] = {}
+        self._last: dict[str, float] = {}
         self._counts = dict.fromkeys(STATUSES, 0)
         self.failed: dict[str, SourceError] = {}
 
@@ -70,6 +71,7 @@ class Others:
         wanted = wanted[: self._most]
         for gone in self._visited.keys() - set(wanted):
             self._visited.pop(gone).drop()
+            self._last.pop(gone, None)
             self._forgive(gone)
         for name in wanted:
             if name not in self._visited:
@@ -87,13 +89,14 @@ class Others:
             for name, session in self._visited.items()
             if now >= self._again.get(name, 0.0) and session.due(now)
         ]
-        waiting.sort(key=lambda item: min(run.due for run in item[1].due(now)))
+        waiting.sort(key=lambda item: self._last.get(item[0], 0.0))
         for name, session in waiting:
             if time.monotonic() >= deadline:
                 note(f"database {name}", "no time left; it is first next time")
                 break
             if session.connection is None:
                 self._make_room()
+            self._last[name] = time.monotonic()
             try:
                 await session.collect(deadline)
                 self._forgive(name)

@@ -40,6 +40,8 @@ class Run:
     data: Collected = field(default_factory=Collected)
     succeeded: float | None = None
     ran: bool = False
+    waited: bool = False
+    """Whether it had no turn last time; it is then the first."""
     duration: float = 0.0
     truncated: bool = False
     error: SourceError | None = None
@@ -81,7 +83,8 @@ class Session:
 
     def due(self, now: float) -> list[Run]:
         """Return the collectors that are due; all that might be while it is not known which exist here."""
-        return [run for run in (self.runs if self.server else self._all) if now >= run.due]
+        due = [run for run in (self.runs if self.server else self._all) if now >= run.due]
+        return sorted(due, key=lambda run: not run.waited)
 
     def look_again(self) -> None:
         """Ask at the next collection what the server has."""
@@ -131,10 +134,14 @@ class Session:
             self._take(run, answer, now)
         if len(answers) == len(due) + 2:
             return True
-        running, *waiting = due[len(answers) - 1 :] or due[-1:]
-        self._fail(running, SourceError("timeout", "the collection's time was over while it ran"), now)
-        for run in waiting:  # they stay due: what ran too long is not, next time
-            self._miss(run, SourceError("timeout", "the collection's time was over before it was its turn"))
+        for place, run in enumerate(due[len(answers) - 1 :]):
+            if place == 0:
+                self._fail(run, SourceError("timeout", "the collection's time was over while it ran"), now)
+            else:
+                self._miss(
+                    run, SourceError("timeout", "the collection's time was over before it was its turn")
+                )
+                run.waited = True
         await self._cancel(connection)
         return False
 
@@ -256,7 +263,7 @@ class Session:
             self._fail(run, SourceError("internal", f"{type(error).__name__}: {error}"), now)
             return
         note(f"{answer.result.ntuples} rows, {len(run.data)} samples")
-        run.error, run.succeeded, run.ran = None, now, True
+        run.error, run.succeeded, run.ran, run.waited = None, now, True, False
         run.due = now + run.every - self._tick / 2  # half a tick early, or the right one would be missed
 
     def _samples(self, run: Run, answer: Answer) -> tuple[Collected, bool]:
@@ -283,7 +290,7 @@ class Session:
 
     def _miss(self, run: Run, error: SourceError) -> None:
         note(f"{run.collector.name} failed: {error.reason}", str(error))
-        run.error, run.ran = error, True
+        run.error, run.ran, run.waited = error, True, False
 
     async def _cancel(self, connection: psycopg.AsyncConnection[Any]) -> None:
         """End on the server what was not answered, then hang up: waiting is over."""

@@ -54,8 +54,8 @@ async def test_database_that_is_marked_invalid(server: Server) -> None:
 
 
 async def test_databases_that_come_and_go(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "_FACTS_LAST", 0)  # minutes otherwise
-    async with asking(server.dsn()) as asked:
+    monkeypatch.setattr(session, "_FACTS_LAST", 0)  # a minute otherwise, as are visits of other databases
+    async with asking(server.dsn(), collectors={"stat_user_tables": {"every": "100ms"}}) as asked:
         await asked.collect()
         with server.database("create table alone as select 1 as one") as name:
             rows = await soon(
