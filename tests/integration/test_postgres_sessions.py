@@ -75,7 +75,7 @@ async def test_every_database_is_visited_over_few_connections(
     databases.execute("drop database gamma with (force)")
     databases.execute("create database delta")
     await asyncio.sleep(0.2)
-    subject._main._asked = 0  # type: ignore[union-attr]  # facts are asked anew every five minutes
+    subject._session().look_again()  # as it does every minute
     families = await collect(subject)
     assert {labels[1] for labels in families["mine"]} == {"postgres", "alpha", "beta", "delta"}
     await subject.close()

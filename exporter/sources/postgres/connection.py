@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from exporter.engine.source import Reason, SourceError
 from exporter.platform.values import Secret
 from exporter.sources.postgres.dsn import settings
+from exporter.sources.postgres.quoting import quoted
 
 _BY_STATE: dict[str, Reason] = {
     "28": "auth",
@@ -158,11 +158,6 @@ def failure(error: psycopg.Error, user: str = "") -> SourceError:
         plain = re.fullmatch(r"[a-z_][a-z0-9_]*", name)
         remedy = f"GRANT {grant} {name if plain else quoted(name)} TO {quoted(user)};"
     return SourceError(reason, text, remedy=remedy)
-
-
-def quoted(name: str) -> str:
-    """Write a name as SQL's identifier."""
-    return sql.Identifier(name).as_string()
 
 
 def _reason(error: psycopg.Error, text: str) -> Reason:

@@ -8,6 +8,7 @@ from psycopg.pq.abc import PGresult
 
 from exporter.platform.conditions import Extension, Facts, names
 from exporter.sources.postgres.pipeline import ask
+from exporter.sources.postgres.quoting import array
 from exporter.sources.postgres.transaction import BEGIN, END
 
 _BASICS = """
@@ -101,17 +102,6 @@ async def discover(
         user,
         {name: connectable == "t" for name, connectable in databases},
     )
-
-
-def literal(text: str) -> str:
-    """Quote text for SQL, whatever standard_conforming_strings says."""
-    quoted = text.replace("'", "''")
-    return f"'{quoted}'" if "\\" not in text else " E'" + quoted.replace("\\", "\\\\") + "'"
-
-
-def array(texts: Iterable[str]) -> str:
-    """Write an array of text for SQL."""
-    return f"array[{', '.join(map(literal, texts))}]::text[]"
 
 
 def _rows(result: PGresult | None) -> list[Sequence[str]]:

@@ -1,11 +1,9 @@
 """The script that makes the role with which a server is monitored: the least rights that all collectors work with."""
 
-from psycopg import sql
-
 from exporter.platform.conditions import Provider
-from exporter.sources.postgres.connection import quoted
 from exporter.sources.postgres.health import TABLE
 from exporter.sources.postgres.profiles import load
+from exporter.sources.postgres.quoting import literal, quoted
 
 CONNECTION_LIMIT = 5
 """The exporter keeps to three; a second exporter, or `check` beside one that runs, needs some too."""
@@ -36,24 +34,20 @@ def script(provider: Provider, name: str, write_test: str | None = None) -> str:
     parts = [
         f"-- The role of platform-exporter on {profile.title}: it reads statistics, and no data.\n"
         f"-- Run this as {_WHO[provider]}. It may be run again.",
-        _SERVER.format(role=role, literal=_literal(name), password=password, limit=CONNECTION_LIMIT),
+        _SERVER.format(role=role, literal=literal(name), password=password, limit=CONNECTION_LIMIT),
         f"alter role {role} set default_transaction_read_only = on;"
         if write_test is None
         else f"alter role {role} reset default_transaction_read_only;",
         _MONITOR.format(role=role),
         _DATABASE.format(
             role=role,
-            literal=_literal(name),
+            literal=literal(name),
             extension=_EXTENSION["supabase" if provider == "supabase" else "generic"],
         ),
     ]
     if write_test is not None:
         parts.append(_WRITE_TEST.format(role=role, schema=quoted(write_test), table=TABLE))
     return "\n\n".join(parts) + "\n"
-
-
-def _literal(text: str) -> str:
-    return sql.Literal(text).as_string()
 
 
 _SERVER = """\

@@ -16,10 +16,11 @@ from exporter.engine.trace import note, step
 from exporter.platform.values import Secret
 from exporter.sources.postgres.collector import Collector, Table, samples
 from exporter.sources.postgres.connection import connect, failure
-from exporter.sources.postgres.facts import Server, array, discover
+from exporter.sources.postgres.facts import Server, discover
 from exporter.sources.postgres.fold import Fold
 from exporter.sources.postgres.pipeline import Answer, Lost, Segment, ask
 from exporter.sources.postgres.profiles import Profile
+from exporter.sources.postgres.quoting import array
 from exporter.sources.postgres.transaction import AGAIN, BEGIN, END, OWN_PATH, STATEMENT_TIMEOUT_MS
 
 _FACTS_LAST = 60.0

@@ -9,7 +9,6 @@ from exporter.engine.source import Gap, Source, SourceError
 from exporter.engine.trace import note
 from exporter.sources.postgres.collector import Collector
 from exporter.sources.postgres.config import CollectorOverride, Postgres
-from exporter.sources.postgres.connection import quoted
 from exporter.sources.postgres.families import (
     COLLECTOR_DURATION,
     COLLECTOR_FAILING,
@@ -26,6 +25,7 @@ from exporter.sources.postgres.health import HealthProbe, unreachable
 from exporter.sources.postgres.neon import OTHERS, Gate, Verdict
 from exporter.sources.postgres.others import Others
 from exporter.sources.postgres.profiles import Profile, guess, load
+from exporter.sources.postgres.quoting import quoted
 from exporter.sources.postgres.session import Run, Session
 
 _KEEP_INTERVALS = 3
