@@ -2,49 +2,18 @@
 
 import asyncio
 import time
-from typing import Any
 
 import psycopg
 import pytest
 
 from exporter.engine.source import SourceError
-from exporter.platform.queries import Query
-from exporter.platform.values import Secret
-from exporter.sources.postgres import Postgres, PostgresSource
-from exporter.sources.postgres.collector import Collector, builtin
-from exporter.sources.postgres.collector import own as own_query
+from exporter.sources.postgres.collector import builtin
 from exporter.sources.postgres.connection import failure
-from tests.support.distance import distant
 from tests.support.postgres import PostgresCluster
+from tests.support.postgres_source import collect, query, source
 from tests.support.process import wait_until
 
 OURS = "select count(*) from pg_stat_activity where application_name = 'platform-exporter'"
-Families = dict[str, dict[tuple[str, ...], float]]
-
-
-def query(name: str = "mine", **keys: object) -> Collector:
-    """Return own SQL that gives the gauge of its name, 1 unless `keys` say otherwise."""
-    text = {
-        "title": "Mine",
-        "database": "main",
-        "every": "100ms",
-        "sql": "select 1 as value",
-        "metrics": {name: {"type": "gauge", "help": "Mine.", "value": "value"}},
-        **keys,
-    }
-    return own_query(name, Query.model_validate(text))
-
-
-def source(
-    monkeypatch: pytest.MonkeyPatch, dsn: str, *collectors: Collector, **keys: object
-) -> PostgresSource:
-    monkeypatch.setenv("TEST_DSN", dsn)
-    config = {"dsn": Secret("env", "TEST_DSN"), "every": "100ms", "timeout": "5s", **keys}
-    return PostgresSource("main", Postgres.model_validate(config), collectors)
-
-
-async def collect(subject: PostgresSource) -> Families:
-    return {family.name: samples for family, samples in await subject.collect()}
 
 
 @pytest.fixture
@@ -173,46 +142,6 @@ async def test_nothing_of_a_collection_outlives_it(
     await subject.close()
 
 
-async def test_own_sql_sees_the_search_path_of_its_role(
-    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own_postgres.execute("create table things (id int)")
-    own_postgres.execute("insert into things values (1), (2)")
-    subject = source(monkeypatch, own_postgres.dsn(), query(sql="select count(*) as value from things"))
-    assert (await collect(subject))["mine"] == {("main",): 2.0}
-    await subject.close()
-
-
-async def test_what_was_altered_meanwhile_is_found_out(
-    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    choice = {"kind": {"pg_stat_io": "'new'", "else": "'old'"}, "none": {"pg_no_such_view": "1"}}
-    chosen = query(
-        choose=choice,
-        sql="select {kind} as kind, 1 as value, {none}::int as nothing, '{}' as braces",
-        labels=["kind", "braces"],
-    )
-    gone = query("gone", when=["pg_no_such_view"])
-    subject = source(monkeypatch, own_postgres.dsn(), chosen, gone)
-    families = await collect(subject)
-    assert families["mine"] == {("main", "old", "{}"): 1.0}
-    assert ("main", "queries.gone") not in families["pg_scrape_collector_success"]
-    await subject.close()
-
-
-async def test_rows_beyond_the_limit_are_cut_off_and_said(
-    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    many = query(
-        sql="select n as value, n::text as n from generate_series(1, 10) as n", labels=["n"], limit=3
-    )
-    subject = source(monkeypatch, own_postgres.dsn(), many)
-    families = await collect(subject)
-    assert families["mine"] == {("main", str(n)): float(n) for n in (1, 2, 3)}
-    assert families["pg_scrape_collector_truncated"] == {("main", "queries.mine"): 1.0}
-    await subject.close()
-
-
 async def test_collectors_are_switched_and_slowed_for_one_server(
     own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,76 +156,6 @@ async def test_collectors_are_switched_and_slowed_for_one_server(
         "not asked within the hour"
     )
     await subject.close()
-
-
-async def test_own_sql_may_be_called_like_a_built_in_collector(
-    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    roles = query("roles", sql="select rolname, 99 as value from pg_roles", labels=["rolname"])
-    subject = source(monkeypatch, own_postgres.dsn(), *builtin(), roles)
-    families = await collect(subject)
-    assert set(families["roles"].values()) == {99.0}
-    assert 99.0 not in families["pg_roles_connection_limit"].values()
-    assert families["pg_scrape_collector_success"]["main", "queries.roles"] == 1.0
-    await subject.close()
-
-
-async def test_own_sql_that_ends_its_session_is_put_off(
-    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    deadly = query("deadly", sql="select pg_terminate_backend(pg_backend_pid())::int as value")
-    subject = source(monkeypatch, own_postgres.dsn(), query("before"), deadly, query("after"))
-    for _ in range(2):
-        with pytest.raises(SourceError):
-            await subject.collect()
-    families = await collect(subject)
-    assert families["after"] == {("main",): 1.0}
-    assert families["pg_scrape_collector_success"]["main", "queries.deadly"] == 0.0
-    await subject.close()
-
-
-@pytest.mark.parametrize(
-    ("keys", "says"),
-    [
-        ({"pivot": "nope"}, "no column nope"),
-        ({"pivot": "value", "sql": "select 1 as value"}, "no column value"),
-        (
-            {
-                "sql": "select 'zz' as value, 'a' as kind",
-                "labels": ["kind"],
-                "fold": {"by": "value", "other": "kind"},
-            },
-            "not a number",
-        ),
-    ],
-)
-async def test_rubbish_from_one_statement_harms_it_alone(
-    keys: dict[str, Any], says: str, own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    subject = source(monkeypatch, own_postgres.dsn(), query(**keys), query("good"))
-    families = await collect(subject)
-    assert families["good"] == {("main",): 1.0}
-    _, gaps = await subject.inspect()
-    assert any(says in gap.missing for gap in gaps)
-    await subject.close()
-
-
-async def test_many_statements_cost_one_round_trip(
-    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    queries = [query(f"query_{number}") for number in range(50)]
-    async with distant(own_postgres.port, 0.5) as relay:
-        dsn = own_postgres.dsn().replace(f":{own_postgres.port}/", f":{relay.port}/")
-        subject = source(monkeypatch, dsn, *queries, timeout="30s")
-        await collect(subject)
-        await asyncio.sleep(0.2)
-        started = time.monotonic()
-        families = await collect(subject)
-        took = time.monotonic() - started
-        assert families["query_49"] == {("main",): 1.0}
-        assert 0.5 <= took < 1.5, "50 statements, 50 savepoints and the frame, of half a second each"
-        assert relay.connections == 1
-        await subject.close()
 
 
 async def test_what_users_of_a_database_created_is_never_called(
@@ -325,16 +184,6 @@ async def test_what_users_of_a_database_created_is_never_called(
     _, gaps = await subject.inspect()
     assert not [gap for gap in gaps if "trap" in gap.missing]
     assert set(families["pg_scrape_collector_success"].values()) == {1.0}
-    await subject.close()
-
-
-async def test_the_isolation_level_of_the_role_does_not_count(
-    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own_postgres.execute("alter database postgres set default_transaction_isolation = serializable")
-    level = query(sql="select (current_setting('transaction_isolation') = 'read committed') as value")
-    subject = source(monkeypatch, own_postgres.dsn(), level)
-    assert (await collect(subject))["mine"] == {("main",): 1.0}
     await subject.close()
 
 
@@ -375,48 +224,6 @@ async def test_a_database_that_refuses_is_not_asked_all_the_time(
     assert families["pg_exporter_databases"]["main", "failed"] == 3.0, (
         "each was tried once, in a round of its own"
     )
-    await subject.close()
-
-
-async def test_what_the_server_writes_is_taken_as_it_is(
-    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    long = query(
-        "long",
-        sql="select n as value, repeat('x', 5000) || n as text from generate_series(1, 2) as n",
-        labels=["text"],
-    )
-    empty = query("empty", sql="select '' as value")
-    twice = query("twice", sql="select 1 as value, 2 as value")
-    subject = source(monkeypatch, own_postgres.dsn(), long, empty, twice)
-    families = await collect(subject)
-    assert sorted(families["long"].values()) == [1.0, 2.0]
-    assert all(len(labels[1]) <= 1024 for labels in families["long"])
-    assert "empty" not in families, "nothing is not 0"
-    assert "twice" not in families, "which of the two is meant?"
-    await subject.close()
-
-
-async def test_what_had_no_turn_comes_next(
-    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slow = query("slow", sql="select 1 as value from pg_sleep(30)", timeout="1m", every="1h")
-    slower = query("slower", sql="select 1 as value from pg_sleep(30)", timeout="1m", every="1h")
-    subject = source(monkeypatch, own_postgres.dsn(), slow, slower, query("seldom", every="1h"), timeout="1s")
-    assert "seldom" not in await collect(subject)
-    assert (await collect(subject))["seldom"] == {("main",): 1.0}
-    await subject.close()
-
-
-async def test_what_is_slow_each_time_starves_nothing(
-    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slow, slower = (
-        query(name, sql="select 1 as value from pg_sleep(30)", timeout="1m") for name in ("slow", "slower")
-    )
-    subject = source(monkeypatch, own_postgres.dsn(), slow, slower, query("seldom", every="1h"), timeout="1s")
-    assert "seldom" not in await collect(subject)
-    assert (await collect(subject))["seldom"] == {("main",): 1.0}
     await subject.close()
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from exporter.engine.source import SourceError
@@ -14,6 +15,27 @@ STATUSES = ("scraped", "excluded", "unreachable", "failed", "capped")
 
 _RETRY = 60.0
 _LONGEST_RETRY = 900.0
+
+
+@dataclass(slots=True)
+class _Visited:
+    """One database: its session, when its last turn was, and what is remembered while it fails."""
+
+    session: Session
+    last: float = 0.0
+    failures: int = 0
+    again: float = 0.0
+    error: SourceError | None = None
+
+    def put_off(self, error: SourceError) -> None:
+        """Leave it alone for a minute, twice as long at each further failure, a quarter of an hour at most."""
+        self.error = error
+        self.again = time.monotonic() + min(_RETRY * 2 ** min(self.failures, 10), _LONGEST_RETRY)
+        self.failures += 1
+
+    def forgive(self) -> None:
+        """Forget its failures."""
+        self.failures, self.again, self.error = 0, 0.0, None
 
 
 class Others:
@@ -31,24 +53,26 @@ class Others:
     ) -> None:
         self._rules, self._ignored, self._connections, self._new = rules, ignored, connections, new
         self._most = rules.most if connections > 1 else 0
-        self._visited: dict[str, Session] = {}
-        self._failures: dict[str, int] = {}
-        self._again: dict[str, float] = {}
-        self._last: dict[str, float] = {}
+        self._visited: dict[str, _Visited] = {}
         self._counts = dict.fromkeys(STATUSES, 0)
-        self.failed: dict[str, SourceError] = {}
 
     @property
     def sessions(self) -> Iterable[Session]:
         """The sessions of all databases that are visited."""
-        return self._visited.values()
+        return [visited.session for visited in self._visited.values()]
+
+    @property
+    def failed(self) -> Mapping[str, SourceError]:
+        """What became of the databases whose last visit failed."""
+        return {name: visited.error for name, visited in self._visited.items() if visited.error}
 
     @property
     def counts(self) -> Mapping[str, int]:
         """How many databases the server has, by what is done with them."""
-        reached = {name for name, session in self._visited.items() if session.server is not None}
-        scraped = self._counts["scraped"] + len(reached - self.failed.keys())
-        return {**self._counts, "scraped": scraped, "failed": len(self.failed)}
+        all_visited = self._visited.values()
+        reached = sum(one.session.server is not None and one.error is None for one in all_visited)
+        failed = sum(one.error is not None for one in all_visited)
+        return {**self._counts, "scraped": self._counts["scraped"] + reached, "failed": failed}
 
     def choose(self, server: Server) -> None:
         """Decide which databases to visit, from what the server told with its facts."""
@@ -70,12 +94,10 @@ class Others:
         self._counts["capped"] = len(wanted[self._most :])
         wanted = wanted[: self._most]
         for gone in self._visited.keys() - set(wanted):
-            self._visited.pop(gone).drop()
-            self._last.pop(gone, None)
-            self._forgive(gone)
+            self._visited.pop(gone).session.drop()
         for name in wanted:
             if name not in self._visited:
-                self._visited[name] = self._new(name)
+                self._visited[name] = _Visited(self._new(name))
 
     async def visit(self, deadline: float) -> bool:
         """Collect where collectors are due, from the longest unvisited database on, until `deadline`.
@@ -85,23 +107,22 @@ class Others:
         """
         now, outdated = time.monotonic(), False
         waiting = [
-            (name, session)
-            for name, session in self._visited.items()
-            if now >= self._again.get(name, 0.0) and session.due(now)
+            item for item in self._visited.items() if now >= item[1].again and item[1].session.due(now)
         ]
-        waiting.sort(key=lambda item: self._last.get(item[0], 0.0))
-        for name, session in waiting:
+        waiting.sort(key=lambda item: item[1].last)
+        for name, visited in waiting:
             if time.monotonic() >= deadline:
                 note(f"database {name}", "no time left; it is first next time")
                 break
-            if session.connection is None:
+            if visited.session.connection is None:
                 self._make_room()
-            self._last[name] = time.monotonic()
+            visited.last = time.monotonic()
             try:
-                await session.collect(deadline)
-                self._forgive(name)
+                await visited.session.collect(deadline)
+                visited.forgive()
             except SourceError as error:
-                self._put_off(name, error)
+                note(f"database {name} failed: {error.reason}", str(error))
+                visited.put_off(error)
                 outdated = outdated or error.reason == "rejected"
                 if error.reason == "too_many_connections" and "for database" not in str(error):
                     break  # the role or the server has none left, so another database would have none either
@@ -109,22 +130,12 @@ class Others:
 
     def drop(self) -> None:
         """Close all connections."""
-        for session in self._visited.values():
+        for session in self.sessions:
             session.drop()
-
-    def _put_off(self, name: str, error: SourceError) -> None:
-        note(f"database {name} failed: {error.reason}", str(error))
-        self.failed[name] = error
-        times = self._failures[name] = self._failures.get(name, 0) + 1
-        self._again[name] = time.monotonic() + min(_RETRY * 2 ** min(times - 1, 10), _LONGEST_RETRY)
-
-    def _forgive(self, name: str) -> None:
-        for memory in (self.failed, self._failures, self._again):
-            memory.pop(name, None)
 
     def _make_room(self) -> None:
         """Close a connection if no further one is allowed: of those that wait longest for their next turn."""
-        open_ones = [session for session in self._visited.values() if session.connection is not None]
+        open_ones = [session for session in self.sessions if session.connection is not None]
         if 1 + len(open_ones) >= self._connections:
             max(open_ones, key=lambda session: min((run.due for run in session.runs), default=0.0)).drop()
 
