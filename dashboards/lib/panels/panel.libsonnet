@@ -1,0 +1,81 @@
+// What all panels have in common: the three questions of a description, the checks of what is given, links, units.
+local colours = import '../colours.libsonnet';
+local fields = import '../fields.libsonnet';
+local units = import '../units.libsonnet';
+
+local datasource = { type: 'prometheus', uid: '${datasource}' };
+local letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
+
+local oneOf(value, allowed, who) =
+  if std.objectHas(allowed, value) then value
+  else error who + ': "' + value + '" is none of ' + std.join(', ', std.objectFields(allowed));
+
+local sentence(text, part, who) =
+  local last = if text == '' then '' else text[std.length(text) - 1];
+  if last == '.' || last == '?' then text
+  else error who + ': "' + part + '" must be a sentence with its full stop, not "' + text + '"';
+
+local between(value, low, high, part, who) =
+  if value >= low && value <= high then value
+  else error who + ': ' + part + ' is ' + value + ', want ' + low + ' to ' + high;
+
+// A panel without a value takes the colour of the lowest step. Nothing known is neither good nor bad: grey goes below.
+local grounded(thresholds) =
+  if std.length(thresholds) == 0 then [[null, colours.unknown]]
+  else [[null, colours.unknown], [-1e12, thresholds[0][1]]]
+       + [thresholds[i] for i in std.range(1, std.length(thresholds) - 1)];
+
+local colour_of(colour, otherwise) =
+  if colour == null then { mode: otherwise } else { mode: 'fixed', fixedColor: colour };
+
+// What all panels with queries have. `field` holds what goes for all fields; thresholds and words are given as lists.
+local panel(type, p, field, options, more={}) =
+  local links = [link for link in p.links if link != null];
+  local drill =
+    if type == 'table' then []  // not every cell leads somewhere
+    else if p.drill != null then [p.drill]
+    else if std.length(links) == 0 then []
+    else [links[0]];
+  local thresholds = p.thresholds;
+  assert std.length(p.targets) > 0 : p.key + ': a panel without queries';
+  {
+    type: type,
+    key:: p.key,
+    wish:: between(p.wish, 3, 24, 'wish', p.key),
+    height:: between(p.height, 3, 14, 'height', p.key),
+    title: p.title,
+    // Added up, not formatted: std.format reads its pattern character by character, in Jsonnet.
+    description: sentence(p.what, 'what', p.key)
+                 + '\n\n**Good:** ' + sentence(p.good, 'good', p.key)
+                 + '\n\n**Otherwise:** ' + sentence(p.act, 'act', p.key),
+    datasource: datasource,
+    targets: std.mapWithIndex(
+      function(i, t) t { refId: letters[i], datasource: datasource }, p.targets
+    ),
+    links: links,
+    fieldConfig: {
+      defaults: field {
+        unit: units.check(p.unit, p.key),
+        noValue: if p.rare != null then p.rare else p.noValue,
+        links: drill,  // with a single one Grafana makes the whole value clickable
+        mappings: p.mappings,
+        [if p.min != null then 'min']: p.min,
+        [if p.max != null then 'max']: p.max,
+        [if p.decimals != null then 'decimals']: p.decimals,
+        [if std.length(thresholds) > 0 then 'thresholds']: fields.steps(thresholds, p.key),
+      },
+      overrides: p.overrides,
+    },
+    options: options,
+  } + more;
+
+local latest = { calcs: ['lastNotNull'], fields: '', values: false };
+
+{
+  of:: panel,
+  oneOf:: oneOf,
+  sentence:: sentence,
+  grounded:: grounded,
+  colour_of:: colour_of,
+  latest:: latest,
+}

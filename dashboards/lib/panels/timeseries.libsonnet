@@ -1,0 +1,82 @@
+// Lines over time.
+local panel = import 'panel.libsonnet';
+
+local styles = { lines: 'line', bars: 'bars' };
+
+{
+  timeseries(
+    key,
+    title,
+    what,
+    good,
+    act,
+    targets,
+    unit,
+    links=[],
+    drill=null,
+    wish=8,
+    height=8,
+    min=0,
+    max=null,
+    softMin=null,
+    softMax=null,
+    decimals=null,
+    noValue='no data',
+    rare=null,
+    thresholds=[],
+    mappings=[],
+    overrides=[],
+    colour=null,
+    style='lines',
+    stack=false,
+    fill=12,
+    legend=true,
+    gap=null
+  )::
+    local bars = styles[panel.oneOf(style, styles, key)] == 'bars';
+    panel.of('timeseries', {
+      key: key,
+      title: title,
+      what: what,
+      good: good,
+      act: act,
+      targets: targets,
+      unit: unit,
+      links: links,
+      drill: drill,
+      wish: wish,
+      height: height,
+      min: min,
+      max: max,
+      decimals: decimals,
+      noValue: noValue,
+      rare: rare,
+      thresholds: thresholds,
+      mappings: mappings,
+      overrides: overrides,
+    }, {
+      color: panel.colour_of(colour, 'palette-classic'),
+      custom: {
+        drawStyle: if bars then 'bars' else 'line',
+        lineInterpolation: 'linear',
+        lineWidth: if bars || stack then 0 else 2,
+        fillOpacity: if bars then 80 else if stack then 65 else fill,
+        gradientMode: if stack || bars then 'none' else 'opacity',
+        showPoints: 'never',
+        spanNulls: if gap == null then false else gap,
+        stacking: { mode: if stack then 'normal' else 'none', group: 'A' },
+        axisBorderShow: false,
+        thresholdsStyle: { mode: if std.length(thresholds) == 0 then 'off' else 'dashed' },
+        [if softMin != null then 'axisSoftMin']: softMin,
+        [if softMax != null then 'axisSoftMax']: softMax,
+      },
+    }, {
+      legend: {
+        showLegend: legend,
+        displayMode: if legend then 'list' else 'hidden',
+        placement: 'bottom',
+        calcs: [],
+      },
+      tooltip: { mode: 'multi', sort: 'desc' },
+    }),
+}
