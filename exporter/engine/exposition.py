@@ -1,9 +1,10 @@
 """Writes families as Prometheus text 0.0.4 and OpenMetrics 1.0.
 
-The line of a series is a prefix `name{labels} ` that never changes and a value that does. Prefixes are kept from one
-rendering to the next, all values of a part are formatted by one call of orjson, and a part that has not changed since
-the last rendering is not touched at all. Sample lines are the same bytes in both formats; headers differ, and so do
-families with creation times or exemplars, which OpenMetrics alone has.
+The line of a series is the name of its family, its labels, which never change, and a value that does. Labels are kept
+as text from one rendering to the next, once for all families that have the same series, as those of a table do. All
+values of a part are formatted by one call of orjson, and a part whose values are those of the last rendering keeps its
+lines. Sample lines are the same bytes in both formats; headers differ, and so do families with creation times or
+exemplars, which OpenMetrics alone has.
 
 A body is made of pieces: neighbouring families, some hundreds of series together. A piece in which nothing changed is
 the same object as last time, and one that both formats have in common is one object, so that each is compressed once.
@@ -77,6 +78,7 @@ class Renderer:
         """Render families with distinct names. Parts of one family have distinct keys."""
         blocks: dict[tuple[Family, int], _Block] = {}
         pieces = _Pieces(self._pieces)
+        neighbours: dict[tuple[bool, tuple[str, ...]], _Series] = {}
         series = 0
         for family, parts in sorted(families, key=lambda item: item[0].name):
             header = False
@@ -84,7 +86,9 @@ class Renderer:
                 if not part.samples:
                     continue
                 block = self._blocks.get((family, place)) or _Block(family)
-                lines, richer = block.lines(part)
+                alike = family.type == "histogram", family.labels
+                lines, richer = block.lines(part, neighbours.get(alike))
+                neighbours[alike] = block.series
                 if not header:
                     # Each chunk begins with the end of the line before it; before the first there is none.
                     pieces.add(*(block.headers if blocks else (each[1:] for each in block.headers)))
@@ -132,35 +136,63 @@ class _Pieces:
         return same
 
 
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """Keys, and for each what stands between the name of its family and its value. Families share it: it is the larger
+    part of the lines, and the same for all figures of a table."""
+
+    keys: list[Key]
+    texts: list[bytes]
+
+
 class _Block:
     """The lines of one part, kept between renderings. Each line begins with the end of the one before it."""
 
-    __slots__ = ("_family", "_keys", "_part", "_prefixes", "_rendered", "headers")
+    __slots__ = ("_family", "_name", "_part", "_rendered", "headers", "series")
 
     def __init__(self, family: Family) -> None:
         self.headers = _text_header(family), _openmetrics_header(family)
-        self._family = family
-        self._keys: list[Key] = []
-        self._prefixes: list[bytes] = []
-        self._part: Part | None = None
+        self.series = _Series([], [])
+        self._family, self._name = family, f"\n{family.name}".encode()
+        self._part = Part({})
         self._rendered = (b"", b"")
 
-    def lines(self, part: Part) -> tuple[bytes, bytes]:
-        """Return the sample lines for text and for OpenMetrics."""
-        if self._part is not None and self._part.samples is part.samples:
+    def lines(self, part: Part, neighbour: _Series | None) -> tuple[bytes, bytes]:
+        """Return the sample lines for text and for OpenMetrics. `neighbour` is of a family with the same labels."""
+        before = self._part
+        if before.samples is part.samples:
             return self._rendered
-        samples = _grouped(part.samples) if self._family.type == "stateset" else part.samples
-        keys = list(samples)
-        if keys != self._keys:
-            known = dict(zip(self._keys, self._prefixes, strict=True))
-            self._prefixes = [known.get(key) or _prefix(self._family, key) for key in keys]
-            self._keys = keys
-        values = list(samples.values())
-        lines = richer = _join(self._prefixes, values)
-        if part.created or part.exemplars:
-            richer = _join(self._prefixes, values, [self._tail(part, key) for key in keys])
-        self._part, self._rendered = part, (lines, richer)
-        return self._rendered
+        samples = self._ordered(part)
+        keys, values = list(samples), list(samples.values())
+        series, rendered = self._find(keys, neighbour), self._rendered
+        richer = part.created or part.exemplars
+        same = series is self.series or series.keys == self.series.keys
+        if richer or before.created or before.exemplars or not same or values != self._values(before):
+            lines = every = _join(self._name, series.texts, values)
+            if richer:
+                every = _join(self._name, series.texts, values, [self._tail(part, key) for key in keys])
+            rendered = lines, every
+        self.series, self._part, self._rendered = series, part, rendered
+        return rendered
+
+    def _values(self, part: Part) -> list[float]:
+        return list(self._ordered(part).values())
+
+    def _ordered(self, part: Part) -> Samples:
+        return _grouped(part.samples) if self._family.type == "stateset" else part.samples
+
+    def _find(self, keys: list[Key], neighbour: _Series | None) -> _Series:
+        """Return the series of `keys`: the neighbour's if they are the same, else those of last time if they are."""
+        candidates = [self.series] if neighbour is None else [neighbour, self.series]
+        for candidate in candidates:
+            if candidate.keys == keys:
+                return candidate
+        known = {
+            key: text
+            for candidate in candidates
+            for key, text in zip(candidate.keys, candidate.texts, strict=True)
+        }
+        return _Series(keys, [known.get(key) or _text(self._family, key) for key in keys])
 
     def _tail(self, part: Part, key: Key) -> bytes:
         """Return what OpenMetrics has behind the value: an exemplar, and a line that says when the series began."""
@@ -178,29 +210,29 @@ def _grouped(samples: Samples) -> Samples:
     return {key: value for states in sets.values() for key, value in states.items()}
 
 
-def _join(prefixes: list[bytes], values: list[float], tails: list[bytes] | None = None) -> bytes:
-    """Put a value behind each prefix, and a tail behind each value."""
+def _join(name: bytes, labels: list[bytes], values: list[float], tails: list[bytes] | None = None) -> bytes:
+    """Write a line for each value: name, labels, the value, and a tail if there are any."""
     numbers = orjson.dumps(values)
     if any(sign in numbers for sign in _NO_NUMBERS) or numbers.find(b"[", 1) > 0:
         texts = [value_text(value).encode() for value in values]
     else:
         texts = numbers[1:-1].split(b",")
-    columns = (prefixes, texts) if tails is None else (prefixes, texts, tails)
-    pieces = prefixes * len(columns)
-    for place, column in enumerate(columns):
-        pieces[place :: len(columns)] = column
+    columns = (labels, texts) if tails is None else (labels, texts, tails)
+    width = 1 + len(columns)
+    pieces = [name] * (width * len(values))
+    for place, column in enumerate(columns, 1):
+        pieces[place::width] = column
     return b"".join(pieces)
 
 
-def _prefix(family: Family, key: Key) -> bytes:
-    name, names = family.name, family.labels
+def _text(family: Family, key: Key) -> bytes:
+    """Write what comes between name and value: the labels, in front of them the suffix of a histogram's sample."""
+    suffix, names, values = "", family.labels, key
     if family.type == "histogram":
-        suffix, *values = key
-        name += suffix
+        suffix, *rest = key
+        values = tuple(rest)
         names = (*names, "le") if suffix == "_bucket" else names
-    else:
-        values = list(key)
-    return f"\n{name}{_labels(names, values)} ".encode()
+    return f"{suffix}{_labels(names, values)} ".encode()
 
 
 def _created_prefix(family: Family, key: Key) -> str:

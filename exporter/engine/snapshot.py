@@ -9,7 +9,7 @@ from functools import partial
 
 import structlog
 
-from exporter.engine.exposition import Part, Renderer
+from exporter.engine.exposition import Exposition, Part, Renderer
 from exporter.engine.families import Collected, Family
 from exporter.engine.merge import Dropped, Merger
 from exporter.engine.packing import Packer
@@ -43,20 +43,38 @@ _SPACING = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One generation. Bodies are complete answers; nothing is computed when they are served."""
+    """One generation. The bodies with gzip are complete answers; nothing is computed when they are served.
+
+    Plain ones are kept in the pieces that both have in common: whole, they would be the larger part of all memory, and
+    Prometheus does not ask for them.
+    """
 
     generation: int
-    text: bytes
+    rendered: Exposition
     text_gzip: bytes
-    openmetrics: bytes
     openmetrics_gzip: bytes
-    series: int
     made: float
     render_seconds: float
 
+    @property
+    def series(self) -> int:
+        """How many series it has."""
+        return self.rendered.series
 
-_NOTHING, _END = Packer().pack([], [(b"# EOF\n",)])
-EMPTY = Snapshot(0, b"", _NOTHING, b"# EOF\n", _END, 0, 0.0, 0.0)
+    @property
+    def text(self) -> bytes:
+        """The body in text 0.0.4, put together anew each time."""
+        return self.rendered.text
+
+    @property
+    def openmetrics(self) -> bytes:
+        """The body in OpenMetrics 1.0, put together anew each time."""
+        return self.rendered.openmetrics
+
+
+_NOTHING = Renderer().render([])
+_TEXT, _OPENMETRICS = Packer().pack(_NOTHING.text_pieces, _NOTHING.openmetrics_pieces)
+EMPTY = Snapshot(0, _NOTHING, _TEXT, _OPENMETRICS, 0.0, 0.0)
 
 
 class SnapshotPublisher:
@@ -148,19 +166,8 @@ class SnapshotPublisher:
             own.set(DROPPED, count, name)
         own_parts = [(family, [Part(samples)]) for family, samples in own]
         out = self._renderer.render([*families.items(), *own_parts])
-        text_gzip, openmetrics_gzip = self._packer.pack(out.text_pieces, out.openmetrics_pieces)
-        text, openmetrics = out.text, out.openmetrics
-        took = time.perf_counter() - started
-        return Snapshot(
-            last.generation + 1,
-            text,
-            text_gzip,
-            openmetrics,
-            openmetrics_gzip,
-            out.series,
-            made,
-            took,
-        )
+        text, openmetrics = self._packer.pack(out.text_pieces, out.openmetrics_pieces)
+        return Snapshot(last.generation + 1, out, text, openmetrics, made, time.perf_counter() - started)
 
 
 def _counted(dropped: dict[str, float], more: Dropped) -> dict[str, float]:

@@ -1,4 +1,5 @@
-"""The answer to /metrics, as ASGI messages. Headers and bodies of a snapshot are prepared once and sent many times."""
+"""The answer to /metrics, as ASGI messages. Headers and bodies of a snapshot are prepared once and sent many times:
+those with gzip with the snapshot, plain ones when somebody asks for them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 _IN_A_THREAD = 256 * 1024
 """A selection of more bytes is compressed off the event loop."""
+
+_MANY_SERIES = 50_000
+"""The plain body of more series is put together off the event loop: its bytes are many milliseconds' work."""
 
 
 @lru_cache(maxsize=64)
@@ -62,7 +66,7 @@ class Metrics:
                 return await plain(send, 400, f"{error}\n".encode(), more)
         else:
             wanted = []
-        headers, body = await self._selection(wanted, variant) if wanted else self._answers[variant]
+        headers, body = await (self._selection(wanted, variant) if wanted else self._whole(variant))
         if method == "GET":
             self._engine.scheduler.scraped(scope["client"], whole=not wanted)
         await send({"type": "http.response.start", "status": 200, "headers": headers + more})
@@ -70,28 +74,40 @@ class Metrics:
         return 200
 
     def _prepare(self, snapshot: Snapshot) -> None:
-        bodies = {
-            (False, False): snapshot.text,
-            (False, True): snapshot.text_gzip,
-            (True, False): snapshot.openmetrics,
-            (True, True): snapshot.openmetrics_gzip,
-        }
-        self._answers = {
-            (openmetrics, gzip): (_headers(len(body), openmetrics=openmetrics, gzip=gzip), body)
-            for (openmetrics, gzip), body in bodies.items()
-        }
         self._snapshot, self._indexes = snapshot, {}
+        self._answers = {
+            (openmetrics, True): (_headers(len(body), openmetrics=openmetrics, gzip=True), body)
+            for openmetrics, body in ((False, snapshot.text_gzip), (True, snapshot.openmetrics_gzip))
+        }
+
+    async def _whole(self, variant: tuple[bool, bool]) -> tuple[Headers, bytes]:
+        """Return the answer with all families; put a plain one together when it is asked for first."""
+        if (answer := self._answers.get(variant)) is not None:
+            return answer
+        snapshot, openmetrics = self._engine.snapshot, variant[0]
+        large = snapshot.series > _MANY_SERIES
+        body = (
+            await asyncio.to_thread(_plain, snapshot, openmetrics) if large else _plain(snapshot, openmetrics)
+        )
+        answer = _headers(len(body), openmetrics=openmetrics, gzip=False), body
+        if snapshot is self._snapshot:  # not if another one came meanwhile
+            self._answers[variant] = answer
+        return answer
 
     async def _selection(self, wanted: list[bytes], variant: tuple[bool, bool]) -> tuple[Headers, bytes]:
         openmetrics, gzip = variant
         if (index := self._indexes.get(openmetrics)) is None:
-            index = Index(self._answers[openmetrics, False][1], openmetrics=openmetrics)
-            self._indexes[openmetrics] = index
+            indexes, (_, whole) = self._indexes, await self._whole((openmetrics, False))
+            index = indexes[openmetrics] = Index(whole, openmetrics=openmetrics)
         body = index.select(wanted)
         if gzip:
             large = len(body) > _IN_A_THREAD
             body = await asyncio.to_thread(igzip.compress, body, 1) if large else igzip.compress(body, 1)
         return _headers(len(body), openmetrics=openmetrics, gzip=gzip), body
+
+
+def _plain(snapshot: Snapshot, openmetrics: bool) -> bytes:
+    return snapshot.openmetrics if openmetrics else snapshot.text
 
 
 async def plain(send: Send, status: int, body: bytes, more: Headers) -> int:

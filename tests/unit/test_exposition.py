@@ -75,6 +75,21 @@ def test_a_renderer_that_was_used_before_renders_the_same(drawn: list[tuple[Fami
     assert used.render(parts(drawn)) == Renderer().render(parts(drawn))
 
 
+ROWS = st.dictionaries(
+    st.tuples(st.sampled_from("abc"), st.sampled_from("xy")), st.integers(0, 2).map(float), max_size=6
+)
+
+
+@given(st.lists(st.tuples(ROWS, ROWS, ROWS), min_size=2, max_size=4))
+def test_figures_of_one_table_come_and_go_and_change(generations: list[tuple[Samples, ...]]) -> None:
+    """Their families share the text of their labels as long as they have the same rows."""
+    figures = [Family(name, "gauge", "A figure.", ("schema", "table")) for name in ("one", "two", "three")]
+    used = Renderer()
+    for rows in generations:
+        drawn = list(zip(figures, rows, strict=True))
+        assert used.render(parts(drawn)) == Renderer().render(parts(drawn))
+
+
 def test_help_and_type_of_both_formats() -> None:
     counter = Family("jobs_total", "counter", 'Jobs\n"done" \\ all')
     incumbent = Family("pg_stat_database_deadlocks", "counter", "Deadlocks.")

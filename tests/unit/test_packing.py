@@ -68,6 +68,12 @@ def test_what_did_not_change_is_neither_joined_nor_compressed_again() -> None:
     ]
 
 
+def test_the_same_values_under_new_keys_are_the_same_pieces() -> None:
+    renderer = Renderer()
+    before, after = renderer.render(rendering(1.0)), renderer.render(rendering(1.0))
+    assert all(one is other for one, other in zip(before.text_pieces, after.text_pieces, strict=True))
+
+
 def test_gauges_are_one_piece_in_both_formats() -> None:
     gauges = [(family, parts) for family, parts in rendering(1.0) if family.type == "gauge"]
     out = Renderer().render(gauges)
