@@ -12,6 +12,8 @@ Locate = Callable[[tuple[str, ...], str, str], Problem]
 """Makes a problem of a path of keys, a message and a remedy."""
 
 _LEVELS = ("threshold", "warn")
+_SCRAPES = 4
+"""Fewest scrapes in a window that a rate can be made of: two may be lost, and a counter is still seen to grow."""
 _DURATIONS = ("ms", "s", "m", "h", "d", "w", "y")
 _SIZES = ("B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
 # unit of an alert → the suffixes that a threshold of it may have, and how one is written
@@ -29,7 +31,8 @@ def checked(catalogue: dict[str, Any], locate: Locate) -> dict[str, Any]:
 
     Raises:
         PlatformError: an override names no alert, sets a threshold that the alert does not have or that is written in
-            another unit, or makes an alert page that must not.
+            another unit, or a window that it does not have or that holds too few scrapes, or makes an alert page that
+            must not.
     """
     known = alert_settings()
     problems: list[Problem] = []
@@ -40,6 +43,7 @@ def checked(catalogue: dict[str, Any], locate: Locate) -> dict[str, Any]:
             problems.append(locate(keys, f"there is no alert {name}", suggestion(name, known)))
             continue
         problems += _problems(name, override, locate)
+        problems += _window_problems(name, override, catalogue["monitoring"]["scrape_interval"], locate)
         unit = known[name].get("unit", "number")
         alerts[name] = {
             key: _plain(value, unit) if key in _LEVELS and value is not None else value
@@ -84,6 +88,21 @@ def _problems(name: str, override: dict[str, Any], locate: Locate) -> Iterator[P
             (*keys, "priority"),
             f"{name} only says that something is unusual, and must page nobody",
             "Choose p3 or p4; an alert with a fixed threshold may page.",
+        )
+
+
+def _window_problems(name: str, override: dict[str, Any], scrape: str, locate: Locate) -> Iterator[Problem]:
+    known, keys, written = alert_settings(), ("alerting", "alerts", name, "window"), override.get("window")
+    if written is None:
+        return
+    if "window" not in known[name]:
+        having = ", ".join(sorted(alert for alert in known if "window" in known[alert]))
+        yield locate(keys, f"{name} looks at no window", f"Alerts with a window: {having}.")
+    elif Duration.parse(written) < (shortest := Duration(_SCRAPES * Duration.parse(scrape))):
+        yield locate(
+            keys,
+            f"{written} hold fewer than four scrapes, which are {scrape} apart",
+            f"Write {shortest} or more.",
         )
 
 

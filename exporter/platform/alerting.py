@@ -114,6 +114,8 @@ class AlertOverride(Part):
     enabled: bool = True
     wait: Duration | None = Field(default=None, alias="for")
     """How long the condition must hold."""
+    window: Interval | None = None
+    """How far back it looks, where it counts events; it fires as long after the last of them."""
     priority: Priority | None = None
     threshold: Threshold | None = None
     """What its value is compared with, in the alert's unit: 5%, 500ms, 10GiB, 20."""

@@ -35,15 +35,16 @@ function(catalogue) {
 
   NotificationsFailing: {
     'for': '5m',
+    window: '15m',
     priority: 'p2',
     kind: 'meta',
     unit: 'ratio',
     threshold: '0.01',
     rules: [own {
       expr: |||
-        sum by (integration) (rate(alertmanager_notifications_failed_total[15m]))
+        sum by (integration) (rate(alertmanager_notifications_failed_total[%(window)s]))
         /
-        (sum by (integration) (rate(alertmanager_notifications_total[15m])) > 0)
+        (sum by (integration) (rate(alertmanager_notifications_total[%(window)s])) > 0)
         > %(threshold)s
       |||,
       value: '%(value)s of the notifications fail',

@@ -24,6 +24,7 @@ function(catalogue)
 
     DatabaseConnectionFailures: {
       'for': '2m',
+      window: '10m',
       priority: 'p2',
       kind: 'cause',
       unit: 'number',
@@ -32,12 +33,12 @@ function(catalogue)
         expr: |||
           sum by (source) (increase(platform_exporter_source_failures_total{
             source="%(source)s", reason=~"dns|connect|tls|auth|timeout|too_many_connections|starting_up|pooler"
-          }[10m])) > %(threshold)s
+          }[%(window)s])) > %(threshold)s
         |||,
-        value: '%(value)s failed in 10m',
-        threshold: 'more than %(limit)s in 10m',
+        value: '%(value)s failed in %(window)s',
+        threshold: 'more than %(limit)s in %(window)s',
         summary: 'Connections to %(title)s fail.',
-        description: '%(value)s attempts of the exporter to reach %(title)s have failed within ten minutes, though not all of them.',
+        description: '%(value)s attempts of the exporter to reach %(title)s have failed within %(window)s, though not all of them.',
         impact: 'Applications fail to connect as often as the exporter does: %(dependents)s.',
         action: "The reason is on the exporter's landing page; a full pool and a restarting server are the usual ones.",
         panel: 'up',
@@ -108,15 +109,16 @@ function(catalogue)
 
     DatabaseStatementSlow: {
       'for': '15m',
+      window: '15m',
       priority: 'p4',
       kind: 'cause',
       unit: 'seconds',
       threshold: '1',
       rules: each({
         expr: |||
-          sum by (target, datname, queryid) (rate(pg_stat_statements_top_exec_seconds_total{target="%(target)s", queryid!="other"}[15m]))
+          sum by (target, datname, queryid) (rate(pg_stat_statements_top_exec_seconds_total{target="%(target)s", queryid!="other"}[%(window)s]))
           /
-          (sum by (target, datname, queryid) (rate(pg_stat_statements_top_calls_total{target="%(target)s", queryid!="other"}[15m])) > 0)
+          (sum by (target, datname, queryid) (rate(pg_stat_statements_top_calls_total{target="%(target)s", queryid!="other"}[%(window)s])) > 0)
           > %(threshold)s
         |||,
         value: 'mean %(value)s',

@@ -73,16 +73,17 @@ function(catalogue)
 
     DatabaseDeadlocks: {
       'for': '0m',
+      window: '10m',
       priority: 'p3',
       kind: 'cause',
       unit: 'number',
       threshold: '0',
       rules: each({
-        expr: 'sum by (target, datname) (increase(pg_stat_database_deadlocks{target="%(target)s"}[10m])) > %(threshold)s',
-        value: '%(value)s in 10m',
-        threshold: 'more than %(limit)s in 10m',
+        expr: 'sum by (target, datname) (increase(pg_stat_database_deadlocks{target="%(target)s"}[%(window)s])) > %(threshold)s',
+        value: '%(value)s in %(window)s',
+        threshold: 'more than %(limit)s in %(window)s',
         summary: 'Transactions on %(title)s block each other for good.',
-        description: '%(value)s deadlocks were found in {{ $labels.datname }} within ten minutes; Postgres ended one side of each.',
+        description: '%(value)s deadlocks were found in {{ $labels.datname }} within %(window)s; Postgres ended one side of each.',
         impact: 'The requests on that side failed, unless the application repeats them.',
         action: "The server's log names both statements; have them take their locks in the same order.",
         panel: 'trouble',

@@ -1,20 +1,21 @@
 // What every alert has in common, added in one place so that none can lack it: overrides of the platform file,
 // severity from priority, words in texts, links.
 //
-// An alert is {for, priority, kind, threshold, warn, unit, rules}. `threshold` is the number that it compares with, in
+// An alert is {for, window, priority, kind, threshold, warn, unit, rules}. `window` is how far back it looks where it
+// counts events, %(window)s in its texts. `threshold` is the number that it compares with, in
 // `unit` (a key of lib/units.libsonnet); `warn` is a milder one that makes a second rule of the same name and priority
 // p3 (`warn_priority`), unless the alert itself is no more urgent. `enabled: false` leaves it out until a platform file asks for it by any change.
 //
 // rules has one object for each component: service, labels, expr, value, threshold, summary, description, impact,
 // action, panel (key of the panel that shows it on the technical dashboard) and `words`, which fill every %(word)s of
-// its texts together with %(for)s, %(threshold)s, %(limit)s and %(value)s: the threshold and the value as people read
+// its texts together with %(for)s, %(window)s, %(threshold)s, %(limit)s and %(value)s: the threshold and the value as people read
 // them. Its own `for` and `priority` go before the alert's, and the platform file's before both.
 
 local text = import 'text.libsonnet';
 local units = import 'units.libsonnet';
 local url = import 'url.libsonnet';
 
-local settings = ['for', 'priority', 'threshold', 'unit', 'warn', 'warn_priority'];
+local settings = ['for', 'window', 'priority', 'threshold', 'unit', 'warn', 'warn_priority'];
 
 // {key: value} for each key that one of the layers holds; the first layer that has it wins.
 local settle(keys, layers) = {
@@ -35,7 +36,7 @@ local rule(catalogue, name, alert, part, settled) =
   local threshold = std.get(settled, 'threshold');
   local unit = units[std.get(alert, 'unit', 'number')];
   local places = text.places(
-    std.get(part, 'words', {}) + settle(['for', 'priority', 'threshold'], [settled])
+    std.get(part, 'words', {}) + settle(['for', 'window', 'priority', 'threshold'], [settled])
     + { value: unit.value }
     + (if threshold == null then {} else { limit: unit.limit(threshold) })
   );
@@ -63,7 +64,7 @@ local rule(catalogue, name, alert, part, settled) =
 
 // One component's rules: the alert itself, and its milder level where that is less urgent.
 local levels(catalogue, name, alert, override, part) =
-  local settled = settle(['for', 'priority'], [override, part, alert]) + settle(['threshold', 'warn'], [override, alert]);
+  local settled = settle(['for', 'priority'], [override, part, alert]) + settle(['window', 'threshold', 'warn'], [override, alert]);
   local milder = std.get(alert, 'warn_priority', 'p3');
   [rule(catalogue, name, alert, part, settled)]
   + (
