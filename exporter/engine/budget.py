@@ -2,12 +2,12 @@
 
 Series that are let in stay in; what comes beyond is not shown. A counter's increments beyond the bound are gathered in
 one more series whose label values are all `other`, so that rates summed over the family stay right and no series ever
-decreases. It begins at 0 with the process, as its counters would, whatever the series beyond the bound had by then.
-Gauges beyond the bound are left out: a sum of them would mean nothing.
+decreases. Gauges beyond the bound are left out: a sum of them would mean nothing.
 
-No event is counted twice. So the last value of every counter that is present is remembered, however many they are: no
-more than the source itself has just handed over. Counters that are away are remembered up to a bound, should they come
-back; once one of them was forgotten, a counter that is not known may be that one, and counts from then on only.
+No event is counted twice, and none that happened before it could be seen. A counter counts from the value that was
+shown of it last, or else from the one it had when it was seen first, however late that is. So the last value of every
+counter that is present is remembered, however many they are: no more than the source itself has just handed over.
+Counters that are away are remembered up to a bound, should they come back.
 """
 
 from collections.abc import Callable
@@ -27,11 +27,10 @@ class _Ledger:
     """What is known of a family that is, or once was, beyond its bound."""
 
     other: Key | None
-    admitted: dict[Key, None] = field(default_factory=dict)
-    last: Samples = field(default_factory=dict)  # when they were seen last; those away longest come first
+    admitted: dict[Key, None]
+    last: Samples  # when they were seen last; those away longest come first
+    total: float
     gathered: set[Key] = field(default_factory=set)  # which of them `other` has
-    total: float = 0.0
-    forgotten: bool = False
 
 
 class Budget:
@@ -41,30 +40,48 @@ class Budget:
         self.most = most
         self._on_drop = on_drop
         self._ledgers: dict[Family, _Ledger] = {}
-        self._within: set[Family] = set()
+        self._within: dict[Family, Samples] = {}  # what was shown last of the families without a ledger
 
     def apply(self, collected: Collected) -> Collected:
         """Return what may be shown. The families that are within the bound are passed through as they are."""
         for family, samples in collected:
             if len(samples) <= self.most and family not in self._ledgers:
-                self._within.add(family)
+                self._within[family] = samples
                 continue
             if family.type == "histogram":
                 shown = first(family, samples, self.most)
                 beyond = len(samples) - len(shown)
             else:
                 shown, beyond = self._cut(family, samples)
+                collected.cut.add(family)
             collected.families[family] = shown
             if beyond:
                 self._on_drop(family, beyond)
         return collected
 
+    def resume(self, shown: Collected) -> None:
+        """Go on from what another exporter showed; what was known before is older than that.
+
+        Counters that it had in its `other` begin here with the value they have when they are seen first.
+        """
+        self._ledgers, self._within = {}, dict(shown)
+        for family in shown.cut:
+            if shown.families[family]:
+                ledger = self._open(family, shown.families[family])
+                if ledger.other is not None:
+                    ledger.last.pop(ledger.other, None)  # a sum, and not what the source says under that name
+
+    def _open(self, family: Family, samples: Samples) -> _Ledger:
+        """Begin the ledger of a family with what was shown of it last."""
+        other, last = _other(family, samples), dict(self._within.pop(family, {}))
+        admitted = dict.fromkeys(key for key in last if key != other)
+        total = 0.0 if other is None else last.get(other, 0.0)
+        ledger = self._ledgers[family] = _Ledger(other, admitted, last, total)
+        return ledger
+
     def _cut(self, family: Family, samples: Samples) -> tuple[Samples, int]:
         """Return what is shown, and how many series are not shown as themselves."""
-        if (ledger := self._ledgers.get(family)) is None:
-            ledger = self._ledgers[family] = _Ledger(_other(family, samples))
-            if family not in self._within:
-                ledger.last = dict(samples)  # what they had before this process began did not happen now
+        ledger = self._ledgers.get(family) or self._open(family, samples)
         room = self.most if ledger.other is None else self.most - 1
         admitted = [key for key in ledger.admitted if key in samples]
         fresh = (
@@ -85,14 +102,13 @@ class Budget:
         for key, value in samples.items():
             if key in ledger.admitted:
                 continue
-            before = ledger.last.get(key, value if ledger.forgotten else 0.0)
+            before = ledger.last.get(key, value)
             ledger.total += value - before if value >= before else value
             ledger.gathered.add(key)
         away = {key: value for key, value in ledger.last.items() if key not in samples}
         for key in list(islice(away, max(0, len(away) - _REMEMBERED * self.most))):
             del away[key]
             ledger.gathered.discard(key)
-            ledger.forgotten = True
         ledger.last = away | samples
 
 

@@ -82,15 +82,19 @@ class Collected:
 
     `created` and `exemplars` go by family and key as samples do, and are written in OpenMetrics alone; for families
     that have none there they are passed over. `dropped` counts the samples that the source itself gathered in `other`.
+    `cut` are the families of which a part is shown, for they are or were beyond their bound. `wait` is for how many
+    seconds the source asks to be left alone, when that is longer than its interval.
     """
 
-    __slots__ = ("created", "dropped", "exemplars", "families")
+    __slots__ = ("created", "cut", "dropped", "exemplars", "families", "wait")
 
     def __init__(self) -> None:
         self.families: dict[Family, Samples] = {}
         self.created: dict[Family, Samples] = {}
         self.exemplars: dict[Family, dict[Key, Exemplar]] = {}
         self.dropped: dict[Family, int] = {}
+        self.cut: set[Family] = set()
+        self.wait = 0.0
 
     def set(
         self,
@@ -165,7 +169,7 @@ class Collected:
         out.families = {family: dict(samples) for family, samples in self.families.items()}
         out.created = {family: dict(times) for family, times in self.created.items()}
         out.exemplars = {family: dict(exemplars) for family, exemplars in self.exemplars.items()}
-        out.dropped = dict(self.dropped)
+        out.dropped, out.cut, out.wait = dict(self.dropped), set(self.cut), self.wait
         return out
 
     def __iter__(self) -> Iterator[tuple[Family, Samples]]:

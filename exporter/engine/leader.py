@@ -8,7 +8,6 @@ need the store and wait. Should two believe that they lead, compare-and-set lets
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Literal
 
 import structlog
@@ -168,7 +167,7 @@ class SharedResult:
             (mine, since), self._offered = self._offered, None
             late = asyncio.get_running_loop().time() - since
             try:
-                await self._write(replace(mine, age=mine.age + late, wait=mine.wait - late))
+                await self._write(mine.later(late))
             except Conflict:
                 self._version = (
                     None  # somebody else leads or believes so: what he wrote is read before the next run

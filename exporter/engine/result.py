@@ -1,7 +1,7 @@
 """The last result of a source as one exporter hands it to another: compact JSON."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -15,8 +15,9 @@ class Result:
     """What is known of a source. `data` are those of the last success.
 
     `succeeded` is Unix time by the clock of the exporter that asked; `age` is how many seconds ago that was, for
-    machines whose clocks differ. `wait` is in how many seconds a source that fails may be asked again, also by the
-    exporter that takes the lead meanwhile.
+    machines whose clocks differ, and `asked` how many seconds ago it asked last, in vain or not. `wait` is in how many
+    seconds a source that fails, or wants to be left alone, may be asked again, also by the exporter that takes the lead
+    meanwhile.
     """
 
     data: Collected = field(default_factory=Collected)
@@ -27,6 +28,11 @@ class Result:
     error: SourceError | None = None
     failures_in_a_row: int = 0
     wait: float = 0.0
+    asked: float = 0.0
+
+    def later(self, seconds: float) -> "Result":
+        """Return the same as it is so many seconds later."""
+        return replace(self, age=self.age + seconds, asked=self.asked + seconds, wait=self.wait - seconds)
 
     @property
     def counts(self) -> bool:
@@ -46,10 +52,12 @@ def dump(result: Result) -> bytes:
             "error": None if error is None else [error.reason, str(error), error.remedy],
             "failures_in_a_row": result.failures_in_a_row,
             "wait": result.wait,
+            "asked": result.asked,
             "families": [
                 [family.name, family.type, family.help, family.labels, _plain(samples)]
                 for family, samples in result.data
             ],
+            "cut": [family.name for family in result.data.cut],
             "created": {family.name: _plain(times) for family, times in result.data.created.items()},
         }
     )
@@ -65,6 +73,8 @@ def load(text: bytes, age: float = 0.0) -> Result:
     for name, kind, about, labels, rows in document["families"]:
         family = Family(name, kind, about, tuple(labels))
         data.families[family] = _samples(rows)
+        if name in document["cut"]:
+            data.cut.add(family)
         if name in document["created"]:
             data.created[family] = _samples(document["created"][name])
     known = {reason: count for reason, count in document["failures"].items() if reason in REASONS}
@@ -75,13 +85,14 @@ def load(text: bytes, age: float = 0.0) -> Result:
     return Result(
         data,
         document["succeeded"],
-        document["age"] + age,
+        document["age"],
         document["duration"],
         known,
         error,
         document["failures_in_a_row"],
-        document["wait"] - age,
-    )
+        document["wait"],
+        document["asked"],
+    ).later(age)
 
 
 def _plain(samples: Samples) -> list[Any]:

@@ -80,8 +80,10 @@ class Runner:
     budget: Budget = field(init=False)
     _served: dict[Hashable, float] = field(default_factory=dict)
     _succeeded: float | None = None
-    # By the clock that nobody sets: when the exporter that led before would have asked again.
+    # By the clock that nobody sets: when the source may be asked again, and when it was asked for what is shown.
     _held_until: float = float("-inf")
+    _asked: float = float("-inf")
+    _expiry: asyncio.TimerHandle | None = None
 
     def __post_init__(self) -> None:
         self.budget = Budget(self.max_series_per_family, self.on_drop)
@@ -109,6 +111,13 @@ class Runner:
 
     async def run(self) -> None:
         """Collect on schedule until cancelled."""
+        try:
+            await self._run()
+        finally:
+            if self._expiry is not None:
+                self._expiry.cancel()
+
+    async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
         await asyncio.sleep(random.uniform(0, min(0.5, self.source.every / 10)))  # noqa: S311  # spreads load, keeps no secret
         while True:
@@ -122,7 +131,7 @@ class Runner:
             ):
                 due = self._before_scrape(started, due)
             self.due = time.time() + max(0.0, due - clock())
-            await self._idle(max(due, clock()))
+            await asyncio.sleep(max(0.0, due - clock()))
 
     def scraped(self) -> None:
         """Note how old the data are that a scraper is given now."""
@@ -140,12 +149,13 @@ class Runner:
             data = self.budget.apply((await within(self.source.timeout, self.source.collect())).copy())
             for family, count in data.dropped.items():
                 self.on_drop(family, count)
-            result = Result(data, time.time(), 0.0, time.perf_counter() - started, self.failures)
+            took, wait = time.perf_counter() - started, data.wait if data.wait > self.source.every else 0.0
+            mine = result = Result(data, time.time(), 0.0, took, self.failures, wait=wait)
             if self.shared is not None:
-                if result.counts:
-                    result = await self.shared.publish(result)
+                if mine.counts:
+                    result = await self.shared.publish(mine)
                 else:
-                    self.shared.offer(result)
+                    self.shared.offer(mine)
         except SourceError as error:
             self._failed(error)
         except Exception as error:  # whatever a source does wrong must end here
@@ -157,7 +167,10 @@ class Runner:
         else:
             if self.error is not None:
                 log.info("source.recovered", source=self.source.name, failures=self.failures_in_a_row)
-            self._adopt(result)
+            if result is mine:
+                self._show(mine)
+            else:
+                self._adopt(result)
         self.runs += 1
         self.last_duration = time.perf_counter() - started
         self.on_change()
@@ -190,7 +203,9 @@ class Runner:
         """Take over what the leader knows, at the start also as leader; say whether that is all to be done."""
         following = shared.following
         try:
-            if (theirs := await (shared.read() if following else shared.join())) is not None:
+            theirs = await (shared.read() if following else shared.join())
+            # Counters are shown as they are written, so a later writing is newer; other results may wait for it.
+            if theirs is not None and (theirs.counts or time.monotonic() - theirs.asked >= self._asked):
                 self._adopt(theirs)
         except StateError:  # what is known stays until it is too old
             self.failures["state"] += 1
@@ -209,9 +224,15 @@ class Runner:
             self.error,
             self.failures_in_a_row,
             self._wait() if self.error is not None else 0.0,
+            time.monotonic() - self._asked,
         )
 
-    def _adopt(self, result: Result) -> None:
+    def _adopt(self, theirs: Result) -> None:
+        """Show what another exporter collected, and go on from there."""
+        self.budget.resume(theirs.data)
+        self._show(theirs)
+
+    def _show(self, result: Result) -> None:
         now = time.monotonic()
         self._succeeded = None if result.succeeded is None else now - result.age
         self.data, self.last_success, self.last_duration = result.data, result.succeeded, result.duration
@@ -219,6 +240,8 @@ class Runner:
             self.failures[reason] = max(self.failures[reason], count)
         self.error, self.failures_in_a_row = result.error, result.failures_in_a_row
         self._held_until = now + min(result.wait, _LONGEST_RETRY_AFTER)
+        self._asked = now - result.asked
+        self._withdraw_in_time()
 
     def _failed(self, error: SourceError) -> None:
         self.failures[error.reason] += 1
@@ -228,6 +251,8 @@ class Runner:
                 "source.failed", source=self.source.name, reason=error.reason, error=redact(str(error))
             )
         self.error = error
+        if error.reason != "state":  # which says nothing of the source
+            self._asked = time.monotonic()
 
     def _wait(self) -> float:
         """Return the seconds from the start of one collection to the start of the next."""
@@ -260,12 +285,12 @@ class Runner:
                 return start if start <= due + every / 2 else due
         return due
 
-    async def _idle(self, until: float) -> None:
-        """Sleep; wake once on the way when the data become too old, so that they are withdrawn in time."""
-        loop = asyncio.get_running_loop()
+    def _withdraw_in_time(self) -> None:
+        """Have the data withdrawn when they become too old, whatever the source or the state is doing then."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
         if self.age is not None and self.data.families:
             left = stale_after(self.source.every, self.source.timeout) - self.age
-            if 0 < left < until - loop.time():
-                await asyncio.sleep(left + 0.01)
-                self.on_change()
-        await asyncio.sleep(max(0.0, until - loop.time()))
+            if left > 0:
+                self._expiry = asyncio.get_running_loop().call_later(left + 0.01, self.on_change)

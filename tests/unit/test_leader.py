@@ -10,7 +10,7 @@ import pytest
 
 from exporter.engine import freshness as engine
 from exporter.engine.families import Collected, Family
-from exporter.engine.leader import LEADER, STATE_UP, Leadership
+from exporter.engine.leader import LEADER, STATE_UP, Leadership, SharedResult
 from exporter.engine.result import Result, dump, load
 from exporter.engine.runner import Runner
 from exporter.engine.scheduler import Scheduler
@@ -283,6 +283,39 @@ async def test_the_last_result_is_written_before_the_source_stops() -> None:
     stored = await place.memory.read("result/probe")
     assert stored is not None
     assert load(stored.value).data.families == data.families
+
+
+async def test_other_goes_on_with_each_leader_and_counts_nothing_twice() -> None:
+    """Whoever leads again finds what the other showed meanwhile, and leaves what it gathered before."""
+
+    class Tables(Asked):
+        rows = 0.0
+
+        async def collect(self) -> Collected:
+            out = Collected()
+            for table in range(5):
+                out.set(COUNTER, 1000.0 + Tables.rows, f"table {table}")
+            return out
+
+    place, others = Place(), []
+    runners = []
+    for who in ("one", "two"):
+        leadership = Leadership(SharedStore(place), lambda: None)
+        runner = Runner(Tables("api", who, []), 2, lambda: None, lambda *_: None)
+        runner.shared = SharedResult("api", leadership)
+        runners.append((leadership, runner))
+    for leader in (0, 1, 0, 1):
+        place.until = 0.0
+        await runners[leader][0].renew()
+        await runners[1 - leader][0].renew()
+        for _ in range(2):
+            Tables.rows += 1
+            for _, runner in (runners[leader], runners[1 - leader]):
+                await runner.collect()
+                assert runner.error is None
+                others.append(runner.data.families[COUNTER]["other",])
+    # Of two growths by 4 each, the first of each leader is the one in which it sees these tables first.
+    assert others == [0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12, 16, 16]
 
 
 async def test_two_that_believe_that_they_lead_do_not_overwrite_each_other() -> None:
