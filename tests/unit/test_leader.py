@@ -21,6 +21,7 @@ GAUGE = Family("asked_by", "gauge", "Who asked.", ("source", "who"))
 COUNTER = Family("asked_total", "counter", "How often it was asked.", ("source",))
 LEASE = 0.3
 HANG = 3.0
+GONE = "connect"
 
 
 class Place:
@@ -265,6 +266,61 @@ async def test_who_can_not_hear_the_leader_says_so(pair: Pair) -> None:
     assert other.shown("probe", engine.FAILING) == {("probe", "state"): 1.0}
     other.store.cut_off = False
     await eventually(lambda: other.shown("probe", engine.UP) == {("probe",): 1.0})
+
+
+@pytest.mark.parametrize("broken", [False, True])
+async def test_what_the_leader_found_out_before_does_not_replace_what_we_did_since(broken: bool) -> None:
+    """A state that was frozen holds the leader's last words until it speaks again."""
+    store, since = SharedStore(Place()), time.monotonic()
+    leadership = Leadership(store, lambda: None)
+    probe = Asked("probe", "me", [])
+    runner = Runner(probe, 100, lambda: None, lambda *_: None)
+    runner.shared = SharedResult("probe", leadership)
+    probe.broken = broken
+
+    async def leader_said(seconds_ago: float) -> None:
+        data, entry = Collected(), await store.read("result/probe")
+        data.set(GAUGE, 1, "probe", "leader")
+        said = Result(data, time.time() - seconds_ago, age=seconds_ago, asked=seconds_ago)
+        await store.write("result/probe", dump(said), entry.version if entry else 0)
+
+    def known() -> list[object]:
+        who = [labels[1] for labels in runner.data.families.get(GAUGE, {})]
+        return [*who, runner.error and runner.error.reason]
+
+    assert leadership.role == "alone"
+    await runner.collect()
+    mine = known()
+    assert mine == ([GONE] if broken else ["me", None])
+    leadership._heard_until = math.inf
+    assert runner.shared.following
+    for seconds_ago in (60.0, 30.0, time.monotonic() - since + 1):
+        await leader_said(seconds_ago)
+        await runner.collect()
+        assert known() == mine
+    for _ in range(2):
+        await leader_said(0.0)
+        await runner.collect()
+        assert known() == ["leader", None]
+
+
+async def test_what_is_too_old_is_withdrawn_while_the_state_hangs() -> None:
+    place, asked = Place(), dict[str, list[str]](probe=[], api=[])
+    withdrawn: list[float] = []
+    async with (
+        Exporter("one", place, asked).running() as one,
+        Exporter("other", place, asked).running() as other,
+    ):
+        await eventually(other.who)
+        runner = other.runner("probe")
+        runner.on_change = lambda: None if runner.fresh else withdrawn.append(time.monotonic())
+        other.leadership._heard_until, runs = math.inf, runner.runs
+        await eventually(lambda: runner.runs > runs + 1)
+        other.store.hangs, started = True, time.monotonic()
+        withdrawn.clear()
+        await eventually(lambda: withdrawn)
+        assert withdrawn[0] - started < HANG, "the read that hangs was not waited for"
+        assert one.who() == {"one"}
 
 
 async def test_the_last_result_is_written_before_the_source_stops() -> None:
