@@ -258,6 +258,28 @@ async def test_a_server_that_ends_is_a_failure_until_it_is_back(
     await store.close()
 
 
+async def test_what_a_frozen_server_writes_late_is_as_old_as_it_is(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It finds the statement when it goes on, though nobody waits for the answer any more."""
+    store = postgres(monkeypatch, own_postgres.dsn())
+    assert await store.lead()
+    await store.write("a", b"1", 0)
+    own_postgres.freeze()
+    started = time.monotonic()
+    with pytest.raises(StateError):
+        await store.write("a", b"2", 1)
+    frozen = time.monotonic() - started
+    own_postgres.thaw()
+    async with asyncio.timeout(20):
+        while (entry := await store.read("a")) == Entry(b"1", 1):
+            await asyncio.sleep(0.01)
+    assert entry == Entry(b"2", 2)
+    assert entry is not None
+    assert frozen <= entry.age <= time.monotonic() - started
+    await store.close()
+
+
 async def test_a_secret_that_is_not_there_is_told_at_the_start() -> None:
     store = PostgresStore(Secret("env", "NO_SUCH_STATE_DSN"), "p/e", lease=10)
     with pytest.raises(StateError, match="NO_SUCH_STATE_DSN is not set"):

@@ -9,6 +9,7 @@ import asyncio
 import os
 import secrets
 import socket
+import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, LiteralString
@@ -50,7 +51,7 @@ INSERT INTO platform_exporter.leader AS leader (platform, holder, expires)
 VALUES (%(platform)s, %(holder)s, clock_timestamp() + make_interval(secs => %(lease)s))
 ON CONFLICT (platform) DO UPDATE SET holder = excluded.holder, expires = excluded.expires
 WHERE leader.holder = excluded.holder OR leader.expires <= clock_timestamp()
-RETURNING 1
+RETURNING extract(epoch FROM clock_timestamp())::float8
 """
 _RESIGN: LiteralString = """
 UPDATE platform_exporter.leader SET expires = '-infinity' WHERE platform = %(platform)s AND holder = %(holder)s
@@ -60,13 +61,16 @@ SELECT value, version, extract(epoch FROM clock_timestamp() - written)::float8
 FROM platform_exporter.state WHERE platform = %(platform)s AND key = %(key)s
 """
 # set_config: what was written must be on disk also where synchronous_commit is off; it ends with the statement.
+# least: a server that was frozen finds the statement late, and what it writes then is as old as the statement.
 _INSERT: LiteralString = """
-INSERT INTO platform_exporter.state (platform, key, version, value)
-SELECT %(platform)s, %(key)s, 1, %(value)s FROM (SELECT set_config('synchronous_commit', 'on', true)) AS durably
+INSERT INTO platform_exporter.state (platform, key, version, value, written)
+SELECT %(platform)s, %(key)s, 1, %(value)s, least(clock_timestamp(), to_timestamp(%(sent)s::float8))
+FROM (SELECT set_config('synchronous_commit', 'on', true)) AS durably
 ON CONFLICT DO NOTHING RETURNING version
 """
 _UPDATE: LiteralString = """
-UPDATE platform_exporter.state SET value = %(value)s, version = version + 1, written = now()
+UPDATE platform_exporter.state
+SET value = %(value)s, version = version + 1, written = least(clock_timestamp(), to_timestamp(%(sent)s::float8))
 FROM (SELECT set_config('synchronous_commit', 'on', true)) AS durably
 WHERE platform = %(platform)s AND key = %(key)s AND version = %(version)s RETURNING version
 """
@@ -95,6 +99,7 @@ class PostgresStore(StateStore):
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._names = {"platform": platform, "holder": self._holder, "lease": lease}
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
+        self._ahead: float | None = None  # the server's clock of ours that nobody sets; None: not known
         self._turn = asyncio.Lock()
         self._outage: StateError | None = None  # the last failure, until something succeeds
 
@@ -113,14 +118,19 @@ class PostgresStore(StateStore):
 
     async def write(self, key: str, value: bytes, version: int) -> int:
         """Put `value` in place of the one with `version`."""
-        row = await self._ask(_UPDATE if version else _INSERT, key=key, value=value, version=version)
+        sent = None if self._ahead is None else time.monotonic() + self._ahead
+        statement = _UPDATE if version else _INSERT
+        row = await self._ask(statement, key=key, value=value, version=version, sent=sent)
         if row is None:
             raise Conflict(key)
         return int(row[0])
 
     async def lead(self) -> bool:
         """Take the lease when it is free or ours."""
-        return await self._ask(_LEAD) is not None
+        row = await self._ask(_LEAD)
+        if row is not None:
+            self._ahead = row[0] - time.monotonic()
+        return row is not None
 
     async def close(self) -> None:
         """Hand the lease back, so that another exporter need not wait for its end, and close the connection."""
@@ -176,11 +186,13 @@ class PostgresStore(StateStore):
         else:
             with socket.socket(fileno=os.dup(connection.pgconn.socket)) as line, suppress(OSError):
                 line.shutdown(socket.SHUT_RDWR)
-        await asyncio.wait({task}, timeout=_HANG_UP_LIMIT)
-        if task.done() and not task.cancelled():
-            task.exception()  # seen
-        if connection is not None:
-            connection.pgconn.finish()
+        try:
+            await asyncio.wait({task}, timeout=_HANG_UP_LIMIT)
+            if task.done() and not task.cancelled():
+                task.exception()  # seen
+        finally:  # also when who waits is cancelled again
+            if connection is not None:
+                connection.pgconn.finish()
 
     async def _on_live_connection(self, statement: LiteralString, values: dict[str, Any]) -> Row:
         """Run the statement; once more when an idle connection turns out to be dead, or when the schema is missing."""
