@@ -4,7 +4,16 @@ import pytest
 
 from exporter.engine.source import SourceError
 from exporter.platform.queries import Statement
-from exporter.sources.postgres.collector import Builtin, Collector, Table, _collector, builtin, samples
+from exporter.sources.postgres.collector import (
+    Builtin,
+    Cell,
+    Collector,
+    Last,
+    Table,
+    _collector,
+    builtin,
+    samples,
+)
 from exporter.sources.postgres.fold import Fold
 
 
@@ -81,3 +90,28 @@ def test_the_built_in_statements_are_folded_by_a_column_that_they_export() -> No
         if statement.fold is not None:
             assert statement.fold.by in {column.value for column in of.columns}
             assert statement.fold.other in statement.labels
+
+
+def test_what_stays_the_same_is_the_same_object() -> None:
+    """So that it is neither kept twice nor written again."""
+    of = collector(
+        labels=["name"],
+        metrics={
+            "scans_total": {"type": "counter", "help": "Scans.", "value": "scans"},
+            "size_bytes": {"type": "gauge", "help": "Size.", "value": "size"},
+        },
+    )
+    last = Last()
+
+    def ask(names: str, scans: list[Cell], size: list[Cell]) -> list[dict[tuple[str, ...], float]]:
+        found = samples(of, ("main",), Table({"name": list(names), "scans": scans, "size": size}), last)
+        return list(found.families.values())
+
+    scans, size = ask("ab", [1.0, 2.0], [8.0, 9.0])
+    more, same = ask("ab", [1.0, 3.0], [8.0, 9.0])
+    assert more == {("main", "a"): 1.0, ("main", "b"): 3.0}
+    assert same is size
+    assert all(one is other for one, other in zip(scans, more, strict=True))
+    assert ask("ba", [1.0, 3.0], [8.0, 9.0])[0] == {("main", "b"): 1.0, ("main", "a"): 3.0}
+    assert ask("b", [None], [9.0]) == [{("main", "b"): 9.0}]
+    assert ask("b", ["t"], ["NaN"])[0] == {("main", "b"): 1.0}

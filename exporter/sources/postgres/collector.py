@@ -1,16 +1,19 @@
 """Collectors: a statement, fitted to a server, and how its rows become samples."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
 
 import yaml
+from psycopg import adapters
+from psycopg.adapt import Transformer
+from psycopg.pq import Format
 from psycopg.pq.abc import PGresult
 from pydantic import TypeAdapter
 
-from exporter.engine.families import Collected, Family, Key
+from exporter.engine.families import Collected, Family, Key, Samples
 from exporter.engine.source import SourceError
 from exporter.platform.base import Interval, Text
 from exporter.platform.conditions import Facts, term
@@ -18,13 +21,20 @@ from exporter.platform.queries import Metric, Query, Statement
 from exporter.sources.postgres.fold import Fold, Rows
 from exporter.sources.postgres.querytext import scrub
 
-Cell = bytes | float | None
-"""A value as the server writes it, or as it was computed from such."""
+Cell = str | bytes | float | None
+"""A number, or a value as the server writes it: bytes where that is no UTF-8."""
 
 _LONGEST_LABEL = 1024
 """Bytes of a label's value; what is longer is cut."""
+_SHORT = _LONGEST_LABEL // 4
+"""Characters that cannot take more bytes."""
 
-_BOOLEANS: dict[Cell, float] = {b"t": 1.0, b"f": 0.0}
+_BOOLEANS: dict[Cell, float] = {"t": 1.0, "f": 0.0, b"t": 1.0, b"f": 0.0}
+
+_TEXT, _FLOAT = adapters.types["text"].oid, adapters.types["float8"].oid
+_NUMBERS = {
+    adapters.types[name].oid for name in ("int2", "int4", "int8", "oid", "float4", "float8", "numeric")
+}
 
 
 class Builtin(Statement):
@@ -119,7 +129,7 @@ def _choice(choices: dict[str, str], facts: Facts) -> str:
 
 @dataclass(slots=True)
 class Table:
-    """The rows of an answer, column by column, values as the server writes them."""
+    """The rows of an answer, column by column."""
 
     columns: dict[str, list[Cell]]
     truncated: bool = False
@@ -127,22 +137,23 @@ class Table:
     """Of folded rows: what all of each group gained, for the metrics that have the labels of the group alone."""
 
     @classmethod
-    def of(cls, result: PGresult, limit: int, statement: Statement) -> "Table":
+    def of(cls, result: PGresult, limit: int, collector: Collector) -> "Table":
         """Read at most `limit` rows; with a pivot, make one row of rows of (name, value)."""
-        count, get = min(result.ntuples, limit), result.get_value
-        columns: dict[str, list[Cell]] = {
-            (result.fname(place) or b"").decode(): [get(row, place) for row in range(count)]
-            for place in range(result.nfields)
-        }
+        statement = collector.statement
+        labels = {label for column in collector.columns for label in column.labels}
+        scrubbed = statement.scrub if isinstance(statement, Builtin) else None
+        texts = {*labels, *statement.labels, statement.pivot, scrubbed}
+        names = [(result.fname(place) or b"").decode() for place in range(result.nfields)]
+        cells = _cells(result, min(result.ntuples, limit), [name in texts for name in names])
+        columns = dict(zip(names, cells, strict=True))
         if len(columns) < result.nfields:
             raise SourceError(
                 "rejected",
                 "the statement returns two columns of one name",
                 remedy="Give each a name with `as`.",
             )
-        if isinstance(statement, Builtin) and statement.scrub is not None:
-            texts = columns[statement.scrub]
-            columns[statement.scrub] = [scrub(_text(text)).encode() for text in texts]
+        if scrubbed is not None:
+            columns[scrubbed] = [scrub(_text(text)) for text in columns[scrubbed]]
         if (pivot := statement.pivot) is not None:
             value = next((name for name in columns if name != pivot), None)
             if pivot not in columns or value is None:
@@ -159,12 +170,12 @@ class Table:
         for name in (*collector.statement.labels, *(column.value for column in collector.columns)):
             if name not in self.columns:
                 raise _missing(collector, self, name)
-        cells = (map(_text, self.columns[name]) for name in collector.statement.labels)
+        labels = (_texts(self.columns[name]) for name in collector.statement.labels)
         values = {
-            name: [None if cell is None else _number(collector, name, cell) for cell in self.columns[name]]
+            name: _numbers(collector, name, self.columns[name])
             for name in dict.fromkeys(column.value for column in collector.columns)
         }
-        kept = fold.apply(list(zip(*cells, strict=True)), values)
+        kept = fold.apply(list(zip(*labels, strict=True)), values)
         return Table(_columns(collector, kept), self.truncated, Table(_columns(collector, fold.totals())))
 
 
@@ -173,57 +184,89 @@ def _columns(collector: Collector, rows: Rows) -> dict[str, list[Cell]]:
     labels, values = rows
     columns: dict[str, list[Cell]] = {name: [] for name in collector.statement.labels} if not labels else {}
     for name, texts in zip(collector.statement.labels, zip(*labels, strict=True), strict=False):
-        columns[name] = [text.encode() for text in texts]
+        columns[name] = list(texts)
     return columns | {name: list(column) for name, column in values.items()}
 
 
-def samples(collector: Collector, before: Key, table: Table) -> Collected:
-    """Turn rows into samples, whose labels begin with the values `before`.
+def _cells(result: PGresult, count: int, texts: list[bool]) -> list[list[Cell]]:
+    """Return the first `count` rows, column by column; those that are no `texts` as numbers if they are of such a type.
+
+    They are read by psycopg's own loaders, in C, as if each column were of type text or float8.
+    """
+    loader = Transformer()
+    loader.set_pgresult(result, set_loaders=False)
+    loader.set_loader_types(
+        [
+            _FLOAT if not text and result.ftype(place) in _NUMBERS else _TEXT
+            for place, text in enumerate(texts)
+        ],
+        Format.TEXT,
+    )
+    try:
+        rows = loader.load_rows(0, count, tuple)
+    except UnicodeDecodeError:  # SQL_ASCII, or a database that holds what it should not
+        get = result.get_value
+        return [[get(row, place) for row in range(count)] for place in range(len(texts))]
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in texts]
+
+
+@dataclass(slots=True)
+class Last:
+    """What a collector gave last time, of which the next time takes what is the same: most rows stay, and each is in
+    many families."""
+
+    keys: dict[tuple[str, ...], list[Key]] = field(default_factory=dict)
+    """Label values of the rows, by the names of their columns."""
+    samples: dict[Family, Samples] = field(default_factory=dict)
+
+
+def samples(collector: Collector, before: Key, table: Table, last: Last | None = None) -> Collected:
+    """Turn rows into samples, whose labels begin with the values `before`. `last` is brought up to date.
 
     Raises:
         SourceError: rejected, when a column is missing, holds no number, or two rows have the same labels.
     """
-    out, keys = Collected(), _Keys(collector, before, table)
-    sums = None if table.sums is None else _Keys(collector, before, table.sums)
+    out, last = Collected(), last or Last()
+    keys = _Keys(collector, before, table, last)
+    sums = None if table.sums is None else _Keys(collector, before, table.sums, last)
     for column in collector.columns:
         of = keys if sums is None or len(column.labels) == len(collector.statement.labels) else sums
         if column.value not in of.table.columns:
             if collector.statement.pivot is not None:
                 continue  # a setting that this server does not know
             raise _missing(collector, of.table, column.value)
-        values = of.table.columns[column.value]
-        labels = of(column.labels)
-        try:
-            found = {
-                key: float(value) for key, value in zip(labels, values, strict=True) if value is not None
-            }
-        except ValueError:
-            found = {
-                key: _number(collector, column.value, value)
-                for key, value in zip(labels, values, strict=True)
-                if value is not None
-            }
-        if len(found) < len(values) - values.count(None):
-            raise SourceError(
-                "rejected",
-                f"{collector.name}: two rows have the same {', '.join(column.labels) or 'labels: none'}",
-                remedy="Group by the label columns, or make a label of what tells the rows apart.",
-            )
+        cells, labels = of.table.columns[column.value], of(column.labels)
+        same = last.samples.get(column.family, {})
+        if cells == list(same.values()) and labels == list(same):
+            found = same
+        else:
+            values = _numbers(collector, column.value, cells)
+            found = {key: value for key, value in zip(labels, values, strict=True) if value is not None}
+            if len(found) < len(values) - values.count(None):
+                raise SourceError(
+                    "rejected",
+                    f"{collector.name}: two rows have the same {', '.join(column.labels) or 'labels: none'}",
+                    remedy="Group by the label columns, or make a label of what tells the rows apart.",
+                )
         if found:
             out.families[column.family] = found
+    last.samples = dict(out.families)
     return out
 
 
 class _Keys:
     """The label values of each row, made once for all metrics with the same labels."""
 
-    def __init__(self, collector: Collector, before: Key, table: Table) -> None:
+    def __init__(self, collector: Collector, before: Key, table: Table, last: Last) -> None:
         self._collector, self._before, self.table = collector, before, table
-        self._made: dict[tuple[str, ...], list[Key]] = {}
+        self._last, self._made = last.keys, dict[tuple[str, ...], list[Key]]()
 
     def __call__(self, labels: tuple[str, ...]) -> list[Key]:
         if labels not in self._made:
-            self._made[labels] = self._make(labels)
+            made = self._make(labels)
+            if made != self._last.get(labels):
+                self._last[labels] = made
+            self._made[labels] = self._last[labels]
         return self._made[labels]
 
     def _make(self, labels: tuple[str, ...]) -> list[Key]:
@@ -235,12 +278,18 @@ class _Keys:
         if not labels:
             return [self._before] * count
         before = self._before
-        texts = [[_text(cell) for cell in table[label]] for label in labels]
+        texts = [_texts(table[label]) for label in labels]
         return [(*before, *row) for row in zip(*texts, strict=True)]
+
+
+def _texts(cells: list[Cell]) -> list[str]:
+    return [cell if type(cell) is str and len(cell) <= _SHORT else _text(cell) for cell in cells]
 
 
 def _text(cell: Cell) -> str:
     """Write a value as text. Bytes that are no UTF-8, as SQL_ASCII allows, stay told apart, and so do long texts."""
+    if isinstance(cell, str):
+        cell = cell.encode(errors="backslashreplace")
     if isinstance(cell, bytes):
         if len(cell) > _LONGEST_LABEL:
             cell = cell[:1000] + b"... " + blake2b(cell, digest_size=8).hexdigest().encode()
@@ -248,9 +297,15 @@ def _text(cell: Cell) -> str:
     return "" if cell is None else str(cell)
 
 
-def _number(collector: Collector, column: str, value: Cell) -> float:
+def _numbers(collector: Collector, column: str, cells: list[Cell]) -> list[float | None]:
+    return [
+        cell if cell is None or type(cell) is float else _number(collector, column, cell) for cell in cells
+    ]
+
+
+def _number(collector: Collector, column: str, value: str | bytes | float) -> float:
     try:
-        return _BOOLEANS[value] if value in _BOOLEANS else float(value if value is not None else 0)
+        return _BOOLEANS[value] if value in _BOOLEANS else float(value)
     except ValueError as error:
         raise SourceError(
             "rejected", f"{collector.name}: column {column} holds {_text(value)[:80]!r}, not a number"

@@ -14,7 +14,7 @@ from exporter.engine.families import Collected
 from exporter.engine.source import SourceError
 from exporter.engine.trace import note, step
 from exporter.platform.values import Secret
-from exporter.sources.postgres.collector import Collector, Table, samples
+from exporter.sources.postgres.collector import Collector, Last, Table, samples
 from exporter.sources.postgres.connection import connect, failure
 from exporter.sources.postgres.facts import Server, discover
 from exporter.sources.postgres.fold import Fold
@@ -39,6 +39,7 @@ class Run:
     limit: int
     due: float = 0.0
     data: Collected = field(default_factory=Collected)
+    last: Last = field(default_factory=Last)
     succeeded: float | None = None
     ran: bool = False
     waited: bool = False
@@ -270,14 +271,14 @@ class Session:
     def _samples(self, run: Run, answer: Answer) -> tuple[Collected, bool]:
         statement = run.collector.statement
         assert answer.result is not None, "the caller looked"
-        table = Table.of(answer.result, run.limit, statement)
+        table = Table.of(answer.result, run.limit, run.collector)
         before: tuple[str, ...] = (self._target,)
         if statement.scope == "database":
             assert self.server is not None, "an open session knows its server"
             before = (self._target, self.server.database)
         if run.fold is not None:
             table = table.folded(run.fold, run.collector)
-        return samples(run.collector, before, table), table.truncated
+        return samples(run.collector, before, table, run.last), table.truncated
 
     def _fail(self, run: Run, error: SourceError, now: float) -> None:
         wait = run.every
