@@ -8,6 +8,7 @@ import structlog
 
 from exporter.engine.families import Collected
 from exporter.engine.source import SourceError
+from exporter.engine.state import StateError
 
 _CANCEL_EVERY = 0.25
 _GIVE_UP_AFTER = 2.0
@@ -16,7 +17,10 @@ log = structlog.get_logger()
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, Collected]) -> Collected:
-    """Await `work`; interrupt it after `seconds`, again and again if it clings to life, then leave it behind."""
+    """Await `work`; interrupt it after `seconds`, again and again if it clings to life, then leave it behind.
+
+    Raises SourceError: `timeout`, or `state` when the work says that it was the state that it waited for.
+    """
     task = asyncio.create_task(work)
     try:
         done, _ = await asyncio.wait({task}, timeout=seconds)
@@ -27,17 +31,19 @@ async def within(seconds: float, work: Coroutine[Any, Any, Collected]) -> Collec
         raise SourceError("internal", "the collection cancelled itself", remedy="Please report this.")
     if done:
         return task.result()
-    await _interrupt(task)
+    error = await _interrupt(task)
+    if isinstance(error, StateError):
+        raise error
     remedy = "Check that it answers, or raise its `timeout:`."
     raise SourceError("timeout", f"no answer within {seconds:g} s", remedy=remedy)
 
 
-async def _interrupt(task: asyncio.Task[Collected]) -> None:
+async def _interrupt(task: asyncio.Task[Collected]) -> BaseException | None:
+    """End the task; return what it raised then."""
     for _ in range(int(_GIVE_UP_AFTER / _CANCEL_EVERY)):
         task.cancel()
         done, _ = await asyncio.wait({task}, timeout=_CANCEL_EVERY)
         if done:
-            if not task.cancelled():
-                task.exception()  # seen, so that asyncio does not complain; the time-out is what counts
-            return
+            return None if task.cancelled() else task.exception()
     log.error("source.stuck", task=repr(task))
+    return None

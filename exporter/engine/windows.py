@@ -6,7 +6,9 @@ exactly once: one that failed, or whose sums were not written when the process w
 another exporter has added meanwhile is not added again, its counters are taken instead.
 """
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -121,7 +123,9 @@ class WindowedCounters:
         }
         begun = window.start if self.begun is None else self.begun
         try:
-            self._version = await self.store.write(self._key, _dump(begun, window.end, values), version or 0)
+            with _in_time():
+                written = _dump(begun, window.end, values)
+                self._version = await self.store.write(self._key, written, version or 0)
         except Conflict:
             log.info("window.counted_elsewhere", key=self._key, window=window.start_text)
             await self._restore()
@@ -167,7 +171,8 @@ class WindowedCounters:
         """Take over what the store holds, unless that is known to be ours."""
         if self._version is not None:
             return
-        entry = await self.store.read(self._key)
+        with _in_time():
+            entry = await self.store.read(self._key)
         if entry is None:
             self.begun, self.cursor, self.values = None, None, {}
         else:
@@ -179,6 +184,16 @@ class WindowedCounters:
                     "Update the exporter if a newer one wrote it; else remove it, and its counters begin anew.",
                 ) from error
         self._version = entry.version if entry else 0
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Say that it was the state, should a collection be interrupted because its time is over."""
+    try:
+        yield
+    except asyncio.CancelledError as interrupted:
+        message = "the state did not answer before the time of the collection was over"
+        raise StateError(message, "Check that it answers.") from interrupted
 
 
 def _dump(begun: int, cursor: int, values: Mapping[Family, Samples]) -> bytes:

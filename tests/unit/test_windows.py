@@ -1,5 +1,6 @@
 """Whatever fails, is delayed, restarted or set back: every event is counted once, and no counter decreases."""
 
+import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -8,7 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from exporter.engine.families import Family, Samples
+from exporter.engine.families import Collected, Family, Samples
+from exporter.engine.runner import Runner
+from exporter.engine.source import Source
 from exporter.engine.state import Conflict, Entry, MemoryStore, StateError
 from exporter.engine.windows import Window, WindowedCounters
 
@@ -316,6 +319,52 @@ async def test_memory_refuses_what_somebody_else_has_written() -> None:
     for version in (0, 2):
         with pytest.raises(Conflict):
             await store.write("k", b"2", version)
+
+
+class HangingStore(MemoryStore):
+    """Never answers a read, or a write."""
+
+    hangs = ""
+
+    async def read(self, key: str) -> Entry | None:
+        if self.hangs == "read":
+            await asyncio.Event().wait()
+        return await super().read(key)
+
+    async def write(self, key: str, value: bytes, version: int) -> int:
+        if self.hangs == "write":
+            await asyncio.Event().wait()
+        return await super().write(key, value, version)
+
+
+@pytest.mark.parametrize("hangs", ["read", "write", "the API"])
+async def test_a_state_that_hangs_is_told_from_an_api_that_hangs(hangs: str) -> None:
+    store = HangingStore()
+    subject = counters(store)
+
+    class Windowed(Source):
+        now = 600.0
+
+        async def collect(self) -> Collected:
+            window = await subject.next(self.now)
+            assert window is not None
+            if store.hangs == "the API":
+                await asyncio.Event().wait()
+            await subject.add(window, {EVENTS: {(): 1.0}})
+            return subject.collected()
+
+    source = Windowed("s", every=60, timeout=0.1)
+    runner = Runner(source, 100, lambda: None, lambda *_: None)
+    store.hangs = hangs
+    await runner.collect()
+    assert runner.error is not None
+    assert runner.error.reason == ("timeout" if hangs == "the API" else "state")
+    store.hangs, source.now = "", 660.0
+    for counted in (1.0, 2.0):
+        await runner.collect()
+        assert runner.error is None
+        assert runner.data.families[EVENTS][()] == counted
+        source.now += 60
 
 
 def test_windows_in_the_words_of_the_api() -> None:
