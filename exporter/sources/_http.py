@@ -97,7 +97,7 @@ async def _body(response: httpx.Response, most: int) -> bytes:
             remedy="Have the server send it plain, or as gzip.",
         )
     too_long = SourceError("parse", f"the answer is longer than {most} bytes")
-    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS) if coding in _GZIP else None
+    inflater = _member() if coding in _GZIP else None
     body, received = bytearray(), 0
     async for chunk in response.aiter_raw():
         received += len(chunk)
@@ -108,10 +108,12 @@ async def _body(response: httpx.Response, most: int) -> bytes:
             continue
         try:
             while chunk:
+                if inflater.eof:  # gzip is a sequence of members (RFC 1952)
+                    inflater = _member()
                 body += inflater.decompress(chunk, min(_PIECE, most + 1 - len(body)))
                 if len(body) > most:
                     raise too_long
-                chunk = inflater.unconsumed_tail
+                chunk = inflater.unconsumed_tail or inflater.unused_data
                 await asyncio.sleep(0)
         except zlib.error as error:
             raise SourceError("parse", f"the answer is no gzip: {error}") from error
@@ -120,6 +122,10 @@ async def _body(response: httpx.Response, most: int) -> bytes:
         if not inflater.eof:
             raise SourceError("parse", "the answer's gzip ends too early")
     return bytes(body)
+
+
+def _member() -> "zlib._Decompress":
+    return zlib.decompressobj(16 + zlib.MAX_WBITS)
 
 
 def _failure(request: httpx.Request, error: httpx.HTTPError) -> SourceError:

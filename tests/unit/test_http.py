@@ -44,6 +44,16 @@ async def test_a_compressed_answer_is_read() -> None:
     assert (await ask(http(204, b"", Content_Encoding="gzip"))).content == b""
 
 
+async def test_a_compressed_answer_may_have_many_members() -> None:
+    texts = [b"", b'{"status": "ok", "checks": [', b"", b"x" * 100_000, b"]}"]
+    packed = b"".join(gzip.compress(text) for text in texts)
+    assert (await ask(http(200, packed, Content_Encoding="gzip"))).content == b"".join(texts)
+    assert "ends too early" in str(await refused(http(200, packed[:-9], Content_Encoding="gzip")))
+    assert "no gzip" in str(await refused(http(200, packed + b"more", Content_Encoding="gzip")))
+    many = gzip.compress(bytes(1 << 10)) * 1025
+    assert f"longer than {MAX_BODY} bytes" in str(await refused(http(200, many, Content_Encoding="gzip")))
+
+
 async def test_an_answer_may_be_as_long_as_the_bound_and_no_longer() -> None:
     for size in (1000, 65_535, 65_536, 65_537, 200_000):
         for body, headers in ((bytes(size), {}), (gzip.compress(bytes(size)), {"Content_Encoding": "gzip"})):
