@@ -35,10 +35,20 @@ _WORDS = {
     "pass": "healthy",
     "green": "healthy",
     "operational": "healthy",
+    "passing": "healthy",  # Consul
+    "serving": "healthy",  # gRPC
+    "alive": "healthy",
+    "available": "healthy",
+    "online": "healthy",
+    "ready": "healthy",
+    "running": "healthy",
+    "success": "healthy",
     "degraded": "degraded",
     "warn": "degraded",
     "warning": "degraded",
     "yellow": "degraded",
+    "degraded_performance": "degraded",  # Statuspage
+    "partial_outage": "degraded",
     "unhealthy": "unhealthy",
     "down": "unhealthy",
     "fail": "unhealthy",
@@ -48,6 +58,8 @@ _WORDS = {
     "failure": "unhealthy",
     "offline": "unhealthy",
     "outage": "unhealthy",
+    "major_outage": "unhealthy",
+    "not_serving": "unhealthy",
     "out_of_service": "unhealthy",
     "unavailable": "unhealthy",
     "red": "unhealthy",
@@ -66,7 +78,7 @@ class Check:
 
 @dataclass(slots=True)
 class HealthDocument:
-    """A health document, whatever its shape was."""
+    """A health document, whatever its shape was. `word` is its own for `status`."""
 
     status: str
     checks: list[Check] = field(default_factory=list)
@@ -74,6 +86,7 @@ class HealthDocument:
     version: str | None = None
     environment: str | None = None
     uptime_seconds: float | None = None
+    word: str = field(default="", compare=False)
 
 
 def understand(body: bytes) -> HealthDocument:
@@ -92,14 +105,15 @@ def understand(body: bytes) -> HealthDocument:
             "the answer has neither `overall` nor `status`",
             remedy="Name an endpoint that answers with a health document.",
         )
-    uptime = _number(document.get("uptime"))
+    uptime, said = _number(document.get("uptime")), document.get("overall", document.get("status"))
     return HealthDocument(
-        status=state(document.get("overall", document.get("status"))),
+        status=state(said),
         checks=list(_checks(document))[:MAX_CHECKS],
         pool=dict(_pool(document)),
         version=_text(document.get("version")),
         environment=_text(document.get("environment")),
         uptime_seconds=None if uptime is None else uptime / 1000,
+        word=_cut(str(said)),
     )
 
 

@@ -1,7 +1,8 @@
 """Health endpoints: what the product says of itself, as a JSON document.
 
 A document in an answer of 503 counts when it says unhealthy or degraded: that is where the diagnosis is. Any other
-document in an answer of an error is the error's own, and a failure.
+document in an answer of an error is the error's own, and a failure. So is a document that says neither of these nor
+healthy, in whatever answer it comes: a word that nobody knows is no proof of health.
 """
 
 import time
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 SUCCESS = Family(
     "probe_success",
     "gauge",
-    "Whether the answer is a health document that is not unhealthy; with an HTTP error, one that is degraded.",
+    "Whether the answer is a health document that says healthy or degraded; with an HTTP error, degraded.",
     ("target",),
 )
 DURATION = Family("probe_duration_seconds", "gauge", "How long the answer took.", ("target",))
@@ -108,6 +109,13 @@ def _read(response: httpx.Response) -> HealthDocument:
             remedy="See in the product's log why it answers so.",
             retry_after=wait,
         )
+    if document.status == "unknown":
+        raise SourceError(
+            "parse",
+            f"the document's status is {document.word!r}, which nobody knows",
+            remedy="Have it say healthy, degraded or unhealthy.",
+            retry_after=wait,
+        )
     return document
 
 
@@ -126,19 +134,13 @@ class HealthSource(Source):
         self._key, self._config = key, config
         self._reached = ""
         self._status_code: int | None = None
-        self._kept, self._kept_until = Collected(), float("-inf")
 
     @cached_property
     def _client(self) -> httpx.AsyncClient:
         return client(self.timeout, Accept="application/json")
 
     async def collect(self) -> Collected:
-        """Ask once. An endpoint out of reach is also a result: see `down`.
-
-        What an unhealthy endpoint said stays true until it wants to be asked again.
-        """
-        if time.monotonic() < self._kept_until:
-            return self._kept
+        """Ask once. An endpoint out of reach is also a result: see `down`."""
         status_code, started = 0, time.perf_counter()
         try:
             response = await send(self._client, self._client.build_request("GET", self._config.url))
@@ -150,7 +152,7 @@ class HealthSource(Source):
         self._reached = f"HTTP {status_code}, {document.status}, {len(document.checks)} checks"
         collected = self._families(document, status_code, took)
         if response.is_error and (wait := retry_after(response)) is not None:
-            self._kept, self._kept_until = collected, time.monotonic() + min(wait, MAX_SILENCE * self.every)
+            collected.wait = min(wait, MAX_SILENCE * self.every)
         return collected
 
     def _families(self, document: HealthDocument, status_code: int, took: float) -> Collected:

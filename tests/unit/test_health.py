@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.engine.families import Collected
+from exporter.engine.runner import Runner
 from exporter.engine.source import SourceError
 from exporter.platform.values import Duration, Url
 from exporter.sources._health_document import (
@@ -19,7 +20,7 @@ from exporter.sources._health_document import (
     HealthDocument,
     understand,
 )
-from exporter.sources.health import Health, HealthSource
+from exporter.sources.health import MAX_SILENCE, Health, HealthSource
 from tests.support.canned import canned, http
 from tests.support.process import free_port
 
@@ -175,7 +176,8 @@ async def answered(status: int, body: Any, **headers: str) -> Collected:
     ("status", "body", "said", "success"),
     [
         (200, {"status": "ok"}, "healthy", 1),
-        (200, {"status": "purple"}, "unknown", 1),
+        (200, {"status": "SERVING"}, "healthy", 1),
+        (200, {"status": "degraded"}, "degraded", 1),
         (200, {"status": "down"}, "unhealthy", 0),
         (503, {"status": "unhealthy", "services": [{"service": "db", "status": "down"}]}, "unhealthy", 0),
         (500, {"data": {"overall": "unhealthy"}}, "unhealthy", 0),
@@ -203,9 +205,17 @@ async def test_documents_that_count(status: int, body: Any, said: str, success: 
         (429, {"status": 429}, "rate_limited"),
         (429, {"status": "error"}, "rate_limited"),
         (200, b"<html>", "parse"),
+        (200, {"status": "purple"}, "parse"),
+        (200, {"status": "unknown", "checks": {"db": "ok"}}, "parse"),
+        (200, {"status": 500}, "parse"),
+        (200, {"status": 200}, "parse"),
+        (200, {"status": None}, "parse"),
+        (200, {"overall": {"status": "ok"}}, "parse"),
+        (200, {"data": {"overall": ""}}, "parse"),
+        (200, {"ok": True}, "parse"),
     ],
 )
-async def test_an_http_error_is_a_failure_whatever_json_it_carries(
+async def test_an_http_error_or_a_word_nobody_knows_is_a_failure_whatever_else_is_said(
     status: int, body: Any, reason: str
 ) -> None:
     with pytest.raises(SourceError) as caught:
@@ -217,13 +227,20 @@ async def test_an_http_error_is_a_failure_whatever_json_it_carries(
 
 
 async def test_an_unhealthy_endpoint_is_asked_again_when_it_wants_to_be() -> None:
+    """Until then what it said grows old, as what is not asked does."""
     for wait, requests in (("60", 1), ("0", 2), ("Mon, 01 Jan 2001 00:00:00 GMT", 2)):
         async with canned(http(503, b'{"status": "unhealthy"}', Retry_After=wait)) as (url, asked):
-            subject = source(url)
-            for _ in range(2):
-                assert value(await subject.collect(), "health_status", "unhealthy") == 1
-            await subject.close()
+            runner = Runner(source(url), 100, lambda: None, lambda *_: None)
+            await runner.collect()
+            succeeded, data = runner.last_success, runner.data
+            await runner.collect()
+            assert runner.error is None
+            assert value(runner.data, "health_status", "unhealthy") == 1
             assert len(asked) == requests
+            assert (runner.last_success == succeeded) == (runner.data is data) == (requests == 1)
+            silence = MAX_SILENCE if requests == 1 else 1
+            assert runner._wait() == pytest.approx(silence * runner.source.every, abs=10)
+            await runner.source.close()
 
 
 async def test_without_an_answer_the_status_is_0() -> None:
