@@ -49,6 +49,15 @@ class Fold(Part):
     """Label that is `other` in the row of the rest."""
 
 
+class Windows(Part):
+    """Asks for one stretch of time after the other, `{from}` to `{to}`, so that each row is counted once."""
+
+    lag: Duration = Duration(60)
+    """How long it takes until a row of a moment is there and no longer changes; younger ones are not asked for."""
+    keeps: Duration = Duration(86400)
+    """How far back an interruption is caught up, an hour at a time."""
+
+
 class Statement(Part):
     """A SELECT and the metrics made of its rows. Run read-only, within a time-out, apart from all others."""
 
@@ -113,3 +122,29 @@ class Query(Statement):
     """Dashboard on which its panels stand."""
     panel: Literal["stat", "timeseries", "bar"] | None = None
     """How it is drawn; chosen from the metrics' types otherwise."""
+    windows: Windows | None = None
+    """Counts the rows of each stretch of time once, whatever becomes of them later: the SQL holds `{from}` (included)
+    and `{to}` (not included). Without it a counter is what the SQL returns, and falls when rows are deleted."""
+
+    @model_validator(mode="after")
+    def _counts(self) -> Self:
+        if self.windows is None:
+            return self
+        for part in ("{from}", "{to}"):
+            if part not in self.sql:
+                raise fault(
+                    "windows",
+                    f"`sql` does not hold {part}",
+                    "Write `where created_at >= {from} and created_at < {to}`, with the column of the event's time.",
+                )
+        for name, metric in self.metrics.items():
+            if metric.type != "counter":
+                raise fault(
+                    "windows",
+                    f"{name} is a {metric.type}, and windows are added up",
+                    "Make it a counter, or put it in a query without `windows`.",
+                )
+        if self.scope != "cluster" or self.fold is not None:
+            given = "fold" if self.fold is not None else "scope: database"
+            raise fault("windows", f"does not go with `{given}`", f"Leave out `{given}`.")
+        return self

@@ -2,12 +2,14 @@
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from exporter.engine.source import SourceError
-from exporter.sources.postgres.collector import builtin
+from exporter.engine.state import MemoryStore, StateError
+from exporter.sources.postgres import PostgresSource
+from exporter.sources.postgres.collector import Collector, builtin
 from tests.support.distance import distant
 from tests.support.postgres import PostgresCluster
 from tests.support.postgres_source import collect, query, source
@@ -172,4 +174,101 @@ async def test_what_is_slow_each_time_starves_nothing(
     subject = source(monkeypatch, own_postgres.dsn(), slow, slower, query("seldom", every="1h"), timeout="1s")
     assert "seldom" not in await collect(subject)
     assert (await collect(subject))["seldom"] == {("main",): 1.0}
+    await subject.close()
+
+
+EVENTS = "select count(*) as value, kind from events where at >= {from} and at < {to} group by kind"
+
+
+def windowed(**keys: Any) -> Collector:
+    """Return own SQL that counts the events of each second once, when they are a second old."""
+    metric = {"type": "counter", "help": "Events.", "value": "value"}
+    return query(
+        every="1s",
+        sql=EVENTS,
+        labels=["kind"],
+        windows={"lag": "1s", "keeps": "1h"},
+        metrics={"events_total": metric},
+        **keys,
+    )
+
+
+async def counted(subject: PostgresSource, most: float, kind: str = "a") -> float:
+    """Collect until that many events of the kind are counted, and a little longer; return how many are."""
+    value, enough = 0.0, time.monotonic() + 20
+    while value < most and time.monotonic() < enough:
+        await asyncio.sleep(0.2)
+        value = (await collect(subject)).get("events_total", {}).get(("main", kind), 0.0)
+    return value
+
+
+async def test_each_row_is_counted_once_whatever_becomes_of_it(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_postgres.execute("create table events (at timestamptz not null default now(), kind text)")
+    own_postgres.execute("insert into events select now() - interval '2 h', 'a' from generate_series(1, 500)")
+    store = MemoryStore()
+    subject = source(monkeypatch, own_postgres.dsn(), windowed())
+    subject.keep_in(store)
+    await collect(subject)  # the first window
+    own_postgres.execute("insert into events (kind) select 'a' from generate_series(1, 7)")
+    assert await counted(subject, 7) == 7
+    own_postgres.execute("delete from events where at < now() - interval '1 h'")
+    own_postgres.execute("update events set kind = 'b'")
+    own_postgres.execute("insert into events (kind) values ('a')")
+    assert await counted(subject, 8) == 8
+    await subject.close()
+
+    own_postgres.execute("insert into events (kind) values ('a'), ('b')")
+    again = source(monkeypatch, own_postgres.dsn(), windowed())  # after a restart
+    again.keep_in(store)
+    assert await counted(again, 9) == 9
+    families = await collect(again)
+    assert families["events_total"]["main", "b"] == 1
+    await again.close()
+
+
+@pytest.mark.parametrize(
+    ("sql", "keys", "says"),
+    [
+        ("select -1 as value, 'a' as kind where {from} < {to}", {}, "-1 is to be added"),
+        ("select 'NaN'::float8 as value, 'a' as kind where {from} < {to}", {}, "nan is to be added"),
+        (
+            "select 1 as value, n::text as kind from generate_series(1, 9) as n where {from} < {to}",
+            {"limit": 3},
+            "more rows in a window than `limit` allows",
+        ),
+    ],
+)
+async def test_a_window_that_cannot_be_counted_whole_is_not_counted(
+    sql: str,
+    keys: dict[str, Any],
+    says: str,
+    own_postgres: PostgresCluster,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own_postgres.execute("create table events (at timestamptz, kind text)")
+    monkeypatch.setattr(f"{__name__}.EVENTS", sql)
+    subject = source(monkeypatch, own_postgres.dsn(), windowed(**keys), query("good"))
+    families = await collect(subject)
+    assert families["good"] == {("main",): 1.0}
+    assert "events_total" not in families
+    _, gaps = await subject.inspect()
+    assert any(says in gap.missing for gap in gaps)
+    await subject.close()
+
+
+async def test_a_state_that_fails_is_said_and_harms_no_other_statement(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(MemoryStore):
+        async def read(self, key: str) -> NoReturn:
+            raise StateError("no space left on device")
+
+    own_postgres.execute("create table events (at timestamptz, kind text)")
+    subject = source(monkeypatch, own_postgres.dsn(), windowed(), query("good"))
+    subject.keep_in(Broken())
+    families = await collect(subject)
+    assert families["good"] == {("main",): 1.0}
+    assert families["pg_scrape_collector_failing"] == {("main", "queries.mine", "state"): 1.0}
     await subject.close()

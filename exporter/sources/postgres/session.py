@@ -22,6 +22,7 @@ from exporter.sources.postgres.pipeline import Answer, Lost, Segment, ask
 from exporter.sources.postgres.profiles import Profile
 from exporter.sources.postgres.quoting import array
 from exporter.sources.postgres.transaction import AGAIN, BEGIN, END, OWN_PATH, STATEMENT_TIMEOUT_MS
+from exporter.sources.postgres.windowed import Windowed
 
 _FACTS_LAST = 60.0
 _FACTS_RETRY = 10.0
@@ -48,6 +49,7 @@ class Run:
     truncated: bool = False
     error: SourceError | None = None
     fold: Fold | None = None
+    windowed: Windowed | None = None
 
 
 class Session:
@@ -121,7 +123,7 @@ class Session:
         connection = await self._open(deadline)
         server, now = self.server, time.monotonic()
         assert server is not None, "an open session knows its server"
-        due = self.due(now)
+        due = [run for run in self.due(now) if await self._opened(run, now)]
         try:
             answers = await ask(connection, self._segments(due, deadline - now), deadline)
         except Lost as lost:
@@ -133,7 +135,7 @@ class Session:
         if answers[0].error is not None:
             raise answers[0].error
         for run, answer in zip(due, answers[1:], strict=False):
-            self._take(run, answer, now)
+            await self._take(run, answer, now)
         if len(answers) == len(due) + 2:
             return True
         for place, run in enumerate(due[len(answers) - 1 :]):
@@ -145,6 +147,20 @@ class Session:
                 )
                 run.waited = True
         await self._cancel(connection)
+        return False
+
+    async def _opened(self, run: Run, now: float) -> bool:
+        """Say whether there is something to ask for: a windowed statement waits until its next window is complete."""
+        if run.windowed is None:
+            return True
+        try:
+            if await run.windowed.open():
+                return True
+        except SourceError as error:
+            self._fail(run, error, now)
+            return False
+        run.data = run.windowed.counters.collected()
+        self._succeed(run, now)
         return False
 
     def _alive(self) -> bool:
@@ -242,22 +258,27 @@ class Session:
     def _sql(self, run: Run) -> bytes:
         """Return the statement that was fitted to the server, with the rows that another one shows."""
         text = self._statements[run.collector.name]
+        if run.windowed is not None:
+            return run.windowed.fit(text)
         if run.collector.follows is None:
             return text
         folds = (other.fold for other in self.runs if other.collector.name == run.collector.follows)
         shown = {labels[-1] for fold in folds if fold is not None for labels in fold.shown()}
         return text.replace(b"{shown}", array(sorted(shown)).encode())
 
-    def _take(self, run: Run, answer: Answer, now: float) -> None:
+    async def _take(self, run: Run, answer: Answer, now: float) -> None:
         run.duration = answer.seconds
         what = f"collector {run.collector.name}" + (f" in {self._database}" if self._database else "")
-        note(what, self._statements[run.collector.name].decode(), answer.seconds)
+        note(what, self._sql(run).decode(), answer.seconds)
         if answer.error is not None:
             self._fail(run, failure(answer.error, self.server.user if self.server else ""), now)
             return
         assert answer.result is not None, "an answer without an error has a result"
         try:
-            run.data, run.truncated = self._samples(run, answer)
+            data, run.truncated = self._samples(run, answer)
+            run.data = (
+                data if run.windowed is None else await run.windowed.count(data, whole=not run.truncated)
+            )
         except SourceError as error:
             self._fail(run, error, now)
             return
@@ -265,6 +286,9 @@ class Session:
             self._fail(run, SourceError("internal", f"{type(error).__name__}: {error}"), now)
             return
         note(f"{answer.result.ntuples} rows, {len(run.data)} samples")
+        self._succeed(run, now)
+
+    def _succeed(self, run: Run, now: float) -> None:
         run.error, run.succeeded, run.ran, run.waited = None, now, True, False
         run.due = now + run.every - self._tick / 2  # half a tick early, or the right one would be missed
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from exporter.engine.families import Collected
 from exporter.engine.source import Gap, Source, SourceError
+from exporter.engine.state import StateStore
 from exporter.engine.trace import note
+from exporter.platform.queries import Query
 from exporter.sources.postgres.collector import Collector
 from exporter.sources.postgres.config import CollectorOverride, Postgres
 from exporter.sources.postgres.families import (
@@ -27,6 +29,7 @@ from exporter.sources.postgres.others import Others
 from exporter.sources.postgres.profiles import Profile, guess, load
 from exporter.sources.postgres.quoting import quoted
 from exporter.sources.postgres.session import Run, Session
+from exporter.sources.postgres.windowed import Windowed
 
 _KEEP_INTERVALS = 3
 _OTHERS_EVERY = 60.0
@@ -51,6 +54,11 @@ class PostgresSource(Source):
         )
         self._key, self._config, self._collectors = key, config, collectors
         self._health = None if config.health is None else HealthProbe(config.health)
+        self._windowed = {
+            item.name: Windowed(item, key, item.every, item.statement.windows)
+            for item in collectors
+            if isinstance(item.statement, Query) and item.statement.windows is not None
+        }
         self._main: Session | None = None
         self._others: Others | None = None
         self._gate = None if config.neon is None else Gate(key, config.neon, config.dsn)
@@ -61,6 +69,11 @@ class PostgresSource(Source):
     def facts(self) -> dict[str, list[str]]:
         """Whether the server may sleep, and is then not measured."""
         return {} if self._gate is None else {"sleeps": ["neon"]}
+
+    def keep_in(self, store: StateStore) -> None:
+        """Keep what windowed statements counted in `store`."""
+        for windowed in self._windowed.values():
+            windowed.counters.store = store
 
     async def collect(self) -> Collected:
         """Run the collectors that are due, unless the server is to be left asleep: then there is no `pg_up` either."""
@@ -227,6 +240,7 @@ class PostgresSource(Source):
                     fold=None
                     if fold is None
                     else Fold(collector.statement.labels, fold.keep, fold.by, fold.other),
+                    windowed=self._windowed.get(collector.name),
                 )
             )
         return sorted(runs, key=lambda run: getattr(run.collector.statement, "last", False))
@@ -273,6 +287,7 @@ class PostgresSource(Source):
                 keep = _KEEP_INTERVALS * max(run.every, self.every) + self.timeout
                 if run.succeeded is not None and now - run.succeeded <= keep:
                     out.update(run.data)
+                    run.data.dropped = {}  # told once
         return out
 
 

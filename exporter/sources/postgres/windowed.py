@@ -1,0 +1,73 @@
+"""Own SQL that is asked for one stretch of time after the other, so that each row is counted once.
+
+A `count(*)` of a whole table falls when a row is deleted or corrected, and a counter that falls looks like one that
+began anew. Here the statement answers for a window, `{from}` to `{to}`; what it answers is added to counters that the
+state store keeps.
+"""
+
+import time
+from math import inf
+
+from exporter.engine.families import Collected
+from exporter.engine.source import SourceError
+from exporter.engine.windows import Window, WindowedCounters
+from exporter.platform.queries import Windows
+from exporter.sources.postgres.collector import Collector
+from exporter.sources.postgres.quoting import literal
+
+
+class Windowed:
+    """The windows of one statement on one server, and the counters that they feed."""
+
+    def __init__(self, collector: Collector, target: str, every: float, windows: Windows) -> None:
+        families = [column.family for column in collector.columns]
+        self.counters = WindowedCounters(
+            f"postgres.{target}/{collector.name}",
+            families,
+            lag=round(windows.lag),
+            step=max(1, round(every)),
+            keeps=round(windows.keeps),
+        )
+        self._name = collector.name
+        self._window: Window | None = None
+        for family in families:
+            if family.labels == ("target",):
+                self.counters.known(family, target)
+
+    async def open(self) -> bool:
+        """Choose the next window; say whether there is one. Raises StateError."""
+        self._window = await self.counters.next(time.time())
+        return self._window is not None
+
+    def fit(self, sql: bytes) -> bytes:
+        """Write the window into the statement, as two points in time."""
+        assert self._window is not None, "a window was opened"
+        for name, moment in (("from", self._window.start_text), ("to", self._window.end_text)):
+            sql = sql.replace(b"{%s}" % name.encode(), f"timestamptz {literal(moment)}".encode())
+        return sql
+
+    async def count(self, sums: Collected, *, whole: bool) -> Collected:
+        """Add what the window held, and return the counters.
+
+        Raises:
+            SourceError: rejected, when rows are missing, or a sum is below 0 or no number. The window is asked for
+                again.
+            StateError: it is not known whether it was counted; the next `open` finds out.
+        """
+        assert self._window is not None, "a window was opened"
+        if not whole:
+            raise SourceError(
+                "rejected",
+                f"{self._name}: more rows in a window than `limit` allows; they would not be counted whole",
+                remedy="Group by fewer labels, or raise `limit`.",
+            )
+        for family, samples in sums.families.items():
+            for value in samples.values():
+                if not 0 <= value < inf:
+                    raise SourceError(
+                        "rejected",
+                        f"{self._name}: {family.name} is a counter, and {value:g} is to be added to it",
+                        remedy="Count what happens, or make it a gauge of a query without `windows`.",
+                    )
+        await self.counters.add(self._window, sums.families)
+        return self.counters.collected()
