@@ -14,34 +14,18 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, strict=True)
 
 
-def _slug(name: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
-        raise fault(
-            "slug",
-            f"{name!r} is not a name",
-            "Use small letters, digits and single hyphens, such as word-is-bond.",
-        )
-    return name
+def matching(pattern: str, kind: str, what: str, remedy: str) -> AfterValidator:
+    """Return a validator of texts that match `pattern` as a whole. `what` says what a text that does not is.
 
+    Its error is of the kind `kind`, such as: 'A B' is not a name.
+    """
 
-def _metric_name(name: str) -> str:
-    if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name):
-        raise fault(
-            "metric_name",
-            f"{name!r} is not a metric name",
-            "Use letters, digits and underscores, such as business_calls_total.",
-        )
-    return name
+    def match(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise fault(kind, f"{text!r} is {what}", remedy)
+        return text
 
-
-def _label_name(name: str) -> str:
-    if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name) or name.startswith("__"):
-        raise fault(
-            "label_name",
-            f"{name!r} is not a label name",
-            "Use letters, digits and underscores, such as status.",
-        )
-    return name
+    return AfterValidator(match)
 
 
 def _text(text: str) -> str:
@@ -70,8 +54,32 @@ Text = Annotated[str, AfterValidator(_text)]
 Interval = Annotated[Duration, AfterValidator(_interval)]
 """How often, or how long at most."""
 
-Slug = Annotated[str, AfterValidator(_slug)]
+Slug = Annotated[
+    str,
+    matching(
+        r"[a-z0-9]+(-[a-z0-9]+)*",
+        "slug",
+        "not a name",
+        "Use small letters, digits and single hyphens, such as word-is-bond.",
+    ),
+]
 """A name that goes into labels, file names and dashboard uids."""
 
-MetricName = Annotated[str, AfterValidator(_metric_name)]
-LabelName = Annotated[str, AfterValidator(_label_name)]
+MetricName = Annotated[
+    str,
+    matching(
+        r"[a-zA-Z_][a-zA-Z0-9_]*",
+        "metric_name",
+        "not a metric name",
+        "Use letters, digits and underscores, such as business_calls_total.",
+    ),
+]
+LabelName = Annotated[
+    str,
+    matching(
+        r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*",
+        "label_name",
+        "not a label name",
+        "Use letters, digits and underscores, such as status.",
+    ),
+]

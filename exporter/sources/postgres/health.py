@@ -6,18 +6,17 @@ collection's read-only transaction.
 """
 
 import asyncio
-import re
 import time
 from typing import Annotated, Any, Self
 
 import psycopg
 from psycopg import sql
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from exporter.engine.families import Collected, Family
 from exporter.engine.source import Gap, SourceError
 from exporter.engine.trace import note, step
-from exporter.platform.base import Interval, Part
+from exporter.platform.base import Interval, Part, matching
 from exporter.platform.values import Duration, fault
 from exporter.sources.postgres.connection import failure
 
@@ -52,15 +51,15 @@ _NOT_SET_UP = ("42501", "42P01", "3F000")
 """SQLSTATEs of a write test that cannot work yet: no privilege, no table, no schema. They say nothing of the server."""
 
 
-def _schema(name: str) -> str:
-    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name):
-        raise fault(
-            "schema", f"{name!r} is no schema", "Use small letters, digits and underscores, 63 at most."
-        )
-    return name
-
-
-SchemaName = Annotated[str, AfterValidator(_schema)]
+SchemaName = Annotated[
+    str,
+    matching(
+        r"[a-z_][a-z0-9_]{0,62}",
+        "schema",
+        "no schema",
+        "Use small letters, digits and underscores, 63 at most.",
+    ),
+]
 
 
 class WriteTest(Part):

@@ -19,13 +19,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, LiteralString, get_args
 
-from pydantic import AfterValidator
-
 from exporter.engine.families import Collected, Family
 from exporter.engine.source import SourceError
 from exporter.engine.trace import note
-from exporter.platform.base import Part
-from exporter.platform.values import Secret, Url, fault
+from exporter.platform.base import Part, matching
+from exporter.platform.values import Secret, Url
 from exporter.sources.postgres.dsn import settings
 from exporter.sources.postgres.neon_api import ControlPlane, Endpoint, Listing, control_plane
 
@@ -93,17 +91,15 @@ up to 10 s after it went idle, the compute looks every 0.5 s, and the clocks are
 _LONGEST_ECHO = 240.0
 
 
-def _project(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text):
-        raise fault(
-            "neon_id",
-            f"{text!r} is no id of Neon's",
-            "Copy it from Neon's console, such as late-sun-10203040.",
-        )
-    return text
-
-
-NeonId = Annotated[str, AfterValidator(_project)]
+NeonId = Annotated[
+    str,
+    matching(
+        r"[a-z0-9]+(-[a-z0-9]+)*",
+        "neon_id",
+        "no id of Neon's",
+        "Copy it from Neon's console, such as late-sun-10203040.",
+    ),
+]
 
 
 class Neon(Part):

@@ -4,29 +4,26 @@ They come in Prometheus' format already, so they are a scrape job of the generat
 Source: https://supabase.com/docs/guides/telemetry/metrics
 """
 
-import re
 from typing import Annotated
 
-from pydantic import AfterValidator
+from exporter.platform.base import Part, matching
+from exporter.platform.values import Secret
 
-from exporter.platform.base import Part
-from exporter.platform.values import Secret, fault
-
-
-def _reference(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]{10,40}", text):
-        raise fault(
-            "supabase_project",
-            f"{text!r} is no reference of a project",
-            "Copy it from the project's address: https://supabase.com/dashboard/project/REFERENCE.",
-        )
-    return text
+Reference = Annotated[
+    str,
+    matching(
+        r"[a-z0-9]{10,40}",
+        "supabase_project",
+        "no reference of a project",
+        "Copy it from the project's address: https://supabase.com/dashboard/project/REFERENCE.",
+    ),
+]
 
 
 class Supabase(Part):
     """Supabase's own metrics of the project, as a scrape job of Prometheus."""
 
-    project: Annotated[str, AfterValidator(_reference)]
+    project: Reference
     """The project's reference: 20 letters."""
     service_key: Secret
     """The secret key, sb_secret_…, or the old service_role key, as ${file:…}: Prometheus reads it, not the exporter."""
