@@ -1,54 +1,70 @@
 """Logs: one JSON object a line on standard error, in the format the platforms' own services write.
 
 Fields: timestamp (RFC 3339, UTC), level, service, action, and what belongs to the action.
+
+It is this short because nothing else is needed; structlog, which could do it, brings Rich and Pygments into the process
+wherever they are installed, and they are, for the commands that people use: 5 MB more than these lines.
 """
 
+import json
 import logging
 import sys
-from collections.abc import MutableMapping
+import traceback
+from datetime import UTC, datetime
 from typing import Any, Literal
-
-import structlog
 
 from exporter.platform.values import redact
 
 Level = Literal["debug", "info", "warning", "error"]
 
+_LEVELS: dict[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_SILENT = 100
+
+
+class Log:
+    """Writes lines: `action` says what happened, such as `source.failed`; fields that JSON cannot say go as their repr."""
+
+    least = _LEVELS["info"]
+    """The least level that is written, for the whole process."""
+
+    def debug(self, action: str, **fields: Any) -> None:
+        """Write what helps to find a defect."""
+        self._write("debug", action, fields)
+
+    def info(self, action: str, **fields: Any) -> None:
+        """Write what happened as it should."""
+        self._write("info", action, fields)
+
+    def warning(self, action: str, **fields: Any) -> None:
+        """Write what somebody should look at."""
+        self._write("warning", action, fields)
+
+    def error(self, action: str, **fields: Any) -> None:
+        """Write what failed."""
+        self._write("error", action, fields)
+
+    def exception(self, action: str, **fields: Any) -> None:
+        """Write the exception that is being handled, with its traceback."""
+        self._write("error", action, {**fields, "exception": traceback.format_exc().rstrip("\n")})
+
+    def _write(self, level: str, action: str, fields: dict[str, Any]) -> None:
+        if _LEVELS[level] < Log.least:
+            return
+        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        line = {"timestamp": now, "level": level, "service": "platform-exporter", "action": action, **fields}
+        # Secrets that were revealed are taken out of every line. One call, so that threads do not mix their lines.
+        sys.stderr.write(redact(json.dumps(line, default=repr)) + "\n")
+        sys.stderr.flush()
+
 
 def silence() -> None:
     """Log nothing: for commands that print their findings themselves."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    Log.least = _SILENT
 
 
 def configure(level: Level = "info") -> None:
-    """Set up structured logs for the process. Secrets that were revealed are taken out of every line."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _fields,
-            structlog.processors.JSONRenderer(),
-            _redacted,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
+    """Set the least level of the process."""
+    Log.least = _LEVELS[level]
     # Libraries that are refused a request say so in warnings; our own lines name the failure already.
     logging.getLogger("psycopg").setLevel(logging.ERROR)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
-
-
-def _fields(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {
-        "timestamp": event.pop("timestamp"),
-        "level": event.pop("level"),
-        "service": "platform-exporter",
-        "action": event.pop("event"),
-        **event,
-    }
-
-
-def _redacted(_: Any, __: str, line: Any) -> Any:
-    return redact(str(line))

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import orjson
-import structlog
 
 from exporter.drill.carry import Carrier, accepted
 from exporter.drill.plan import Shot, Target, plan
 from exporter.engine.families import Collected, Family
 from exporter.engine.source import Gap, Source, SourceError
 from exporter.engine.state import Conflict, MemoryStore, StateStore
+from exporter.logs import Log
 from exporter.platform.model import RUNBOOKS, Platform
 
 SUCCESS = Family(
@@ -41,7 +41,7 @@ _TIMEOUT = 15.0
 Verdict = Literal["awaited", "arrived", "accepted", "refused", "missing", "quiet"]
 GOOD: tuple[Verdict, ...] = ("arrived", "accepted")
 
-log = structlog.get_logger()
+log = Log()
 
 
 class Outcome:

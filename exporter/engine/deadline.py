@@ -4,16 +4,15 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-import structlog
-
 from exporter.engine.families import Collected
 from exporter.engine.source import SourceError
 from exporter.engine.state import StateError
+from exporter.logs import Log
 
 _CANCEL_EVERY = 0.25
 _GIVE_UP_AFTER = 2.0
 
-log = structlog.get_logger()
+log = Log()
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, Collected]) -> Collected:

@@ -5,8 +5,6 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import structlog
-
 from exporter.catalog import OWN
 from exporter.duties import duties
 from exporter.engine.families import Collected
@@ -16,13 +14,14 @@ from exporter.engine.scheduler import Scheduler
 from exporter.engine.snapshot import Snapshot, SnapshotPublisher
 from exporter.engine.source import Source
 from exporter.engine.state.place import store
+from exporter.logs import Log
 from exporter.planned import planned
 from exporter.platform.load import fingerprint, load, locate
 from exporter.platform.model import Platform
 from exporter.platform.problems import PlatformError
 from exporter.sources import KINDS
 
-log = structlog.get_logger()
+log = Log()
 
 _HEARTBEAT = 5.0
 """Seconds after which a snapshot is made anew when nothing changed, so that its process metrics stay true."""

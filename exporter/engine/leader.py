@@ -10,12 +10,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Literal
 
-import structlog
-
 from exporter.engine import result
 from exporter.engine.families import Collected, Family
 from exporter.engine.result import Result
 from exporter.engine.state import Conflict, StateError, StateStore
+from exporter.logs import Log
 
 LEADER = Family(
     "platform_exporter_leader",
@@ -37,7 +36,7 @@ _RENEWALS = 3
 _LAST_MOMENT = 0.2
 """Seconds that a write under way is given when its source is stopped."""
 
-log = structlog.get_logger()
+log = Log()
 
 
 class Leadership:

@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
-import structlog
-
 from exporter.engine.budget import Budget
 from exporter.engine.cadence import Cadence
 from exporter.engine.deadline import within
@@ -32,6 +30,7 @@ from exporter.engine.leader import SharedResult
 from exporter.engine.result import Result
 from exporter.engine.source import REASONS, Reason, Source, SourceError
 from exporter.engine.state import StateError
+from exporter.logs import Log
 from exporter.platform.values import redact
 
 _PATIENT_FAILURES = 3
@@ -50,7 +49,7 @@ _LONGEST_RETRY_AFTER = 3600.0
 _LEAD = 0.15
 """Seconds that a collection should end before the scrape, for rendering and for scrapes that come early."""
 
-log = structlog.get_logger()
+log = Log()
 
 
 def _longest_wait(every: float) -> float:

@@ -7,12 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-import structlog
-
 from exporter.engine.exposition import Exposition, Part, Renderer
 from exporter.engine.families import Collected, Family
 from exporter.engine.merge import Dropped, Merger
 from exporter.engine.packing import Packer
+from exporter.logs import Log
 
 SERIES = Family(
     "platform_exporter_snapshot_series", "gauge", "Series in the snapshot that was served before this one."
@@ -35,7 +34,7 @@ DROPPED = Family(
 )
 FAMILIES = (SERIES, MADE, RENDER, DROPPED)
 
-log = structlog.get_logger()
+log = Log()
 
 _SPACING = 0.05
 """Least seconds between two renderings: a burst of finished sources costs one."""

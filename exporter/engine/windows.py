@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import orjson
-import structlog
 
 from exporter.engine.budget import OTHER
 from exporter.engine.families import Collected, Family, Samples
 from exporter.engine.state import Conflict, MemoryStore, StateError, StateStore
+from exporter.logs import Log
 
 MOST_SERIES = 10_000
 """Series of one family that are kept; what comes beyond is added to one whose label values are all `other`."""
 
-log = structlog.get_logger()
+log = Log()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ import re
 import time
 from secrets import token_hex
 
-import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from exporter.logs import Log
 from exporter.server import webhook
 from exporter.server.metrics import Headers, Metrics, plain
 from exporter.server.webfile import WebFile
 
-log = structlog.get_logger()
+log = Log()
 
 _QUIET = frozenset(("/metrics", "/-/healthy", "/-/ready"))
 """Asked for all the time: logged at debug while all is well."""

@@ -9,16 +9,16 @@ from functools import partial
 from http import HTTPStatus
 from secrets import token_hex
 
-import structlog
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
+from exporter.logs import Log
 from exporter.server.protocol import MOST_HEAD_BYTES, GuardedProtocol, refusal
 from exporter.server.seats import Seat, Seats
 from exporter.server.webfile import WebFile
 
-log = structlog.get_logger()
+log = Log()
 
 _KEEP_ALIVE_SECONDS = 75
 _HANDSHAKE_SECONDS = 5.0

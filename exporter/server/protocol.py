@@ -9,14 +9,14 @@ from collections.abc import Callable
 from http import HTTPStatus
 from secrets import token_hex
 
-import structlog
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from exporter.logs import Log
 from exporter.server.seats import Seat
 
-log = structlog.get_logger()
+log = Log()
 
 HEAD_SECONDS = 5.0
 BODY_SECONDS = 10.0

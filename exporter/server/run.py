@@ -6,10 +6,9 @@ import signal
 import threading
 from pathlib import Path
 
-import structlog
-
 from exporter import __version__
 from exporter.engine.engine import Engine
+from exporter.logs import Log
 from exporter.platform.load import load
 from exporter.platform.problems import PlatformError
 from exporter.server.app import application
@@ -18,7 +17,7 @@ from exporter.server.webfile import WebFile
 
 __all__ = ["ListenError", "serve"]
 
-log = structlog.get_logger()
+log = Log()
 
 _LEAVE_SECONDS = 0.95
 

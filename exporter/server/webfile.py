@@ -4,13 +4,12 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
-import structlog
-
+from exporter.logs import Log
 from exporter.platform.problems import PlatformError, Problem
 from exporter.server.policy import Policy
 from exporter.server.webconfig import Tls, WebConfig, load
 
-log = structlog.get_logger()
+log = Log()
 
 _LOOK_EVERY = 1.0
 

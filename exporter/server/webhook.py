@@ -1,18 +1,18 @@
 """Alertmanager's calls for the status page: the one thing that the exporter's own listener takes in."""
 
-import structlog
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from exporter.engine.engine import Engine
 from exporter.engine.state import StateError
+from exporter.logs import Log
 from exporter.server.openapi import Answer, Operation
 from exporter.statuspage.source import NAME, StatusPageSource
 
 PATH = "/api/v1/status-page"
 
-log = structlog.get_logger()
+log = Log()
 
 
 def status_page(engine: Engine) -> Operation:

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import structlog
-
 from exporter.engine.source import Gap, SourceError
+from exporter.logs import Log
 from exporter.platform.model import Platform
 from exporter.platform.status_page import StatusPage
 from exporter.statuspage.client import StatuspageClient
@@ -20,7 +19,7 @@ _WORDS: dict[Level, str] = {
     "major_outage": "not available",
 }
 
-log = structlog.get_logger()
+log = Log()
 
 
 class Publisher:

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from functools import partial
 
 import orjson
-import structlog
 
 from exporter.engine.families import Collected, Family
 from exporter.engine.source import Gap, Source, SourceError
 from exporter.engine.state import Conflict, MemoryStore, StateError, StateStore
+from exporter.logs import Log
 from exporter.platform.model import Platform
 from exporter.platform.status_page import StatusPage
 from exporter.statuspage.alertmanager import Alertmanager
@@ -62,7 +62,7 @@ _STEPS = 8
 _WRITES = 20
 """So often a change is tried anew when another exporter was faster."""
 
-log = structlog.get_logger()
+log = Log()
 
 
 class StatusPageSource(Source):
