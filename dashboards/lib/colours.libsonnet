@@ -58,8 +58,8 @@ local plans = {
   starter: hue.sky,
   pro: hue.blue,
   team: hue.blue,
-  business: hue.purple,
-  enterprise: hue.green,
+  business: '#8C4A73',  // darker than that of enterprise
+  enterprise: hue.purple,
 };
 local quantiles = { p50: hue.sky, p95: hue.orange, p99: hue.vermillion };
 local labels = {
@@ -77,6 +77,7 @@ local different = [hue.sky, hue.orange, hue.purple, hue.green, hue.blue, hue.yel
 
 hue + meaning + {
   different: different,
+  plain: [hue.sky, hue.orange, hue.purple, hue.green, hue.blue],  // of these, the ones that a thin line shows on white
   words: outcomes + sessions + plans + quantiles,
   // The words that are usual in a label; none for a label that is not known here.
   of_label(label):: std.objectFields(std.get(labels, label, {})),

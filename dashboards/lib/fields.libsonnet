@@ -36,6 +36,21 @@ local dashes = { fill: 'dash', dash: [8, 6] };
     local n = std.length(colours.different);
     std.mapWithIndex(function(i, name) painted(name, colours.different[i % n]), names),
 
+  // Series whose names nobody knows beforehand (applications, components): the hue goes by the first letter or digit,
+  // the same on every page; of two with the same hue one is darker.
+  by_initial::
+    local letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
+    local hues = colours.plain;
+    local n = std.length(hues);
+    [
+      override('byRegexp', '/^-?[' + std.join('', [
+        letters[k] + std.asciiUpper(letters[k])
+        for k in std.range(0, std.length(letters) - 1)
+        if k % n == i
+      ]) + ']/', { color: { mode: 'shades', fixedColor: hues[i] } })
+      for i in std.range(0, n - 1)
+    ],
+
   // Series named after words that have a colour of their own (colours.libsonnet).
   worded(words):: [painted(word, colours.words[word]) for word in words],
 

@@ -1,4 +1,6 @@
-// Lines over time.
+// Lines over time. Without a `colour`, series that no override paints are shades of one hue: Grafana's own palettes
+// mix red and green.
+local colours = import '../colours.libsonnet';
 local panel = import 'panel.libsonnet';
 
 local styles = { lines: 'line', bars: 'bars' };
@@ -55,7 +57,7 @@ local styles = { lines: 'line', bars: 'bars' };
       mappings: mappings,
       overrides: overrides,
     }, {
-      color: panel.colour_of(colour, 'palette-classic'),
+      color: if colour == null then { mode: 'shades', fixedColor: colours.neutral } else panel.colour_of(colour, ''),
       custom: {
         drawStyle: if bars then 'bars' else 'line',
         lineInterpolation: 'linear',

@@ -1,0 +1,41 @@
+"""Colours: told apart by the colour-blind on every dashboard, and red and green only where they mean something."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tests.support.dashboards import Json, panels
+
+# Okabe and Ito (2008), the blue between two of theirs that reads on dark and on white, and a darker one of their purple.
+SAFE = {"#56B4E9", "#0072B2", "#009E73", "#F0E442", "#E69F00", "#D55E00", "#CC79A7"}
+SAFE |= {"#8E9297", "#3A97DB", "#8C4A73"}
+HUE = re.compile(r"#[0-9A-Fa-f]{6}")
+
+
+def _colours(document: Any) -> Iterator[Json]:
+    """Every choice of a colour: of fields, of overrides, of mappings and of thresholds."""
+    if isinstance(document, dict):
+        for key, value in document.items():
+            if key in {"color", "iconColor"}:
+                yield value if isinstance(value, dict) else {"mode": "fixed", "fixedColor": value}
+            else:
+                yield from _colours(value)
+            if key == "id" and value == "color":
+                yield document["value"]
+    if isinstance(document, list):
+        for item in document:
+            yield from _colours(item)
+
+
+def test_every_colour_is_told_apart_by_the_colour_blind(boards: list[Json]) -> None:
+    for board in boards:
+        for colour in _colours(board):
+            assert colour["mode"] in {"fixed", "shades", "thresholds"}, f"{board['uid']}: {colour}"
+            assert colour["mode"] == "thresholds" or colour["fixedColor"] in SAFE, f"{board['uid']}: {colour}"
+
+
+def test_no_series_is_painted_in_a_colour_that_grafana_chooses(boards: list[Json]) -> None:
+    for board in boards:
+        for panel in panels(board):
+            if panel["type"] == "timeseries":
+                assert HUE.fullmatch(panel["fieldConfig"]["defaults"]["color"]["fixedColor"]), panel["title"]
