@@ -22,7 +22,7 @@ _SILENT = 100
 
 
 class Log:
-    """Writes lines: `action` says what happened, such as `source.failed`; fields that JSON cannot say go as their repr."""
+    """Writes lines. `action` says what happened, such as `source.failed`; what JSON cannot say is its repr."""
 
     least = _LEVELS["info"]
     """The least level that is written, for the whole process."""

@@ -4,14 +4,16 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import orjson
 
 from exporter.drill.plan import Shot, Target
 from exporter.engine.source import SourceError
 from exporter.sources._http import client, send
+
+if TYPE_CHECKING:
+    import httpx
 
 INTEGRATIONS = {"pagerduty": "pagerduty", "slack": "slack", "email": "email", "sms": "sns"}
 """What Alertmanager's own metrics call a kind of channel."""
@@ -100,7 +102,7 @@ class Carrier:
                 remedy="See that monitoring.alertmanager is the address of Alertmanager's API.",
             )
 
-    async def _get(self, url: str, most: int) -> httpx.Response:
+    async def _get(self, url: str, most: int) -> "httpx.Response":
         answer = await send(self._client, self._client.build_request("GET", url), max_body=most)
         if answer.status_code != 200:
             raise SourceError("http_status", f"{url} answered {answer.status_code}")

@@ -8,11 +8,13 @@ import zlib
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from functools import cache
-
-import httpx
+from typing import TYPE_CHECKING
 
 from exporter.engine.source import SourceError
 from exporter.engine.trace import note, step
+
+if TYPE_CHECKING:
+    import httpx  # otherwise no sooner than somebody asks: it brings megabytes along, Rich and Pygments among them
 
 MAX_BODY = 1 << 20
 """Most bytes read of one answer, as it comes and decompressed."""
@@ -26,11 +28,15 @@ _GZIP = ("gzip", "x-gzip")
 @cache
 def _tls() -> ssl.SSLContext:
     """Read the certificates that are trusted, once for all clients: it takes tens of milliseconds and megabytes."""
+    import httpx
+
     return httpx.create_ssl_context()
 
 
-def client(timeout: float, **headers: str) -> httpx.AsyncClient:
+def client(timeout: float, **headers: str) -> "httpx.AsyncClient":
     """Return a client that says who asks."""
+    import httpx
+
     return httpx.AsyncClient(
         timeout=timeout,
         verify=_tls(),
@@ -45,13 +51,13 @@ _SHOWN_BYTES = 4000
 """Most bytes of an answer that `explain` shows."""
 
 
-def _shown(url: httpx.URL) -> str:
+def _shown(url: "httpx.URL") -> str:
     """Write a URL without what may be a secret in it: user and query."""
     bare = url.copy_with(username=None, password=None, query=None, fragment=None)
     return f"{bare}?…" if url.query else str(bare)
 
 
-def retry_after(response: httpx.Response) -> float | None:
+def retry_after(response: "httpx.Response") -> float | None:
     """Return the seconds that the answer asks to wait, given as a number or as a date; None when it does not."""
     value = response.headers.get("retry-after", "")
     if value.isascii() and value.isdigit():
@@ -63,13 +69,15 @@ def retry_after(response: httpx.Response) -> float | None:
 
 
 async def send(
-    client: httpx.AsyncClient, request: httpx.Request, *, max_body: int = MAX_BODY
-) -> httpx.Response:
+    client: "httpx.AsyncClient", request: "httpx.Request", *, max_body: int = MAX_BODY
+) -> "httpx.Response":
     """Send `request` and read the answer up to `max_body` bytes. Redirects are not followed.
 
     Raises:
         SourceError: no answer (dns, connect, tls, timeout), or one that is too large or cannot be read (parse).
     """
+    import httpx
+
     try:
         with step(f"{request.method} {_shown(request.url)}", request.content.decode(errors="replace")):
             response = await client.send(request, stream=True)
@@ -87,7 +95,7 @@ async def send(
     return response
 
 
-async def _body(response: httpx.Response, most: int) -> bytes:
+async def _body(response: "httpx.Response", most: int) -> bytes:
     """Read and decompress an answer. httpx would inflate a whole chunk at once: a kilobyte may hold gigabytes."""
     coding = response.headers.get("content-encoding", "identity").strip().lower()
     if coding not in ("identity", *_GZIP):
@@ -128,7 +136,9 @@ def _member() -> "zlib._Decompress":
     return zlib.decompressobj(16 + zlib.MAX_WBITS)
 
 
-def _failure(request: httpx.Request, error: httpx.HTTPError) -> SourceError:
+def _failure(request: "httpx.Request", error: "httpx.HTTPError") -> SourceError:
+    import httpx
+
     host, causes = request.url.netloc.decode(), list(_causes(error))
     said = (str(error) or type(error).__name__)[:200]
     if isinstance(error, httpx.TimeoutException):

@@ -9,8 +9,6 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import httpx
-
 from exporter.engine.families import Collected, Family
 from exporter.engine.source import Gap, Reason, Source, SourceError
 from exporter.platform.base import Interval, Part, Text
@@ -20,6 +18,8 @@ from exporter.sources._http import client, retry_after, send
 from exporter.sources.kind import SourceKind
 
 if TYPE_CHECKING:
+    import httpx
+
     from exporter.platform.model import Platform
 
 SUCCESS = Family(
@@ -88,7 +88,7 @@ class Health(Part):
     """Finish just before the next scrape once the scrapers' rhythm is known."""
 
 
-def _read(response: httpx.Response) -> HealthDocument:
+def _read(response: "httpx.Response") -> HealthDocument:
     """Read the document of an answer. Raises SourceError when there is none, or none that an HTTP error may carry."""
     code, wait = response.status_code, retry_after(response)
     if code in _REFUSALS:
@@ -136,7 +136,7 @@ class HealthSource(Source):
         self._status_code: int | None = None
 
     @cached_property
-    def _client(self) -> httpx.AsyncClient:
+    def _client(self) -> "httpx.AsyncClient":
         return client(self.timeout, Accept="application/json")
 
     async def collect(self) -> Collected:

@@ -1,11 +1,15 @@
 """What Alertmanager knows of a group that it has not spoken of: it says nothing of the end of what is silenced."""
 
-import httpx
+from typing import TYPE_CHECKING
+
 import orjson
 
 from exporter.engine.source import SourceError
 from exporter.sources._http import client, send
 from exporter.statuspage.levels import Level, level_of
+
+if TYPE_CHECKING:
+    import httpx
 
 
 class Alertmanager:

@@ -5,15 +5,17 @@ Source: https://developer.statuspage.io/
 
 import asyncio
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import orjson
 from pydantic_core import PydanticCustomError
 
 from exporter.engine.source import Reason, SourceError
 from exporter.platform.status_page import StatusPage
 from exporter.sources._http import client, retry_after, send
+
+if TYPE_CHECKING:
+    import httpx
 
 PACE = 1.0
 """Seconds between requests: the API allows one a second for a key."""
@@ -89,7 +91,7 @@ class StatuspageClient:
             raise SourceError("parse", f"Statuspage's answer to {method} {path} is no JSON") from error
 
 
-def _error(answer: httpx.Response) -> str:
+def _error(answer: "httpx.Response") -> str:
     try:
         return str(orjson.loads(answer.content)["error"])[:200]
     except (orjson.JSONDecodeError, KeyError, TypeError):

@@ -8,14 +8,16 @@ import time
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import orjson
 
 from exporter.engine.source import Reason, SourceError
 from exporter.platform.values import Secret
 from exporter.sources._http import client, retry_after, send
+
+if TYPE_CHECKING:
+    import httpx
 
 MAX_BODY = 16 << 20
 """An answer holds at most 10,000 rows of under 1 KiB."""
@@ -61,7 +63,7 @@ class GraphqlClient:
         self._timeout = timeout
 
     @cached_property
-    def _client(self) -> httpx.AsyncClient:
+    def _client(self) -> "httpx.AsyncClient":
         return client(self._timeout)
 
     async def query(self, text: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +107,7 @@ class GraphqlClient:
         """
         return time.time() if self._ahead is None else time.monotonic() + self._ahead
 
-    def _learn_time(self, response: httpx.Response) -> None:
+    def _learn_time(self, response: "httpx.Response") -> None:
         """Read the answer's Date: whole seconds, cut off, and older by the way here."""
         self.answered = None
         with suppress(ValueError, TypeError):
@@ -117,7 +119,7 @@ class GraphqlClient:
         await self._client.aclose()
 
 
-def _failure(errors: Any, response: httpx.Response) -> SourceError:
+def _failure(errors: Any, response: "httpx.Response") -> SourceError:
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     message = str(first.get("message", errors))[:500]
     for text, reason, remedy in _BY_MESSAGE:
@@ -129,7 +131,7 @@ def _failure(errors: Any, response: httpx.Response) -> SourceError:
     )
 
 
-def _status_failure(response: httpx.Response) -> SourceError | None:
+def _status_failure(response: "httpx.Response") -> SourceError | None:
     if response.is_success:
         return None
     reason = _BY_STATUS.get(response.status_code, "http_status")

@@ -11,16 +11,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-import httpx
 import orjson
 from pydantic_core import PydanticCustomError
 
 from exporter.engine.source import Reason, SourceError
 from exporter.platform.values import Secret
 from exporter.sources._http import client, retry_after, send
+
+if TYPE_CHECKING:
+    import httpx
 
 KEPT = 30.0
 """Seconds for which an answer, or a failure, is not asked for again."""
@@ -129,7 +131,7 @@ def control_plane(url: str, project: str, key: Secret) -> ControlPlane:
     return found
 
 
-def _refusal(response: httpx.Response, project: str) -> SourceError:
+def _refusal(response: "httpx.Response", project: str) -> SourceError:
     reason, remedy = _BY_STATUS.get(response.status_code, ("http_status", ""))
     said = ""
     with suppress(orjson.JSONDecodeError, AttributeError):
