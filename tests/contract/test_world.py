@@ -36,6 +36,9 @@ class World:
     def statuses(self) -> dict[str, str]:
         return {check["name"]: check["status"] for check in self.health()["checks"]}
 
+    def waiting(self) -> int:
+        return int(self.ask("GET", "/api/health/db").json()["poolStats"]["waiting"])
+
     def wait_overall(self, status: str) -> None:
         wait_until(lambda: self.health()["overall"] == status, 20, f"health to be {status}")
 
@@ -203,6 +206,18 @@ def test_without_its_database_the_api_answers_errors_and_recovers_by_itself(worl
         world.postgres.start()
     world.wait_overall("healthy")
     assert world.ask("GET", "/api/organizations").is_success
+
+
+def test_the_api_recovers_from_an_outage_that_filled_the_queue_for_connections(world: World) -> None:
+    world.postgres.stop()
+    try:
+        stopped = time.monotonic()
+        wait_until(lambda: world.waiting() == 50, 40, "a full queue for connections")
+        time.sleep(max(0.0, 40 - (time.monotonic() - stopped)))
+    finally:
+        world.postgres.start()
+    world.wait_overall("healthy")
+    assert all(world.ask("GET", "/api/organizations").is_success for _ in range(20))
 
 
 def test_a_frozen_database_holds_up_neither_health_nor_customers(world: World) -> None:

@@ -29,7 +29,7 @@ class Store:
 
     def __init__(self, database_url: str, redis_url: str) -> None:
         # After an outage the pool must not sit out a long back-off: it gives up on a connection after a
-        # second, and the next waiting request makes it try again.
+        # second and begins anew. Requests that wait do not make it try again once the queue of them is full.
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             database_url,
             connection_class=psycopg.AsyncConnection[DictRow],
@@ -44,6 +44,7 @@ class Store:
             timeout=1.0,
             max_waiting=50,
             reconnect_timeout=1.0,
+            reconnect_failed=_try_again,
             check=AsyncConnectionPool.check_connection,
             open=False,
         )
@@ -101,3 +102,7 @@ class Store:
         await self._redis.set("health:probe", "1", ex=10)
         await self._redis.get("health:probe")
         await self._redis.delete("health:probe")
+
+
+async def _try_again(pool: AsyncConnectionPool[Connection]) -> None:
+    await pool.check()
