@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from exporter import logs
 from exporter.engine.deadline import within
@@ -19,7 +17,6 @@ from exporter.platform.model import Platform
 from exporter.platform.problems import PlatformError
 
 routes = typer.Typer(invoke_without_command=True, add_completion=False)
-_errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 PlatformFile = Annotated[Path, typer.Option("-p", "--platform", metavar="FILE", help="The platform file.")]
 SecretsDir = Annotated[Path | None, typer.Option("--secrets-dir", help="Folder of ${file:…} secrets.")]
@@ -34,6 +31,8 @@ def table(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show who is told of each alert, how often, when not, and who is told when nobody solves it."""
+    from rich.console import Console
+
     from exporter.routes import rows, show
 
     if context.invoked_subcommand is not None:
@@ -83,7 +82,7 @@ def drill(
         os.environ["PLATFORM_SECRETS_DIR"] = str(secrets_dir.resolve())
     logs.silence()
     try:
-        delivered = asyncio.run(_drill(load(platform), sinks, Console(soft_wrap=True, highlight=False)))
+        delivered = asyncio.run(_drill(load(platform), sinks))
     except PlatformError as error:
         _fail(str(error))
     except SourceError as error:
@@ -92,9 +91,13 @@ def drill(
         raise typer.Exit(1)
 
 
-async def _drill(platform: Platform, sinks: str | None, console: Console) -> bool:
+async def _drill(platform: Platform, sinks: str | None) -> bool:
+    from rich.console import Console
+    from rich.table import Table
+
     from exporter.drill.source import GOOD, drill_source
 
+    console = Console(soft_wrap=True, highlight=False)
     source = drill_source(platform, None, sinks)
     try:
         with console.status("Waiting for what arrives …"):
@@ -144,5 +147,5 @@ def _generated(platform: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _fail(message: str) -> NoReturn:
-    _errors.print(message)
+    typer.echo(message, err=True)
     raise typer.Exit(1)

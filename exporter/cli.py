@@ -11,23 +11,57 @@ from typing import Annotated, Any
 
 import typer
 import uvloop
-from rich.console import Console
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from exporter import __version__, logs
 from exporter.alerting_cli import drill, routes
-from exporter.check import check as run_check
 from exporter.engine.loop import Loop
 from exporter.engine.state import StateError
-from exporter.explain import UnknownSource
-from exporter.explain import explain as run_explain
 from exporter.platform.conditions import Provider
 from exporter.platform.load import load
 from exporter.platform.problems import PlatformError
 from exporter.platform.schema import schema as platform_schema
 from exporter.server.run import ListenError, serve
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-_errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+class _Commands(TyperGroup):
+    """The commands, and `demo` when its libraries are installed; those are imported when somebody asks for it.
+
+    The types of the context and of commands are click's in some versions of Typer, and its own in others.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return all names, as help shows them."""
+        self._add_demo()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the command of that name."""
+        if cmd_name not in self.commands:
+            self._add_demo()
+        return super().get_command(ctx, cmd_name)
+
+    def _add_demo(self) -> None:
+        """Add it, if it was installed: pip install 'platform-exporter[demo]'."""
+        try:
+            from exporter.demo.cli import app as demo
+        except ModuleNotFoundError as error:
+            if error.name and error.name.startswith("exporter"):
+                raise
+        else:
+            group = get_group(demo)
+            group.name = "demo"
+            self.add_command(group)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=__doc__,
+)
 
 PlatformFile = Annotated[Path, typer.Option("-p", "--platform", metavar="FILE", help="The platform file.")]
 SecretsDir = Annotated[
@@ -134,6 +168,10 @@ def check(
     secrets_dir: SecretsDir = None,
 ) -> None:
     """Validate the file, resolve its secrets, ask every source once and say what is missing. Exit 1 on any failure."""
+    from rich.console import Console  # what prints tables is needed by the commands for people alone
+
+    from exporter.check import check as run_check
+
     _secrets(secrets_dir)
     logs.silence()
     try:
@@ -153,6 +191,11 @@ def explain(
     secrets_dir: SecretsDir = None,
 ) -> None:
     """Ask one source once and tell every step: what was asked, how long it took, which series came of it."""
+    from rich.console import Console
+
+    from exporter.explain import UnknownSource
+    from exporter.explain import explain as run_explain
+
     _secrets(secrets_dir)
     logs.silence()
     try:
@@ -240,21 +283,9 @@ def schema() -> None:
 
 
 def _fail(message: str) -> None:
-    _errors.print(message)
+    typer.echo(message, err=True)
     raise typer.Exit(1)
 
 
-def _add_demo() -> None:
-    """Add `demo`, when its libraries are installed: pip install 'platform-exporter[demo]'."""
-    try:
-        from exporter.demo.cli import app as demo  # optional
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("exporter"):
-            raise
-        return
-    app.add_typer(demo, name="demo")
-
-
-_add_demo()
 app.add_typer(routes, name="routes")
 app.command()(drill)

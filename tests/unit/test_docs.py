@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from typer import Context
 from typer.core import TyperGroup
 from typer.main import get_command
 
@@ -63,8 +64,9 @@ def test_commands_exist(document: Path) -> None:
         command = get_command(app)
         for word in words.split():
             if isinstance(command, TyperGroup):
-                assert word in command.commands, f"platform-exporter {words}"
-                command = command.commands[word]
+                found = command.get_command(Context(command), word)
+                assert found is not None, f"platform-exporter {words}"
+                command = found
 
 
 def _code(text: str) -> list[str]:
