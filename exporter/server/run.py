@@ -1,6 +1,7 @@
 """Runs engine and listener in one event loop until a signal ends them."""
 
 import asyncio
+import gc
 import os
 import signal
 import threading
@@ -20,6 +21,8 @@ __all__ = ["ListenError", "serve"]
 log = Log()
 
 _LEAVE_SECONDS = 0.95
+_NEW_OBJECTS = 10_000
+"""Between two runs of the garbage collector: a megabyte or two."""
 
 
 async def serve(
@@ -70,6 +73,7 @@ async def serve(
     started = await _start(engine, ending)
     try:
         if started:
+            _settle()
             listener.start()
             watching = asyncio.create_task(web.watch())
             scheme = "http" if web.tls is None else "https"
@@ -86,6 +90,17 @@ async def serve(
         _end_in_time()
         await asyncio.gather(listener.close(), engine.stop())
         log.info("stopped")
+
+
+def _settle() -> None:
+    """Have the garbage collector leave alone what is there now: nearly all of it stays to the end.
+
+    It looks for circles of objects each time that so many more were made than freed. By default that is 700, and a
+    collection makes thousands, of label values above all, which are in no circles: a tenth of its CPU time went there.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS)
 
 
 async def _start(engine: Engine, ending: asyncio.Event) -> bool:
