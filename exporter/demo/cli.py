@@ -4,7 +4,6 @@ import asyncio
 import logging
 import socket
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -15,6 +14,8 @@ from exporter.demo.errors import DemoError
 from exporter.demo.names import DEFAULT_PORT_BASE, OFFSETS, Ports
 from exporter.demo.native import parts
 from exporter.demo.native.faults import FAULTS
+from exporter.demo.native.proofs import page, show_proof, show_proofs
+from exporter.demo.native.prove import prove as prove_faults
 from exporter.demo.native.report import show_status
 from exporter.demo.native.state import RunningDemo, State
 from exporter.demo.native.up import Request, run_demo
@@ -31,15 +32,16 @@ StateOption = Annotated[
 ]
 
 
-class Breakable(StrEnum):
-    """What can be broken."""
+def _fault(name: str) -> str:
+    """Return the name of a fault as it is. Raises typer.BadParameter naming those that there are."""
+    if name not in FAULTS:
+        raise typer.BadParameter(f"no fault {name!r}; there are: {', '.join(FAULTS)}")
+    return name
 
-    DATABASE = "database"
-    API = "api"
-    HEALTH = "health"
 
-
-BreakableArgument = Annotated[Breakable, typer.Argument(metavar="|".join(Breakable), show_default=False)]
+FaultArgument = Annotated[
+    str, typer.Argument(metavar="FAULT", parser=_fault, help=f"One of: {', '.join(FAULTS)}.")
+]
 
 
 @app.command()
@@ -95,7 +97,7 @@ def world() -> None:
 
 
 @app.command("break")
-def break_(what: BreakableArgument, state: StateOption = None) -> None:
+def break_(what: FaultArgument, state: StateOption = None) -> None:
     """Break a part of the running demo: a real fault, which the monitoring should see."""
     demo = _running(state)
     try:
@@ -106,7 +108,7 @@ def break_(what: BreakableArgument, state: StateOption = None) -> None:
 
 
 @app.command()
-def mend(what: BreakableArgument, state: StateOption = None) -> None:
+def mend(what: FaultArgument, state: StateOption = None) -> None:
     """Mend what `break` broke."""
     demo = _running(state)
     try:
@@ -114,6 +116,32 @@ def mend(what: BreakableArgument, state: StateOption = None) -> None:
     except DemoError as error:
         _fail(error)
     typer.echo(FAULTS[what].mended)
+
+
+@app.command()
+def prove(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FAULT]...", parser=_fault, help="[default: all]"),
+    ] = None,
+    write: Annotated[
+        Path | None, typer.Option("--write", metavar="FILE", help="Write what was measured as a page.")
+    ] = None,
+    state: StateOption = None,
+) -> None:
+    """Break, one after another or side by side, and prove that the right people hear of it, and when it is over."""
+    demo, console = _running(state), Console()
+    # In their own order, each once.
+    chosen = [name for name in FAULTS if not names or name in names]
+    try:
+        proofs = asyncio.run(prove_faults(demo, chosen, lambda proof: show_proof(console, proof)))
+    except DemoError as error:
+        _fail(error)
+    show_proofs(console, proofs)
+    if write is not None:
+        write.write_text(page(proofs), encoding="utf-8")
+    if any(proof.problems for proof in proofs):
+        raise typer.Exit(1)
 
 
 @app.command()

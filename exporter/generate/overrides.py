@@ -21,6 +21,7 @@ _WRITTEN: dict[str, tuple[tuple[str, ...], str]] = {
     "ratio": (("%",), "a percentage such as 5%, or a number such as 0.05"),
     "seconds": (_DURATIONS, "a duration such as 500ms or 5m, or a number of seconds"),
     "bytes": (_SIZES, "a size such as 10GiB, or a number of bytes"),
+    "count": ((), "a number such as 20"),
     "number": ((), "a number such as 20"),
     "factor": (("%",), "a number such as 2, or a percentage such as 200%"),
 }

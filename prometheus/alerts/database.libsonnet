@@ -27,7 +27,7 @@ function(catalogue)
       window: '10m',
       priority: 'p2',
       kind: 'cause',
-      unit: 'number',
+      unit: 'count',
       threshold: '3',
       rules: each({
         expr: |||
@@ -170,7 +170,7 @@ function(catalogue)
       kind: 'cause',
       rules: each({
         expr: 'max by (target) (changes(pg_postmaster_start_time_seconds{target="%(target)s"}[15m])) > 0',
-        value: '{{ $value }} times in 15m',
+        value: 'restarts in 15m: {{ $value }}',
         threshold: 'any',
         summary: '%(title)s has restarted.',
         description: '%(title)s has started anew within the last 15 minutes.',

@@ -11,5 +11,7 @@ local unit(format, suffix='') = {
   bytes: unit('humanize1024', 'B'),
   // Times normal: 2 is twice as much.
   factor: { value: '{{ printf "%.1f" $value }} times', limit(number):: number + ' times' },
+  // Events that increase() counts: it extrapolates, and nobody has 1.005 deadlocks.
+  count: { value: '{{ printf "%.0f" $value }}', limit(number):: number },
   number: { value: '{{ $value | humanize }}', limit(number):: number },
 }

@@ -11,7 +11,7 @@ import httpx
 import psycopg
 import pytest
 
-from exporter.demo.names import ACCOUNT_TAG, CLOUDFLARE_PATH, CLOUDFLARE_TOKEN, Ports
+from exporter.demo.names import ACCOUNT_TAG, CLOUDFLARE_PATH, CLOUDFLARE_TOKEN, HEARTBEAT_PATH, Ports
 from exporter.demo.native.programs import own_command
 from tests.support.postgres import PostgresCluster, postgres_cluster
 from tests.support.process import running, wait_http, wait_until
@@ -29,6 +29,17 @@ class World:
 
     def ask(self, method: str, path: str, body: object = None) -> httpx.Response:
         return httpx.request(method, self.ports.url("api", path), json=body, timeout=10, trust_env=False)
+
+    def broken(self, method: str, fault: str) -> list[str]:
+        """Make (POST) or mend (DELETE) a fault; return what is broken then."""
+        answer = self.ask(method, f"/demo/faults/{fault}")
+        assert answer.is_success, answer.text
+        return [name for name, on in answer.json().items() if on]
+
+    def says(self, statement: str) -> bool:
+        """Return whether the database says true to `select …`."""
+        with psycopg.connect(self.postgres.dsn(), autocommit=True) as connection:
+            return connection.execute(f"select {statement}".encode()).fetchone() == (True,)
 
     def health(self) -> dict[str, Any]:
         return dict(self.ask("GET", "/api/health").json()["data"])
@@ -171,12 +182,12 @@ def test_customers_come_by_themselves(world: World) -> None:
 
 def test_a_broken_api_throws_and_a_mended_one_does_not(world: World) -> None:
     before = world.invocations("demo-api", "scriptThrewException")
-    assert world.ask("POST", "/demo/faults/api").json() == {"api": True, "health": False}
+    assert world.broken("POST", "api") == ["api"]
     try:
         assert world.ask("GET", "/api/organizations").status_code == 500
         assert world.invocations("demo-api", "scriptThrewException") > before
     finally:
-        assert world.ask("DELETE", "/demo/faults/api").json() == {"api": False, "health": False}
+        assert world.broken("DELETE", "api") == []
     assert world.ask("GET", "/api/organizations").is_success
 
 
@@ -189,6 +200,66 @@ def test_failing_vendors_make_the_documents_unhealthy(world: World) -> None:
     finally:
         world.ask("DELETE", "/demo/faults/health")
     assert world.health()["overall"] == "healthy"
+
+
+SESSION = "exists (select from pg_stat_activity where application_name = 'demo-{}' and {})"
+
+
+@pytest.mark.parametrize(
+    ("fault", "sign"),
+    [
+        ("locked", SESSION.format("migration", "cardinality(pg_blocking_pids(pid)) > 0")),
+        ("idle-in-transaction", SESSION.format("worker", "state = 'idle in transaction'")),
+        ("slow-statement", SESSION.format("dashboard", "state = 'active'")),
+        ("connections", "count(*) > 5 from pg_stat_activity where application_name = 'demo-leak'"),
+        ("sequence", "last_value::float8 / 2147483647 > 0.94 from invoices_number_seq"),
+        ("storage", "pg_total_relation_size('call_exports') > 110000000"),
+    ],
+)
+def test_what_the_product_does_to_its_database_is_there_until_it_is_mended(
+    world: World, fault: str, sign: str
+) -> None:
+    assert not world.says(sign)
+    assert world.broken("POST", fault) == [fault]
+    try:
+        wait_until(lambda: world.says(sign), 20, fault)
+        assert world.broken("POST", fault) == [fault]
+    finally:
+        assert world.broken("DELETE", fault) == []
+    wait_until(lambda: not world.says(sign), 20, f"the end of {fault}")
+    assert world.broken("DELETE", fault) == []
+    world.wait_overall("healthy")
+
+
+def test_a_deadlock_is_counted_by_the_server(world: World) -> None:
+    before = world.ask("GET", "/demo/faults").json()["deadlock"]
+    assert before is False
+    world.broken("POST", "deadlock")
+    wait_until(lambda: world.says("sum(deadlocks) = 1 from pg_stat_database"), 20, "the deadlock")
+    assert world.broken("DELETE", "deadlock") == []
+
+
+def test_a_slow_api_answers_late(world: World) -> None:
+    world.broken("POST", "api-slow")
+    try:
+        answer = world.ask("GET", "/api/organizations")
+        assert answer.is_success
+        assert answer.elapsed.total_seconds() > 2
+    finally:
+        world.broken("DELETE", "api-slow")
+
+
+def test_a_heartbeat_can_be_refused(world: World) -> None:
+    def beat() -> int:
+        url = world.ports.url("sinks", HEARTBEAT_PATH)
+        return httpx.post(url, json={"status": "firing"}, timeout=10, trust_env=False).status_code
+
+    world.broken("POST", "delivery")
+    try:
+        assert beat() == 500
+    finally:
+        world.broken("DELETE", "delivery")
+    assert beat() == 200
 
 
 def test_there_is_no_other_fault(world: World) -> None:

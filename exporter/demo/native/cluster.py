@@ -3,7 +3,9 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -26,7 +28,14 @@ fsync = off
 synchronous_commit = off
 full_page_writes = off
 max_wal_size = 128MB
+archive_mode = on
+archive_command = 'cp "%p" {archive}/last'
+archive_timeout = 10s
 """
+ARCHIVE = "archive"
+"""Folder beside the data of which the server's archive is made: it keeps the last segment only."""
+SEGMENT_MEGABYTES = 1
+"""Small, so that a segment can be archived every few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,11 @@ class Cluster:
         """Major version of the data, such as 15."""
         return (self.data / "PG_VERSION").read_text(encoding="ascii").strip()
 
+    @property
+    def archive(self) -> Path:
+        """The folder that the server archives its log in; while it is away, archiving fails."""
+        return self.data.with_name(ARCHIVE)
+
     def create(self, superuser: str, password: str) -> None:
         """Make the data folder with one superuser, who may connect over TCP with the password."""
         self.data.mkdir(mode=0o700)
@@ -62,8 +76,9 @@ class Cluster:
         password_file.touch(mode=0o600)
         password_file.write_text(password, encoding="ascii")
         self.log.touch()
+        self.archive.mkdir(mode=0o700)
         if self.user is not None:
-            for path in (self.data, password_file, self.log):
+            for path in (self.data, password_file, self.log, self.archive):
                 shutil.chown(path, self.user, _group(self.user))
         try:
             self._run(
@@ -75,11 +90,12 @@ class Cluster:
                 "--encoding=UTF8",
                 "--locale=C.UTF-8",
                 "--no-sync",
+                f"--wal-segsize={SEGMENT_MEGABYTES}",
             )
         finally:
             password_file.unlink()
         with (self.data / "postgresql.conf").open("a", encoding="utf-8") as file:
-            file.write(SETTINGS.format(port=self.port))
+            file.write(SETTINGS.format(port=self.port, archive=f"../{ARCHIVE}"))
 
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
@@ -87,6 +103,7 @@ class Cluster:
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server: `fast` drops the clients, `immediate` does not even tidy up."""
+        self.thaw()  # a frozen server does not hear that it is to stop
         try:
             self._run("pg_ctl", "stop", *self._control(SECONDS_TO_STOP), f"--mode={mode}")
         except DemoError:
@@ -96,6 +113,26 @@ class Cluster:
     def is_running(self) -> bool:
         """Return whether the server's process is there."""
         return self._call("pg_ctl", "status", f"--pgdata={self.data}").returncode == 0
+
+    def freeze(self) -> None:
+        """Stop every process of the server where it is; connections to it stay open, and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen server go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        try:
+            postmaster = int((self.data / "postmaster.pid").read_text(encoding="ascii").split()[0])
+        except (FileNotFoundError, IndexError):
+            return
+        # The postmaster first: once it is frozen it starts no further children.
+        with suppress(ProcessLookupError):
+            os.kill(postmaster, number)
+        for child in _children(postmaster):
+            with suppress(ProcessLookupError):
+                os.kill(child, number)
 
     def _control(self, seconds: int) -> tuple[str, ...]:
         return (f"--pgdata={self.data}", "--wait", f"--timeout={seconds}", "--silent")
@@ -130,6 +167,17 @@ class Cluster:
 
 def _group(user: str) -> int:
     return pwd.getpwnam(user).pw_gid
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            with suppress(OSError):  # it ended meanwhile
+                # "pid (name) state ppid …", and a name may hold anything.
+                if int((folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[1]) == parent:
+                    found.append(int(folder.name))
+    return found
 
 
 def _tail(log: Path) -> list[str]:

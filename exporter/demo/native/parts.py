@@ -104,7 +104,9 @@ def exporter(platform: Path, state: State, ports: Ports, env: dict[str, str]) ->
         "--state-dir",
         state.root / "exporter",
     ]
-    return Part("exporter", [*own_command(), "run", *options], ports.url("exporter", "/-/ready"), env)
+    return Part(
+        "exporter", [*own_command(), "run", *options], ports.url("exporter", "/-/ready"), env, restarts=True
+    )
 
 
 def prometheus(programs: Programs, state: State, ports: Ports) -> Part:

@@ -29,6 +29,10 @@ class PrometheusClient:
         groups = (await self._data("/api/v1/rules", {}))["groups"]
         return [rule for group in groups for rule in group["rules"]]
 
+    async def alerts(self) -> list[dict[str, Any]]:
+        """Return the alerts that are pending or firing."""
+        return list((await self._data("/api/v1/alerts", {}))["alerts"])
+
     async def alertmanagers(self) -> list[dict[str, Any]]:
         """Return the Alertmanagers that alerts are sent to."""
         return list((await self._data("/api/v1/alertmanagers", {}))["activeAlertmanagers"])

@@ -28,11 +28,17 @@ class RunningDemo:
     pid: int
     port_base: int
     cluster: Cluster
+    root: Path
 
     @property
     def ports(self) -> Ports:
         """The demo's ports."""
         return Ports(self.port_base)
+
+    @property
+    def state(self) -> "State":
+        """The demo's folder."""
+        return State(self.root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,10 @@ class State:
         """Return the log file of a part."""
         return self.logs / f"{part}.log"
 
+    def down(self, part: str) -> Path:
+        """Return the file that keeps a part from being started again, as long as it is there."""
+        return self.root / f"{part}.down"
+
     def is_ours(self) -> bool:
         """Return whether the folder is absent, empty, or made by a demo; anything else is not ours to remove."""
         return not self.root.exists() or self._lock_file.exists() or not any(self.root.iterdir())
@@ -102,7 +112,12 @@ class State:
             document = orjson.loads((self.root / "demo.json").read_bytes())
         except FileNotFoundError:
             raise DemoError(f"the demo in {self.root} is still starting: try again in a moment") from None
-        return RunningDemo(document["pid"], document["port_base"], Cluster.from_document(document["cluster"]))
+        return RunningDemo(
+            document["pid"],
+            document["port_base"],
+            Cluster.from_document(document["cluster"]),
+            self.root,
+        )
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,8 @@ class Part:
     ready_url: str
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     seconds: float = 60.0
+    restarts: bool = False
+    """Whether it is started again when it was killed, once `demo break` does not keep it down."""
 
 
 class Supervisor:
@@ -32,6 +35,7 @@ class Supervisor:
     def __init__(self, state: State) -> None:
         self._state = state
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._parts: dict[str, Part] = {}
 
     async def start(self, part: Part) -> float:
         """Start a part and wait until it is ready; return the seconds it took. Raises DemoError."""
@@ -62,9 +66,14 @@ class Supervisor:
             raise DemoError(f"{name} failed.{self._said(name)}")
 
     def check(self) -> None:
-        """Raise DemoError when a part has ended."""
-        for name, process in self._processes.items():
-            if process.poll() is not None:
+        """Start again what was ended on purpose and is mended. Raise DemoError when another part has ended."""
+        for name, process in tuple(self._processes.items()):
+            if process.poll() is None or self._state.down(name).exists():
+                continue
+            part = self._parts[name]
+            if part.restarts and process.returncode == -signal.SIGKILL:
+                self._spawn(part)
+            else:
                 raise DemoError(f"{name} ended with code {process.returncode}.{self._said(name)}")
 
     async def watch(self) -> None:
@@ -79,6 +88,7 @@ class Supervisor:
             process.wait(timeout=10)
 
     def _spawn(self, part: Part) -> None:
+        self._parts[part.name] = part
         self._processes[part.name] = self._open(part.name, part.command, part.env)
 
     def _open(

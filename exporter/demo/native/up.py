@@ -105,7 +105,7 @@ async def _start_all(request: Request, programs: Programs, supervisor: Superviso
         await asyncio.to_thread(cluster.create, "postgres", accounts.superuser_password)
         await asyncio.to_thread(cluster.start)
         await prepare_server(accounts.admin_url, accounts.product_url, accounts.exporter_url)
-        state.write(RunningDemo(os.getpid(), ports.base, cluster))
+        state.write(RunningDemo(os.getpid(), ports.base, cluster, state.root))
         _started(console, "postgres", ports, time.monotonic() - started)
 
     async def configuration() -> None:

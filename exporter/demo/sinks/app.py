@@ -1,5 +1,7 @@
 """The sinks' HTTP side: webhooks, the dead man's switch, the list of what arrived as JSON and as a page."""
 
+from collections.abc import Callable
+
 import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,8 +17,10 @@ from exporter.demo.sinks.sns import TextMessages
 from exporter.demo.sinks.statuspage import Statuspage
 
 
-def sinks_app(inbox: Inbox, status_page: Statuspage | None = None) -> Starlette:
-    """Build the application over `inbox`, with this status page or one of its own."""
+def sinks_app(
+    inbox: Inbox, status_page: Statuspage | None = None, *, refused: Callable[[], bool] = lambda: False
+) -> Starlette:
+    """Build the application over `inbox`, with this status page or one of its own; heartbeats can be `refused`."""
 
     async def page(request: Request) -> Response:
         return HTMLResponse(render_page(inbox.newest()))
@@ -28,6 +32,8 @@ def sinks_app(inbox: Inbox, status_page: Statuspage | None = None) -> Starlette:
         return JSONResponse(inbox.documents(channel))
 
     async def heartbeat(request: Request) -> Response:
+        if refused():
+            return JSONResponse({"error": "out of order"}, status_code=500)
         try:
             body = orjson.loads(await request.body())
         except orjson.JSONDecodeError:

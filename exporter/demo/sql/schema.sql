@@ -59,6 +59,20 @@ create table if not exists support_tickets (
 );
 create index if not exists support_tickets_open on support_tickets (opened_at) where closed_at is null;
 
+-- The first table of all: its numbers are integers, as everybody's once were.
+create table if not exists invoices (
+    number          serial primary key,
+    organization_id bigint references organizations on delete set null,
+    made_at         timestamptz not null default now()
+);
+
+-- Can be made anew, so nothing of it goes through the write-ahead log.
+create unlogged table if not exists call_exports (
+    made_at timestamptz not null default now(),
+    content text not null
+);
+alter table call_exports alter column content set storage external;
+
 create table if not exists daily_calls (
     day     date not null,
     status  text not null,

@@ -20,8 +20,10 @@ async def prepare_server(admin_url: str, product_url: str, exporter_url: str) ->
     """
     async with await psycopg.AsyncConnection.connect(admin_url, autocommit=True) as connection:
         await connection.execute("create extension if not exists pg_stat_statements")
-        product = await _create_role(connection, product_url)
-        exporter = await _create_role(connection, exporter_url)
+        product = await _create_role(
+            connection, product_url, limit=-1
+        )  # nobody has thought of it, until the leak
+        exporter = await _create_role(connection, exporter_url, limit=20)
         database = sql.Identifier(connection.info.dbname)
         for statement in (
             sql.SQL("alter database {} owner to {}").format(database, product),
@@ -31,19 +33,26 @@ async def prepare_server(admin_url: str, product_url: str, exporter_url: str) ->
             sql.SQL(
                 "alter default privileges for role {} in schema public grant select on tables to {}"
             ).format(product, exporter),
+            sql.SQL(
+                "alter default privileges for role {} in schema public grant select on sequences to {}"
+            ).format(product, exporter),
             sql.SQL("alter role {} set default_transaction_read_only = on").format(exporter),
         ):
             await connection.execute(statement)
 
 
-async def _create_role(connection: psycopg.AsyncConnection[tuple[object, ...]], url: str) -> sql.Identifier:
+async def _create_role(
+    connection: psycopg.AsyncConnection[tuple[object, ...]], url: str, *, limit: int
+) -> sql.Identifier:
     parts = conninfo_to_dict(url)
     name, password = str(parts["user"]), str(parts["password"])
     cursor = await connection.execute("select 1 from pg_roles where rolname = %s", [name])
     verb = sql.SQL("alter" if await cursor.fetchone() else "create")
     role = sql.Identifier(name)
     await connection.execute(
-        sql.SQL("{} role {} login connection limit 20 password {}").format(verb, role, sql.Literal(password))
+        sql.SQL("{} role {} login connection limit {} password {}").format(
+            verb, role, sql.Literal(limit), sql.Literal(password)
+        )
     )
     return role
 

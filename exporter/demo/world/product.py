@@ -4,6 +4,7 @@ A handler that cannot reach the database raises; the Recorder around the app ans
 invocation as failed, as the Workers runtime does.
 """
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from exporter.demo.world.faults import Faults
 from exporter.demo.world.store import Store
 
 PRICES = {"starter": 4900, "team": 19900, "enterprise": 89900}
+SLOW_SECONDS = 2.4
 CALL_ENDINGS = frozenset({"completed", "failed", "missed"})
 
 
@@ -31,7 +33,7 @@ def script_of(path: str) -> str | None:
 
 
 class Product:
-    """Handlers over the store; `faults.api` makes every one of them throw."""
+    """Handlers over the store; the faults `api` and `api-slow` make every one of them throw or wait."""
 
     def __init__(self, store: Store, faults: Faults) -> None:
         self._store = store
@@ -81,7 +83,7 @@ class Product:
 
     async def list_organizations(self, request: Request) -> Response:
         """List live organizations, newest first, each with the ids of some of its users."""
-        self._check()
+        await self._check()
         rows = await self._rows(
             request,
             """
@@ -98,7 +100,7 @@ class Product:
 
     async def organization(self, request: Request) -> Response:
         """Show one organization with its last calls, from the cache when it is there."""
-        self._check()
+        await self._check()
         key = f"organization:{request.path_params['id']}"
         request.scope["subrequests"] += 1
         document = await self._store.cached(key)
@@ -126,7 +128,7 @@ class Product:
 
     async def cancel(self, request: Request) -> Response:
         """End an organization's contract."""
-        self._check()
+        await self._check()
         rows = await self._rows(
             request,
             """
@@ -247,7 +249,7 @@ class Product:
 
     async def close_ticket(self, request: Request) -> Response:
         """Answer the ticket that has waited longest."""
-        self._check()
+        await self._check()
         rows = await self._rows(
             request,
             """
@@ -266,15 +268,17 @@ class Product:
         return await self._store.rows(query, parameters)
 
     async def _body(self, request: Request) -> dict[str, Any]:
-        self._check()
+        await self._check()
         try:
             body = orjson.loads(await request.body())
         except orjson.JSONDecodeError:
             return {}
         return body if isinstance(body, dict) else {}
 
-    def _check(self) -> None:
-        if self._faults.api:
+    async def _check(self) -> None:
+        if "api-slow" in self._faults:
+            await asyncio.sleep(SLOW_SECONDS)
+        if "api" in self._faults:
             raise ProductFaultError("broken on purpose")
 
 

@@ -22,6 +22,7 @@ from exporter.demo.world.documents import HealthDocuments
 from exporter.demo.world.faults import Faults
 from exporter.demo.world.health import Health
 from exporter.demo.world.invocations import InvocationLog, Recorder
+from exporter.demo.world.misuse import Misuse
 from exporter.demo.world.product import Product, script_of
 from exporter.demo.world.settings import WorldSettings
 from exporter.demo.world.store import Store
@@ -52,7 +53,9 @@ async def run_world(settings: WorldSettings) -> None:
         store = Store(settings.database_url, settings.redis_url)
         await store.open()
         stack.push_async_callback(store.close)
-        faults, log, inbox = Faults(), InvocationLog(), Inbox()
+        misuse = Misuse(settings.database_url)
+        stack.push_async_callback(misuse.close)
+        faults, log, inbox = Faults(misuse), InvocationLog(), Inbox()
         local = f"http://127.0.0.1:{settings.ports['api']}"
         health = Health(store, f"{local}/demo/vendors")
         stack.push_async_callback(health.close)
@@ -67,7 +70,7 @@ async def run_world(settings: WorldSettings) -> None:
         apps: dict[str, ASGIApp] = {
             "api": Recorder(product, log, script_of),
             "cloudflare": Starlette(routes=[*CloudflareAnalytics(log).routes(), *_ready()]),
-            "sinks": sinks_app(inbox),
+            "sinks": sinks_app(inbox, refused=lambda: "delivery" in faults),
         }
         mail = await serve_mail(inbox, settings.host, settings.ports["smtp"])
         stack.callback(mail.close)

@@ -14,6 +14,8 @@ PLANS = ("starter", "starter", "starter", "team", "team", "enterprise")
 COLOS = ("FRA", "FRA", "FRA", "AMS", "CDG", "LHR", "EWR", "SIN")
 STEADY_CUSTOMERS = 250
 MAX_OPEN_CALLS = 60
+ATTEMPTS = 3
+"""How often a customer tries before giving up, when the API fails."""
 
 
 class Workload:
@@ -117,9 +119,12 @@ class Workload:
 
     async def _request(self, method: str, path: str, body: object = None) -> object:
         headers = {"cf-ray": f"{self._random.getrandbits(64):016x}-{self._random.choice(COLOS)}"}
-        try:
-            response = await self._client.request(method, path, json=body, headers=headers)
-        except httpx.HTTPError as error:
-            logger.info("%s %s: %s", method, path, type(error).__name__)
-            return None
-        return response.json() if response.is_success else None
+        for _ in range(ATTEMPTS):
+            try:
+                response = await self._client.request(method, path, json=body, headers=headers)
+            except httpx.HTTPError as error:
+                logger.info("%s %s: %s", method, path, type(error).__name__)
+                return None
+            if not response.is_server_error:
+                return response.json() if response.is_success else None
+        return None
