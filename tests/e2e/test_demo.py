@@ -179,6 +179,15 @@ def test_nothing_is_left_when_it_ends_at_any_moment(
         wait_until(lambda: not processes_of(state) and not state.exists(), 30, "everything to be gone")
 
 
+def test_nothing_is_left_of_a_frozen_database(state: Path) -> None:
+    with demo(state) as (process, _, log):
+        until_all_runs(process, log)
+        call(state, "break", "frozen")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        assert_nothing_left(state)
+
+
 def test_a_part_that_ends_ends_the_demo_and_says_so(state: Path) -> None:
     with demo(state) as (process, _, log):
         until_all_runs(process, log)

@@ -13,7 +13,7 @@ import orjson
 
 from exporter.demo.errors import DemoError
 from exporter.demo.native.faults import FAULTS, PAGER, SMS, Expected
-from exporter.demo.native.prometheus import PrometheusClient
+from exporter.demo.native.prometheus import PrometheusClient, QueryError
 from exporter.demo.native.state import RunningDemo
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ async def prove(
         sinks = await stack.enter_async_context(
             httpx.AsyncClient(base_url=demo.ports.url("sinks"), timeout=10.0, trust_env=False)
         )
-        prover = _Prover(demo, prometheus, sinks, tell)
+        prover = Prover(demo, prometheus, sinks, tell)
         await prover.until_all_is_seen()
         together = [name for name in names if not FAULTS[name].alone]
         proofs = list(await asyncio.gather(*(prover.prove(name) for name in together)))
@@ -60,7 +60,9 @@ async def prove(
         return proofs
 
 
-class _Prover:
+class Prover:
+    """Looks at one demo, through its Prometheus and its sinks."""
+
     def __init__(
         self,
         demo: RunningDemo,
@@ -113,7 +115,7 @@ class _Prover:
             return not await firing()
 
         async def told() -> bool:
-            proof.told = await self._heard(expected, proof.began, "firing")
+            proof.told = await self.heard(expected, proof.began, "firing")
             return set(expected.receivers) <= proof.told.keys()
 
         if not await self._until(whole, SECONDS_TO_BE_WHOLE):
@@ -126,7 +128,7 @@ class _Prover:
             else:
                 proof.problems.append(f"{expected.alert} does not fire with {dict(expected.labels)}")
             await self._until(told, SECONDS_TO_TELL)
-            proof.problems += await self._problems(expected, proof)
+            proof.problems += await self.problems(expected, proof)
         finally:
             mended = time.time()
             await asyncio.to_thread(fault.mend, self._demo)
@@ -136,14 +138,14 @@ class _Prover:
         expected = FAULTS[proof.fault].expected
 
         async def over() -> bool:
-            proof.over = await self._heard(expected, mended, "resolved")
+            proof.over = await self.heard(expected, mended, "resolved")
             return set(expected.receivers) <= proof.over.keys()
 
         if not await self._until(over, SECONDS_TO_END):
             missing = sorted(set(expected.receivers) - proof.over.keys())
             proof.problems.append(f"{', '.join(missing)} never heard that {expected.alert} was over")
 
-    async def _problems(self, expected: Expected, proof: Proof) -> list[str]:
+    async def problems(self, expected: Expected, proof: Proof) -> list[str]:
         """Return what is wrong with what has been told: whom, and in which words."""
         wanted, told = set(expected.receivers), proof.told.keys()
         problems = [f"{receiver} was not told of {expected.alert}" for receiver in sorted(wanted - told)]
@@ -158,7 +160,7 @@ class _Prover:
             ]
         return problems
 
-    async def _heard(self, expected: Expected, since: float, status: str) -> dict[str, float]:
+    async def heard(self, expected: Expected, since: float, status: str) -> dict[str, float]:
         """Return receiver → seconds after `since` at which it first heard."""
         heard: dict[str, float] = {}
         for receiver, item in await self._items(expected, since, status):
@@ -184,7 +186,7 @@ class _Prover:
             try:
                 if await look():
                     return True
-            except httpx.TransportError:  # a loaded machine; what was not seen in time counts
+            except (httpx.TransportError, QueryError):  # a loaded machine; what was not seen in time counts
                 pass
             if time.monotonic() > deadline:
                 return False
