@@ -1,5 +1,4 @@
 // The catalogue, read once: what the platform has, in the form in which views ask for it. Numbers arrive as strings.
-local maintenance = import '../../prometheus/lib/maintenance.libsonnet';
 local signals = import '../../prometheus/lib/service.libsonnet';
 local links_of = import 'links.libsonnet';
 local thresholds_of = import 'thresholds.libsonnet';
@@ -111,6 +110,6 @@ function(catalogue)
     // Titles of what alerts and promises name: services and sources; service levels.
     titles: [[s.name, s.title] for s in catalogue.services] + [[s.source, s.title] for s in catalogue.sources],
     promises: [[slo.slo, slo.title] for slo in slos],
-    // Whether maintenance was announced for a service; then it is recorded when it goes on.
-    maintained: std.length([s for s in catalogue.services if maintenance.has(catalogue, s.name)]) > 0,
+    // Whether maintenance was announced, of whatever; then the exporter says when it goes on.
+    maintained: some(std.get(catalogue.alerting, 'maintenance', [])),
   }

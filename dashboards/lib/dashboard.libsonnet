@@ -27,15 +27,18 @@ local annotation(name, colour, expr, title, text, tags, enable=true) = {
 };
 
 // Marks where a process began, at the very second, however coarse the step: the value is the time.
-local start(name, metric, title, text) =
-  annotation(name, colours.blue, metric + ' * 1000 > $__from', title, text, 'target,version')
+local start(name, metric, title, text, enable) =
+  annotation(name, colours.blue, metric + ' * 1000 > $__from', title, text, 'target,version', enable)
   { useValueForTime: true };
 
-local annotations(ctx, severities) = [
+// Between two steps of a month lies half a day: what was only then is found by looking at the whole step.
+local during(series) = 'max_over_time(' + series + '[$__rate_interval]) == 1';
+
+local annotations(ctx, severities, starts) = [
   annotation(
     'Firing alerts',
     colours.bad,
-    'ALERTS{alertstate="firing", severity=~"' + severities + '"}',
+    during('ALERTS{alertstate="firing", severity=~"' + severities + '"}'),
     '{{alertname}}',
     '{{severity}} {{service}}',
     'severity,service,priority'
@@ -43,21 +46,41 @@ local annotations(ctx, severities) = [
   start('Exporter restarts',
         'process_start_time_seconds and on (job, instance) platform_exporter_build_info',
         '{{job}} started',
-        '{{instance}}'),
+        '{{instance}}',
+        starts),
 ] + (
   if std.length(ctx.health) == 0 then []
-  else [start('Restarts and deployments', 'health_start_time_seconds', '{{target}} started', 'as its health document says')]
+  else [start('Restarts and deployments',
+              'health_start_time_seconds',
+              '{{target}} started',
+              'as its health document says',
+              starts)]
 ) + (
   if !ctx.maintained then []
   else [annotation(
     'Maintenance',
     colours.unknown,
-    'maintenance:active == 1',
-    'Maintenance of {{service}}',
+    during('platform_exporter_maintenance_active'),
+    'Maintenance: {{window}}',
     'Announced; its time is left out of the service levels',
-    'service'
+    'window'
   )]
 );
+
+// A click leads on: links to the page itself are left out, and the value follows the first of the others. A link that
+// chooses another subject leads on, too.
+local onward(uid, p) =
+  local here(link) = std.startsWith(link.url, '/d/' + uid + '?') && std.length(std.findSubstr('&var-', link.url)) == 0;
+  if !std.objectHas(p, 'links') || std.length([0 for link in p.links if here(link)]) == 0 then p
+  else
+    local links = [link for link in p.links if !here(link)];
+    local drill = std.get(p.fieldConfig.defaults, 'links', []);
+    p {
+      links: links,
+      fieldConfig+: {
+        defaults+: { links: if std.length(drill) > 0 && here(drill[0]) then links[:1] else drill },
+      },
+    };
 
 // Ids from keys: links to a panel (viewPanel=…) outlive every change of order.
 local identify(uid, panels) = [
@@ -65,11 +88,18 @@ local identify(uid, panels) = [
   if p.type == 'row' then
     local children = identify(uid, p.panels);
     p { id: id, panels: children }
-  else p { id: id }
+  else onward(uid, p) { id: id }
   for p in panels
 ];
 
 local ids(panels) = std.flatMap(function(p) [p.id] + (if p.type == 'row' then [c.id for c in p.panels] else []), panels);
+
+// The first heading says what time is shown: a phone has no room for it beside the clock at the top.
+local shown = '${__from:date:MMM D, HH:mm} – ${__to:date:MMM D, HH:mm}';
+local headed(sections) =
+  local kept = [s for s in sections if std.length(s.lines) > 0];
+  local first = kept[0];
+  [first { title: if first.title == '' then shown else first.title + ' · ' + shown }] + kept[1:];
 
 local bar(ctx) = [
   {
@@ -111,7 +141,8 @@ local bar(ctx) = [
 ];
 
 {
-  // A variable with a fixed list of values: [[text, value], …], the first one chosen. A single one is not shown.
+  // A variable with a fixed list of values: [[text, value], …], the first one chosen. A single one is shown, too: it
+  // says what the page is about.
   choice(name, label, values, description, chosen=0):: {
     type: 'custom',
     name: name,
@@ -124,13 +155,13 @@ local bar(ctx) = [
     ),
     multi: false,
     includeAll: false,
-    hide: if std.length(values) == 1 then 2 else 0,
+    hide: 0,
   },
 
-  // The dashboard `name` of ctx.views.
-  new(ctx, name, title, description, sections, from, refresh, severities='critical|warning', variables=[])::
+  // The dashboard `name` of ctx.views. `starts`: whether starts and deployments are marked from the beginning.
+  new(ctx, name, title, description, sections, from, refresh, severities='critical|warning', variables=[], starts=true)::
     local view = ctx.views[name];
-    local panels = identify(view.uid, layout.panels(sections));
+    local panels = identify(view.uid, layout.panels(headed(sections)));
     local all = ids(panels);
     assert std.length(view.uid) <= 40 : view.uid + ': Grafana allows 40 characters in a uid';
     assert std.length(std.set(all)) == std.length(all) : view.uid + ': two panels have the same key';
@@ -150,7 +181,7 @@ local bar(ctx) = [
       time: { from: from, to: 'now' },
       timepicker: { refresh_intervals: ['10s', '30s', '1m', '5m', '15m', '1h'] },
       templating: { list: [datasourceVariable] + variables },
-      annotations: { list: annotations(ctx, severities) },
+      annotations: { list: annotations(ctx, severities, starts) },
       links: bar(ctx),
       panels: panels,
     },

@@ -42,7 +42,7 @@ local panel = import 'panel.libsonnet';
     noValue: noValue,
     rare: rare,
     thresholds: panel.grounded(thresholds),
-    mappings: mappings,
+    mappings: mappings + panel.nothing(rare, noValue),
     overrides: overrides,
   }, { color: panel.colour_of(colour, 'thresholds') }, {
     reduceOptions: panel.latest,

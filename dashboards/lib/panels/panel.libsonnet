@@ -69,7 +69,17 @@ local panel(type, p, field, options, more={}) =
     options: options,
   } + more;
 
-local latest = { calcs: ['lastNotNull'], fields: '', values: false };
+// Words for "no value at all" and for the NaN that ends a line: in grey, even where the panel has one fixed colour.
+local nothing(rare, noValue) = [{
+  type: 'special',
+  options: {
+    match: 'null+nan',
+    result: { text: if rare != null then rare else noValue, color: colours.unknown, index: 99 },
+  },
+}];
+
+// Only the very last value: the last that is not null may be hours old.
+local latest = { calcs: ['last'], fields: '', values: false };
 
 {
   of:: panel,
@@ -78,4 +88,5 @@ local latest = { calcs: ['lastNotNull'], fields: '', values: false };
   grounded:: grounded,
   colour_of:: colour_of,
   latest:: latest,
+  nothing:: nothing,
 }

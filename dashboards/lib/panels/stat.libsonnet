@@ -1,5 +1,11 @@
-// One or a few big values. `sparkline` needs a range query; without it the value is that of now or "nothing".
+// One or a few big values. Without `sparkline` the value is that of now, or "nothing". With it, each target is one line
+// over the time shown, and the value is its end: a line whose source is gone ends with NaN, not with what was last known.
 local panel = import 'panel.libsonnet';
+
+// Grafana asks for as many values as the panel has pixels, which would be one in hours on a page of 30 days, and the
+// last of them as old. So many are one in 5 minutes there, which is as old as Prometheus' own answers may be.
+local dense = 8640;
+local ended(target) = target { expr: 'max(' + target.expr + ') or vector(NaN)' };
 
 local texts = { auto: 1, value: 1, name: 1, value_and_name: 1 };
 
@@ -35,7 +41,7 @@ local texts = { auto: 1, value: 1, name: 1, value_and_name: 1 };
     what: what,
     good: good,
     act: act,
-    targets: targets,
+    targets: if sparkline then std.map(ended, targets) else targets,
     unit: unit,
     links: links,
     drill: drill,
@@ -47,7 +53,7 @@ local texts = { auto: 1, value: 1, name: 1, value_and_name: 1 };
     noValue: noValue,
     rare: rare,
     thresholds: panel.grounded(thresholds),
-    mappings: mappings,
+    mappings: mappings + panel.nothing(rare, noValue),
     overrides: overrides,
   }, { color: panel.colour_of(colour, 'thresholds') }, {
     reduceOptions: panel.latest,
@@ -59,5 +65,5 @@ local texts = { auto: 1, value: 1, name: 1, value_and_name: 1 };
     wideLayout: true,
     showPercentChange: change,
     percentChangeColorMode: 'same_as_value',  // more is not always better
-  }),
+  }, if sparkline then { maxDataPoints: dense } else {}),
 }

@@ -44,10 +44,10 @@ async def panel_queries(folder: Path, prometheus: PrometheusClient) -> list[Pane
     found = []
     for name, dashboard in _dashboards(folder):
         seconds = range_of(dashboard)
-        step = next((step for step in STEPS if step >= seconds / POINTS), STEPS[-1])
-        built_in = _built_in(seconds, step)
-        values = {**built_in, **await _variables(dashboard, prometheus, built_in)}
+        variables = await _variables(dashboard, prometheus, _built_in(seconds, _step(seconds, POINTS)))
         for panel in _panels(dashboard["panels"]):
+            step = _step(seconds, panel.get("maxDataPoints") or POINTS)
+            values = {**variables, **_built_in(seconds, step)}
             without = panel.get("fieldConfig", {}).get("defaults", {}).get("noValue", "no data")
             for target in panel.get("targets") or ():
                 if expression := target.get("expr"):
@@ -63,6 +63,10 @@ async def panel_queries(folder: Path, prometheus: PrometheusClient) -> list[Pane
                         )
                     )
     return found
+
+
+def _step(seconds: float, points: int) -> float:
+    return next((step for step in STEPS if step >= seconds / points), STEPS[-1])
 
 
 def range_of(dashboard: Mapping[str, Any]) -> float:

@@ -9,7 +9,7 @@ from tests.support.dashboards import Json, panels, rules, shown
 
 UNITS = re.compile(
     r"short|none|locale|percentunit|s|ms|bytes|Bps|reqps|ops|iops|dateTimeFromNow"
-    r"|currency[A-Z]{3}|suffix:(×| /min| /hour| /day| down| up)"
+    r"|currency[A-Z]{3}|suffix:(×| /min| /hour| /day| down| up)|count:/s"
 )
 
 
@@ -92,6 +92,20 @@ def test_missing_data_are_named_and_never_zero_or_green(boards: list[Json]) -> N
                 assert defaults["thresholds"]["steps"][0] == {"value": None, "color": "#8E9297"}, panel[
                     "title"
                 ]
+                nothing = defaults["mappings"][-1]["options"]
+                assert nothing["match"] == "null+nan", panel["title"]
+                assert nothing["result"]["color"] == "#8E9297", panel["title"]
+
+
+def test_a_number_that_is_gone_is_not_shown_as_that_of_now(boards: list[Json]) -> None:
+    """The line behind a number ends with NaN when its source does, and its last point is never older than that."""
+    for board in boards:
+        for panel in shown(board):
+            if panel["type"] in {"stat", "bargauge"}:
+                assert panel["options"]["reduceOptions"]["calcs"] == ["last"]
+                for target in panel["targets"]:
+                    assert target["instant"] or target["expr"].endswith(" or vector(NaN)"), panel["title"]
+                    assert target["instant"] or panel["maxDataPoints"] * 300 >= 30 * 86400, panel["title"]
 
 
 def test_data_source_is_always_the_variable(boards: list[Json]) -> None:
@@ -138,6 +152,16 @@ def test_nine_panels_of_ten_lead_on_and_no_link_is_dead(variant: Json, boards: l
                     assert uid in variables
 
 
+def test_no_click_leads_to_the_page_itself(boards: list[Json]) -> None:
+    for board in boards:
+        here = f"/d/{board['uid']}?"
+        for panel in shown(board):
+            drill = panel["fieldConfig"]["defaults"]["links"]
+            for link in (*panel["links"], *drill):
+                assert not link["url"].startswith(here) or "&var-" in link["url"], panel["title"]
+            assert panel["type"] == "table" or bool(drill) >= bool(panel["links"]), panel["title"]
+
+
 def test_links_above_keep_time_and_variables(boards: list[Json]) -> None:
     for board in boards:
         found = [link for link in board["links"] if link["type"] == "dashboards"]
@@ -164,8 +188,30 @@ def test_panels_that_alerts_point_to_exist(files: Json, boards: list[Json]) -> N
 def test_alerts_and_restarts_are_marked_on_every_dashboard(boards: list[Json]) -> None:
     for board in boards:
         exprs = [annotation["expr"] for annotation in board["annotations"]["list"] if annotation["enable"]]
-        assert any(expr.startswith("ALERTS{") for expr in exprs)
-        assert any("start_time_seconds" in expr for expr in exprs)
+        assert any("ALERTS{" in expr for expr in exprs)
+        assert any("start_time_seconds" in expr for expr in exprs) or board["title"].endswith("Executive")
+
+
+def test_maintenance_is_marked_where_it_is_announced(variant: Json, boards: list[Json]) -> None:
+    """Of whatever it was announced: a service, a source, everything."""
+    for board in boards:
+        marked = [a["expr"] for a in board["annotations"]["list"] if a["name"] == "Maintenance"]
+        assert len(marked) == bool(variant["alerting"]["maintenance"])
+        assert all("platform_exporter_maintenance_active" in expr for expr in marked)
+
+
+def test_what_fired_for_a_moment_is_marked_in_a_month(boards: list[Json]) -> None:
+    """A month is looked at in steps of hours: the mark asks what was in the whole step."""
+    for board in boards:
+        for annotation in board["annotations"]["list"]:
+            if annotation["name"] in {"Firing alerts", "Maintenance"}:
+                assert "[$__rate_interval]" in annotation["expr"]
+
+
+def test_the_time_shown_stands_on_every_page(boards: list[Json]) -> None:
+    """On a phone Grafana shows a clock without its words."""
+    for board in boards:
+        assert any("${__from:date" in panel["title"] for panel in board["panels"]), board["uid"]
 
 
 def test_a_heading_never_stands_over_nothing(boards: list[Json]) -> None:
