@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
+from typing import cast
 
 import yaml
 from psycopg import adapters
@@ -29,6 +30,8 @@ _LONGEST_LABEL = 1024
 _SHORT = _LONGEST_LABEL // 4
 """Characters that cannot take more bytes."""
 
+_READ = frozenset({float, type(None)})
+"""Types of the cells of a column that psycopg read as numbers."""
 _BOOLEANS: dict[Cell, float] = {"t": 1.0, "f": 0.0, b"t": 1.0, b"f": 0.0}
 
 _TEXT, _FLOAT = adapters.types["text"].oid, adapters.types["float8"].oid
@@ -298,6 +301,8 @@ def _text(cell: Cell) -> str:
 
 
 def _numbers(collector: Collector, column: str, cells: list[Cell]) -> list[float | None]:
+    if _READ.issuperset(map(type, cells)):
+        return cast("list[float | None]", cells)
     return [
         cell if cell is None or type(cell) is float else _number(collector, column, cell) for cell in cells
     ]
