@@ -154,26 +154,45 @@ async def test_what_the_server_writes_is_taken_as_it_is(
     await subject.close()
 
 
-async def test_what_had_no_turn_comes_next(
+async def test_slow_statements_take_turns_and_what_is_quick_waits_for_none_of_them(
     own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = query("slow", sql="select 1 as value from pg_sleep(30)", timeout="1m", every="1h")
-    slower = query("slower", sql="select 1 as value from pg_sleep(30)", timeout="1m", every="1h")
-    subject = source(monkeypatch, own_postgres.dsn(), slow, slower, query("seldom", every="1h"), timeout="1s")
-    assert "seldom" not in await collect(subject)
-    assert (await collect(subject))["seldom"] == {("main",): 1.0}
+    """However long they take: together more than there is time for, one of them more than there ever is."""
+    speeds = {"endless": 30, "slow_a": 0.7, "slow_b": 0.6, "slow_c": 0.5, "slow_d": 0.9, "slow_e": 0.2}
+    slow = [
+        query(name, sql=f"select 1 as value from pg_sleep({seconds})", timeout="1m")
+        for name, seconds in speeds.items()
+    ]
+    quick, seldom = query("quick"), query("seldom", every="1h")
+    subject = source(monkeypatch, own_postgres.dsn(), *slow, quick, seldom, timeout="1300ms")
+    seen: list[set[str]] = []
+    for _ in range(20):
+        families = await collect(subject)
+        success = families["pg_scrape_collector_success"]
+        seen.append({name for (_, name), value in success.items() if value})
+    turns = {name: sum(f"queries.{name}" in names for names in seen) for name in (*speeds, "quick", "seldom")}
+    assert turns["seldom"] >= 15, turns
+    assert turns["quick"] >= 15, turns
+    assert all(turns[name] >= 2 for name in speeds if name != "endless"), turns
+    assert turns["endless"] == 0
     await subject.close()
 
 
-async def test_what_is_slow_each_time_starves_nothing(
+async def test_slow_statements_take_no_time_from_other_databases_and_make_nobody_unhealthy(
     own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow, slower = (
-        query(name, sql="select 1 as value from pg_sleep(30)", timeout="1m") for name in ("slow", "slower")
+    for number in range(6):
+        own_postgres.execute(f"create database other_{number}")
+    slow = [query(f"slow_{n}", sql="select 1 as value from pg_sleep(9)", timeout="1m") for n in range(3)]
+    everywhere = query("everywhere", scope="database", sql="select 1 as value from pg_sleep(0.1)")
+    subject = source(
+        monkeypatch, own_postgres.dsn(), *slow, everywhere, timeout="2s", health={}, connections=3
     )
-    subject = source(monkeypatch, own_postgres.dsn(), slow, slower, query("seldom", every="1h"), timeout="1s")
-    assert "seldom" not in await collect(subject)
-    assert (await collect(subject))["seldom"] == {("main",): 1.0}
+    for _ in range(12):
+        families = await collect(subject)
+        assert families["pg_health_status"]["main", "unhealthy"] == 0.0
+    assert families["pg_exporter_databases"]["main", "scraped"] == 7.0
+    assert {labels[1] for labels in families["everywhere"]} >= {f"other_{number}" for number in range(6)}
     await subject.close()
 
 

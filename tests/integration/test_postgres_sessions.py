@@ -36,6 +36,7 @@ async def test_every_database_is_visited_over_few_connections(
         ("main", "scraped"): 4.0,
         ("main", "unreachable"): 1.0,
         ("main", "excluded"): 0.0,
+        ("main", "waiting"): 0.0,
         ("main", "failed"): 0.0,
         ("main", "capped"): 0.0,
     }

@@ -81,6 +81,11 @@ class Collector:
         """Name of the collector whose shown rows it tells more of."""
         return self.statement.follows if isinstance(self.statement, Builtin) else None
 
+    @property
+    def last(self) -> bool:
+        """Whether it takes locks that last until the end of the transaction."""
+        return isinstance(self.statement, Builtin) and self.statement.last
+
     def conditions(self) -> Iterator[str]:
         """Yield every condition that it speaks of."""
         yield from self.statement.when

@@ -38,7 +38,8 @@ PERMISSION_MISSING = Family(
 DATABASES = Family(
     "pg_exporter_databases",
     "gauge",
-    "Databases of the server, by what the exporter does with them: scraped, excluded, unreachable, failed, capped.",
+    "Databases of the server, by what the exporter does with them: scraped, waiting (for their first turn), excluded, "
+    "unreachable, failed, capped.",
     ("target", "status"),
 )
 FAMILIES = (

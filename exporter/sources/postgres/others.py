@@ -11,7 +11,7 @@ from exporter.sources.postgres.config import Databases
 from exporter.sources.postgres.facts import Server
 from exporter.sources.postgres.session import Session
 
-STATUSES = ("scraped", "excluded", "unreachable", "failed", "capped")
+STATUSES = ("scraped", "waiting", "excluded", "unreachable", "failed", "capped")
 
 _RETRY = 60.0
 _LONGEST_RETRY = 900.0
@@ -69,10 +69,11 @@ class Others:
     @property
     def counts(self) -> Mapping[str, int]:
         """How many databases the server has, by what is done with them."""
-        all_visited = self._visited.values()
-        reached = sum(one.session.server is not None and one.error is None for one in all_visited)
-        failed = sum(one.error is not None for one in all_visited)
-        return {**self._counts, "scraped": self._counts["scraped"] + reached, "failed": failed}
+        counts = dict(self._counts)
+        for visited in self._visited.values():
+            known = visited.session.server is not None
+            counts["failed" if visited.error else "scraped" if known else "waiting"] += 1
+        return counts
 
     def choose(self, server: Server) -> None:
         """Decide which databases to visit, from what the server told with its facts."""
@@ -99,18 +100,25 @@ class Others:
             if name not in self._visited:
                 self._visited[name] = _Visited(self._new(name))
 
+    def due(self, now: float) -> bool:
+        """Say whether there is something to ask for in any of them."""
+        return bool(self._waiting(now))
+
+    def _waiting(self, now: float) -> list[tuple[str, _Visited]]:
+        """Return the databases where something is due, the longest unvisited one first."""
+        waiting = [
+            item for item in self._visited.items() if now >= item[1].again and item[1].session.due(now)
+        ]
+        return sorted(waiting, key=lambda item: item[1].last)
+
     async def visit(self, deadline: float) -> bool:
         """Collect where collectors are due, from the longest unvisited database on, until `deadline`.
 
         One that fails is left alone for a minute, then longer.
         Returns whether the list of databases may be out of date.
         """
-        now, outdated = time.monotonic(), False
-        waiting = [
-            item for item in self._visited.items() if now >= item[1].again and item[1].session.due(now)
-        ]
-        waiting.sort(key=lambda item: item[1].last)
-        for name, visited in waiting:
+        outdated, began = False, time.monotonic()
+        for name, visited in self._waiting(began):
             if time.monotonic() >= deadline:
                 note(f"database {name}", "no time left; it is first next time")
                 break
@@ -122,6 +130,8 @@ class Others:
                 visited.forgive()
             except SourceError as error:
                 note(f"database {name} failed: {error.reason}", str(error))
+                if error.reason == "timeout" and 2 * (deadline - visited.last) < deadline - began:
+                    break  # it had the smaller part of the time; it will have more when it is first
                 visited.put_off(error)
                 outdated = outdated or error.reason == "rejected"
                 if error.reason == "too_many_connections" and "for database" not in str(error):

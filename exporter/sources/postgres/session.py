@@ -28,6 +28,8 @@ _FACTS_LAST = 60.0
 _FACTS_RETRY = 10.0
 _CANCEL_SECONDS = 1.0
 _RETRY_REFUSED = 60.0
+_REMEMBERED = 0.8
+"""Share of what a collector used that still counts at the next collection."""
 
 
 @dataclass(slots=True)
@@ -43,8 +45,10 @@ class Run:
     last: Last = field(default_factory=Last)
     succeeded: float | None = None
     ran: bool = False
+    used: float = 0.0
+    """Seconds of the server that it had, of late; who had least is asked first."""
     waited: bool = False
-    """Whether it had no turn last time; it is then the first."""
+    """Whether it had no turn last time."""
     duration: float = 0.0
     truncated: bool = False
     error: SourceError | None = None
@@ -86,9 +90,13 @@ class Session:
         return self._connection
 
     def due(self, now: float) -> list[Run]:
-        """Return the collectors that are due; all that might be while it is not known which exist here."""
+        """Return the collectors that are due; all that might be while it is not known which exist here.
+
+        Those that used least of late come first, so that slow ones take turns among themselves, and what is quick
+        waits for none of them. What takes locks until the end of the transaction comes last, unless it had no turn.
+        """
         due = [run for run in (self.runs if self.server else self._all) if now >= run.due]
-        return sorted(due, key=lambda run: not run.waited)
+        return sorted(due, key=lambda run: (run.collector.last and not run.waited, run.used))
 
     def look_again(self) -> None:
         """Ask at the next collection what the server has."""
@@ -109,6 +117,14 @@ class Session:
             self.drop()
             raise
 
+    async def open(self, deadline: float) -> psycopg.AsyncConnection[Any]:
+        """Return the connection, a new one if there is none. Raises SourceError."""
+        try:
+            return await self._open(deadline)
+        except psycopg.Error as error:
+            self.drop()
+            raise failure(error) from error
+
     async def _collect(self, deadline: float) -> bool:
         kept = self._connection is not None
         try:
@@ -123,7 +139,9 @@ class Session:
         connection = await self._open(deadline)
         server, now = self.server, time.monotonic()
         assert server is not None, "an open session knows its server"
-        due = [run for run in self.due(now) if await self._opened(run, now)]
+        due = self._fitting([run for run in self.due(now) if await self._opened(run, now)], deadline - now)
+        for run in self.runs:
+            run.used *= _REMEMBERED
         try:
             answers = await ask(connection, self._segments(due, deadline - now), deadline)
         except Lost as lost:
@@ -140,14 +158,31 @@ class Session:
             return True
         for place, run in enumerate(due[len(answers) - 1 :]):
             if place == 0:
+                run.duration = time.monotonic() - now - sum(answer.seconds for answer in answers)
+                run.used += run.duration
                 self._fail(run, SourceError("timeout", "the collection's time was over while it ran"), now)
             else:
-                self._miss(
-                    run, SourceError("timeout", "the collection's time was over before it was its turn")
-                )
-                run.waited = True
+                self._no_turn(run)
         await self._cancel(connection)
         return False
+
+    def _fitting(self, due: Sequence[Run], seconds: float) -> list[Run]:
+        """Return those for which there is time, by how long they took last; the others come the earlier next time.
+
+        One that takes longer than all the time there is has what is left: it may have become quicker.
+        """
+        fitting, left = list[Run](), seconds
+        for run in due:
+            if left < run.duration <= seconds:
+                self._no_turn(run)
+            else:
+                fitting.append(run)
+                left -= run.duration
+        return fitting
+
+    def _no_turn(self, run: Run) -> None:
+        self._miss(run, SourceError("timeout", "the collection's time was over before it was its turn"))
+        run.waited = True
 
     async def _opened(self, run: Run, now: float) -> bool:
         """Say whether there is something to ask for: a windowed statement waits until its next window is complete."""
@@ -243,8 +278,10 @@ class Session:
 
     def _segments(self, due: Sequence[Run], seconds: float) -> list[Segment]:
         segments: list[Segment] = [BEGIN]
+        locked = False
         for run in due:
-            segment = [AGAIN]
+            segment = [*END, *BEGIN] if locked else [AGAIN]
+            locked = run.collector.last
             tenths = int(10 * min(run.timeout, seconds))  # each other value would be a statement of its own
             limit = 100 * max(1, tenths)
             if limit != STATEMENT_TIMEOUT_MS:
@@ -268,6 +305,7 @@ class Session:
 
     async def _take(self, run: Run, answer: Answer, now: float) -> None:
         run.duration = answer.seconds
+        run.used += answer.seconds
         what = f"collector {run.collector.name}" + (f" in {self._database}" if self._database else "")
         note(what, self._sql(run).decode(), answer.seconds)
         if answer.error is not None:

@@ -36,6 +36,8 @@ _OTHERS_EVERY = 60.0
 """Seconds between two visits of another database at least: beyond `connections` each takes a connection of its own."""
 _SELDOM = 300.0
 """Seconds between two runs of a collector whose figures change slowly enough to hold while nobody uses a server."""
+_HEALTH = 0.1
+"""Share of what remains that is kept for the health check."""
 _RESERVE = 0.1
 """Share of the time-out that is kept for ending what is late."""
 
@@ -121,7 +123,7 @@ class PostgresSource(Source):
         main, others = self._session(), self._others
         assert others is not None, "they came with the main session"
         try:
-            await main.collect(deadline)
+            await main.collect(self._share(others, deadline))
         except (SourceError, asyncio.CancelledError):
             self._hang_up()
             raise
@@ -142,17 +144,22 @@ class PostgresSource(Source):
             note(f"activity of others: {error.reason}", str(error))
             return None
 
+    def _share(self, others: Others, deadline: float) -> float:
+        """Return until when the first database may be asked, so that what comes after it has its time as well."""
+        now = time.monotonic()
+        seconds = (deadline - now) * (1 if self._health is None else 1 - _HEALTH)
+        return now + (seconds / 2 if others.due(now) else seconds)
+
     async def _check_health(self, main: Session, deadline: float) -> None:
         if self._health is None:
             return
-        if main.connection is None:
-            self._health.missed()
-            return
-        connected, main.connect_seconds = main.connect_seconds, None
         try:
-            await self._health.measure(main.connection, connected, deadline)
-        except SourceError as error:  # it says itself that the server is unhealthy
+            connection = await main.open(deadline)
+            connected, main.connect_seconds = main.connect_seconds, None
+            await self._health.measure(connection, connected, deadline)
+        except SourceError as error:
             note(f"health: {error.reason}", str(error))
+            self._health.missed()
             main.drop()
         except asyncio.CancelledError:
             self._hang_up()
@@ -221,7 +228,7 @@ class PostgresSource(Source):
         return Session(self._config.dsn, database, runs, profile, self._key, self.every)
 
     def _chosen(self, profile: Profile, *, others: bool) -> list[Run]:
-        """Return a fresh run of each collector that is switched on, in the order in which they are asked."""
+        """Return a fresh run of each collector that is switched on."""
         runs: list[Run] = []
         for collector in self._collectors:
             change = self._config.collectors.get(collector.name, CollectorOverride())
@@ -243,7 +250,7 @@ class PostgresSource(Source):
                     windowed=self._windowed.get(collector.name),
                 )
             )
-        return sorted(runs, key=lambda run: getattr(run.collector.statement, "last", False))
+        return runs
 
     def _hang_up(self) -> None:
         for session in self._sessions():
