@@ -8,6 +8,7 @@ local hue = {
   orange: '#E69F00',
   vermillion: '#D55E00',
   purple: '#CC79A7',
+  plum: '#8C4A73',  // the purple again, as dark as to be told from it
   grey: '#8E9297',
 };
 
@@ -58,7 +59,7 @@ local plans = {
   starter: hue.sky,
   pro: hue.blue,
   team: hue.blue,
-  business: '#8C4A73',  // darker than that of enterprise
+  business: hue.plum,
   enterprise: hue.purple,
 };
 local quantiles = { p50: hue.sky, p95: hue.orange, p99: hue.vermillion };
@@ -72,12 +73,13 @@ local labels = {
   quantile: quantiles,
 };
 
-// For things that are merely different: enough for the Workers or sources of a platform; red stays for what is wrong.
-local different = [hue.sky, hue.orange, hue.purple, hue.green, hue.blue, hue.yellow, hue.grey];
+// For things that are merely different: enough for the Workers or sources of a platform; green stays for what is good,
+// red for what is wrong. The first five are those that a thin line shows on white.
+local different = [hue.sky, hue.orange, hue.purple, hue.blue, hue.plum, hue.yellow, hue.grey];
 
 hue + meaning + {
   different: different,
-  plain: [hue.sky, hue.orange, hue.purple, hue.green, hue.blue],  // of these, the ones that a thin line shows on white
+  plain: different[:5],
   words: outcomes + sessions + plans + quantiles,
   // The words that are usual in a label; none for a label that is not known here.
   of_label(label):: std.objectFields(std.get(labels, label, {})),

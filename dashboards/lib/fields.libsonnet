@@ -43,11 +43,34 @@ local dashes = { fill: 'dash', dash: [8, 6] };
     local hues = colours.plain;
     local n = std.length(hues);
     [
-      override('byRegexp', '/^-?[' + std.join('', [
+      override('byRegexp', '/^\\W*[' + std.join('', [
         letters[k] + std.asciiUpper(letters[k])
         for k in std.range(0, std.length(letters) - 1)
         if k % n == i
       ]) + ']/', { color: { mode: 'shades', fixedColor: hues[i] } })
+      for i in std.range(0, n - 1)
+    ],
+
+  // The series that says that there is nothing (known.libsonnet): a grey line, on a page of bars, too.
+  absent(name):: named(name, {
+    color: fixed(colours.unknown),
+    'custom.drawStyle': 'line',
+    'custom.lineWidth': 2,
+    'custom.fillOpacity': 0,
+  }),
+
+  // Series whose names begin with one that is known beforehand, "name: …": a hue for each, shades within it.
+  of_names(names)::
+    std.mapWithIndex(function(i, name) override(
+      'byRegexp',
+      '/^' + std.strReplace(name, '.', '\\.') + '\\b/',
+      { color: { mode: 'shades', fixedColor: colours.different[i % std.length(colours.different)] } }
+    ), names),
+
+  // The first `n` queries of a panel, told apart by colour whatever their series are named.
+  queried(n)::
+    [
+      override('byFrameRefID', std.char(65 + i), { color: fixed(colours.different[i % std.length(colours.different)]) })
       for i in std.range(0, n - 1)
     ],
 
@@ -67,6 +90,14 @@ local dashes = { fill: 'dash', dash: [8, 6] };
   before:: override('byRegexp', '/before$/', {
     color: fixed(colours.before),
     'custom.lineStyle': dashes,
+    'custom.lineWidth': 1,
+    'custom.fillOpacity': 0,
+  }),
+
+  // A third period beside these two.
+  long_before(name):: named(name, {
+    color: fixed(colours.accent),
+    'custom.lineStyle': { fill: 'dot', dash: [2, 6] },
     'custom.lineWidth': 1,
     'custom.fillOpacity': 0,
   }),

@@ -1,11 +1,12 @@
 // Prometheus and Alertmanager: do they read, decide and tell?
 local colours = import '../lib/colours.libsonnet';
+local known = import '../lib/known.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
 
 function(ctx)
-  local down = ctx.links.runbook('ExporterDown');
+  local down = ctx.links.runbook('TargetDown');
   {
     targets: panels.timeline(
       'exporter/targets',
@@ -29,6 +30,7 @@ function(ctx)
       unit='s',
       links=[down, ctx.links.scrapes],
       fill=0,
+      overrides=panels.apart(['platform-exporter', 'prometheus', 'alertmanager', 'node']),
     ),
     rules: panels.timeseries(
       'exporter/rules',
@@ -41,26 +43,30 @@ function(ctx)
         t.range('60 * sum(rate(prometheus_rule_group_iterations_missed_total[$__rate_interval]))', 'skipped'),
       ],
       unit='suffix: /min',
-      links=[ctx.links.recorded, ctx.links.rules],
+      links=[ctx.links.runbook('RuleFailures'), ctx.links.runbook('RuleEvaluationsMissed'), ctx.links.recorded],
       softMax=1,
       overrides=[panels.painted('failed', colours.bad), panels.painted('skipped', colours.warn)],
     ),
     notifications: panels.timeseries(
       'exporter/notifications',
       'Notifications',
-      what='Notifications per minute that Alertmanager sent, by channel, and those that failed (orange-red).',
+      what='Notifications per minute that Alertmanager sent, by kind of channel, and those that failed (orange-red).',
       good='None on a quiet day, and never a failed one.',
       act="Failed: read Alertmanager's log; a revoked webhook or key is the usual cause.",
       targets=[
-        t.range('60 * sum by (integration) (rate(alertmanager_notifications_total[$__rate_interval])) > 0', '{{integration}}'),
-        t.range('60 * sum(rate(alertmanager_notifications_failed_total[$__rate_interval])) > 0', 'failed'),
+        t.range(known.counted(
+          '60 * sum by (integration) (rate(alertmanager_notifications_total[$__rate_interval]))',
+          'alertmanager_notifications_total',
+          'integration'
+        ), '{{integration}}'),
+        t.range('60 * sum(rate(alertmanager_notifications_failed_total[$__rate_interval]))', 'failed'),
       ],
       unit='suffix: /min',
-      links=[ctx.links.firing, ctx.links.rules],
+      links=[ctx.links.runbook('NotificationsFailing'), ctx.links.firing],
       style='bars',
       stack=true,
-      overrides=[panels.painted('failed', colours.bad)],
-      rare='nothing was sent in this period',
+      softMax=1,
+      overrides=panels.apart(['slack', 'pagerduty', 'email', 'sns', 'webhook']) + [panels.painted('failed', colours.bad)],
     ),
     head: panels.timeseries(
       'exporter/head',
@@ -70,7 +76,7 @@ function(ctx)
       act='Growth costs memory: find the metric in Prometheus, Status, TSDB Status.',
       targets=[t.range('max(prometheus_tsdb_head_series)', 'series')],
       unit='short',
-      links=[ctx.links.scrapes, ctx.links.recorded],
+      links=[ctx.links.runbook('PrometheusStorageFailing'), ctx.links.scrapes],
       colour=colours.neutral,
       legend=false,
     ),
@@ -85,7 +91,8 @@ function(ctx)
         t.instant('1000 * max(platform_exporter_drill_last_timestamp_seconds)', 'when'),
       ],
       unit='dateTimeFromNow',
-      links=[ctx.links.firing, ctx.links.rules],
+      links=[ctx.links.runbook('DrillFailed'), ctx.links.runbook('DrillOverdue')],
+      wish=6,
       colour=colours.neutral,
       text='value',
       rare='no drill yet',

@@ -1,5 +1,6 @@
 // The monitoring itself: can the rest of these pages be believed?
 local colours = import '../lib/colours.libsonnet';
+local known = import '../lib/known.libsonnet';
 local layout = import '../lib/layout.libsonnet';
 local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
@@ -47,8 +48,16 @@ local parts(ctx) =
       good='None.',
       act="The reason says who has to act: auth and permission are ours, rate_limited and http_status the vendor's, timeout either.",
       targets=[t.range(
-        '60 * sum by (source, reason) (rate(platform_exporter_source_failures_total[$__rate_interval])) > 0',
-        '{{source}}: {{reason}}'
+        known.or_none(
+          'label_join(' + known.counted(
+            '60 * sum by (source, reason) (rate(platform_exporter_source_failures_total[$__rate_interval]))',
+            'platform_exporter_source_failures_total',
+            'source, reason'
+          ) + ', "what", ": ", "source", "reason")',
+          'platform_exporter_source_up',
+          'what',
+          'none failed'
+        ), '{{what}}'
       )],
       unit='suffix: /min',
       links=[ctx.links.exporter, stale],
@@ -56,7 +65,8 @@ local parts(ctx) =
       height=7,
       style='bars',
       stack=true,
-      rare='no failure in this period',
+      softMax=1,
+      overrides=panels.of_names([s.source for s in ctx.sources]) + [panels.absent('none failed')],
     ),
     duration: panels.timeseries(
       'exporter/duration',
@@ -80,7 +90,7 @@ local parts(ctx) =
       act='Growth is a label with too many values; dropped series are counted in platform_exporter_series_dropped_total.',
       targets=[t.range('max(platform_exporter_snapshot_series)', 'series')],
       unit='short',
-      links=[ctx.links.exporter, ctx.links.scrapes],
+      links=[ctx.links.exporter, ctx.links.runbook('SeriesDropped')],
       wish=6,
       height=6,
       colour=colours.neutral,
@@ -94,7 +104,7 @@ local parts(ctx) =
       act='A steady climb is a leak: note the version, restart, report it.',
       targets=[t.range(own('process_resident_memory_bytes'), '{{instance}}')],
       unit='bytes',
-      links=[ctx.links.exporter, down],
+      links=[ctx.links.exporter, ctx.links.runbook('ExporterRestarts')],
       wish=6,
       height=6,
       colour=colours.neutral,
@@ -123,7 +133,7 @@ local parts(ctx) =
       act='None for more than a minute: the state store cannot be reached. Two: they do not share a state; give both the same.',
       targets=[t.instant('sum(platform_exporter_leader)', 'leaders')],
       unit='none',
-      links=[ctx.links.exporter, ctx.links.scrapes],
+      links=[ctx.links.runbook('LeaderMissing'), ctx.links.scrapes],
       background=true,
       thresholds=[[null, colours.bad], [1, colours.good], [2, colours.warn]],
       mappings=panels.words([[0, 'None', colours.bad], [1, 'One', colours.good]]),
@@ -136,7 +146,7 @@ local parts(ctx) =
       act='Down: counters over windows wait and catch up later; free disk space or bring the database back.',
       targets=[t.instant('min(platform_exporter_state_up)', 'store')],
       unit='none',
-      links=[down, ctx.links.scrapes],
+      links=[ctx.links.runbook('StateStoreDown'), ctx.links.scrapes],
       background=true,
       mappings=states.up,
     ),
@@ -162,19 +172,19 @@ local parts(ctx) =
       act='Refused: the former one stays in use; platform-exporter check names file, line and remedy.',
       targets=[t.instant('min(platform_exporter_config_last_reload_successful)', 'file')],
       unit='none',
-      links=[down, ctx.links.scrapes],
+      links=[ctx.links.runbook('ExporterReloadFailed'), ctx.links.scrapes],
       background=true,
       mappings=panels.words([[0, 'Refused', colours.bad], [1, 'Read', colours.good]]),
     ),
     dropped: panels.stat(
       'exporter/dropped',
-      'Series dropped',
-      what='Samples left out in the time shown, because a bound was reached or two sources had the same series.',
+      'Dropped',
+      what='Series left out in the time shown, because a bound was reached or two sources had the same series.',
       good='None.',
       act='The counter names the family: raise limits.series_per_family, or give its query fewer labels.',
       targets=[t.instant('sum(increase(platform_exporter_series_dropped_total[$__range])) or 0 * max(platform_exporter_snapshot_series)', 'dropped')],
       unit='short',
-      links=[ctx.links.scrapes, down],
+      links=[ctx.links.runbook('SeriesDropped'), ctx.links.scrapes],
       background=true,
       decimals=0,
       mappings=panels.words([[0, 'None', colours.good]]),
@@ -206,15 +216,17 @@ local parts(ctx) =
       'exporter/reasons',
       'Failing now',
       what='Sources whose last collection failed, and why.',
-      good='An empty table.',
+      good='None.',
       act='Run platform-exporter check: it names the missing grant, setting or network path.',
-      targets=[t.table('max by (source, reason) (platform_exporter_source_failing == 1)')],
+      targets=[t.table(known.or_none(
+        'max by (source, reason) (platform_exporter_source_failing == 1)', 'platform_exporter_source_up', 'source', 'None fails'
+      ))],
       unit='none',
       columns=[['source', 'Source'], ['reason', 'Reason']],
       links=[stale, ctx.links.scrapes],
       wish=8,
       height=8,
-      rare='nothing fails',
+      noValue='exporter down',
     ),
     served: panels.timeseries(
       'exporter/served',

@@ -31,6 +31,7 @@ local durations(ctx) = panels.timeseries(
   links=[ctx.links.health, ctx.links.runbook('HealthCheckSlow')],
   wish=9,
   fill=0,
+  overrides=panels.by_initial,
   thresholds=[[null, colours.good], [ctx.limits.of('HealthCheckSlow'), colours.bad]],
 );
 
@@ -42,7 +43,7 @@ local overall(ctx) = panels.stat(
   act='Open the runbook; the components above say which part it is.',
   targets=[t.instant('health:state:code', '{{target}}')],
   unit='none',
-  links=[ctx.links.runbook('HealthUnhealthy')],
+  links=[ctx.links.health, ctx.links.runbook('HealthUnhealthy'), ctx.links.firing],
   wish=5,
   height=5,
   mappings=states.health,
@@ -76,8 +77,9 @@ local fetch(ctx) = panels.timeseries(
   links=[ctx.links.health, ctx.links.runbook('HealthUnhealthy'), ctx.links.scrapes],
   wish=15,
   height=5,
-  colour=colours.neutral,
+  colour=if std.length(ctx.health) == 1 then colours.neutral else null,
   legend=std.length(ctx.health) > 1,
+  overrides=if std.length(ctx.health) == 1 then [] else panels.by_initial,
 );
 
 local share(ctx) = panels.bars(
@@ -87,7 +89,8 @@ local share(ctx) = panels.bars(
   good='Practically all of it.',
   act='Begin with the lowest: it is where reliability work pays most.',
   targets=[t.instant(
-    'sort(avg by (target, check) (avg_over_time(health_check_status{status="healthy"}[$__range])))', legend(ctx)
+    // By the minute: seconds that were scraped more often weigh no more.
+    'sort(avg by (target, check) (avg_over_time(health_check_status{status="healthy"}[$__range:1m])))', legend(ctx)
   )],
   unit='percentunit',
   links=[ctx.links.runbook('HealthDegraded'), ctx.links.operations],
@@ -104,7 +107,7 @@ local changes(ctx) = panels.timeseries(
   good='None.',
   act='A component that flaps is at its limit: its time-out is too short, or it is overloaded.',
   targets=[t.range(
-    'sum by (target, check) (changes(health_check_status{status="healthy"}[$__rate_interval])) > 0', legend(ctx)
+    'sum by (target, check) (changes(health_check_status{status="healthy"}[$__rate_interval]))', legend(ctx)
   )],
   unit='short',
   links=[ctx.links.runbook('HealthDegraded'), ctx.links.firing],
@@ -113,7 +116,8 @@ local changes(ctx) = panels.timeseries(
   style='bars',
   stack=true,
   decimals=0,
-  rare='no change in this period',
+  softMax=1,
+  overrides=panels.by_initial,
 );
 
 local pool(ctx) = panels.timeseries(
@@ -126,7 +130,7 @@ local pool(ctx) = panels.timeseries(
     'health_pool_connections', if std.length(ctx.health) == 1 then '{{state}}' else '{{target}} · {{state}}'
   )],
   unit='short',
-  links=[if std.length(ctx.postgres) > 0 then ctx.links.to('postgres'), ctx.links.runbook('HealthDegraded')],
+  links=[if std.length(ctx.postgres) > 0 then ctx.links.to('postgres'), ctx.links.runbook('HealthPoolWaiting')],
   wish=12,
   height=7,
   stack=true,

@@ -8,8 +8,9 @@ local t = import '../lib/targets.libsonnet';
 local sessions = import 'postgres_sessions.libsonnet';
 local storage = import 'postgres_storage.libsonnet';
 
-// The panels of one server. `target` is its name, or the variable of the drill-down; `key` begins their keys.
-local parts(ctx, key, target) =
+// The panels of one server. `target` is its name, or the variable of the drill-down; `key` begins their keys; `detail`
+// leads to the drill-down, and is null on it.
+local parts(ctx, key, target, detail) =
   local limits = ctx.limits;
   local server = 'target="' + target + '"';
   local on = '{' + server + '}';
@@ -22,7 +23,7 @@ local parts(ctx, key, target) =
   local or_none(expr) = expr + ' or ' + answers;
   local or_none_in(state, expr) = expr + ' or label_replace(' + answers + ', "state", "' + state + '", "", "")';
   local down = ctx.links.runbook('DatabaseDown');
-  local detail = ctx.links.postgres(target);
+  local statements = ctx.links.statements(target);
   {
     up: panels.stat(
       key + '/up',
@@ -79,7 +80,7 @@ local parts(ctx, key, target) =
       act='A fall means that the working set outgrew the memory, or that a query reads whole tables.',
       targets=[t.range(hits, 'hits')],
       unit='percentunit',
-      links=[detail, ctx.links.technical],
+      links=[detail, statements],
       decimals=2,
       max=1,
       sparkline=true,
@@ -94,7 +95,7 @@ local parts(ctx, key, target) =
       act='A jump is an import, a table that is never cleaned, or bloat: look at the largest tables.',
       targets=[t.range('sum(pg_database_size_bytes' + user_databases + ')', 'size')],
       unit='bytes',
-      links=[detail, ctx.links.business],
+      links=[detail, ctx.links.operations],
       decimals=1,
       colour=colours.neutral,
       sparkline=true,
@@ -105,29 +106,34 @@ local parts(ctx, key, target) =
       what='Version of the server.',
       good='The newest patch release of a version that is still supported.',
       act='Plan the update; patch releases need only a restart.',
-      targets=[t.instant('pg_static' + on, '{{short_version}}')],
+      targets=[t.table('pg_static' + on)],
       unit='none',
-      links=[detail, ctx.links.scrapes],
+      links=[detail, ctx.links.runbook('DatabaseRestarted')],
       colour=colours.neutral,
-      text='name',
-    ),
+      text='value',
+      noValue='not known',
+      overrides=[panels.named('short_version', { unit: 'string' })],
+    ) + { options+: { reduceOptions+: { fields: '/^short_version$/' } } },
     connections: panels.timeseries(
       key + '/connections',
       'Connections by state',
-      what='Connections by what they are doing, against max_connections (dashed).',
-      good='Mostly idle, a few active, hardly any idle in transaction; far below the dashed line.',
+      what='Connections by what they are doing; max_connections is drawn (dashed) once a quarter of it is in use.',
+      good='Mostly idle, a few active, hardly any idle in transaction; no dashed line in sight.',
       act='Near the line new clients are refused: find the client that leaks connections, or put a pooler in front.',
       targets=[
         t.range(or_none_in(
           'idle', 'sum by (state) (pg_stat_activity_count{' + server + ', state!~"disabled|fastpath.*"})'
         ), '{{state}}'),
-        t.range('max(pg_settings_max_connections' + on + ')', 'max'),
+        // Always drawn, it would flatten the few that are used.
+        t.range(
+          'max(pg_settings_max_connections' + on + ') < 4 * sum(pg_stat_activity_count' + on + ')', 'max_connections'
+        ),
       ],
       unit='short',
       links=[detail, ctx.links.runbook('DatabaseConnectionsHigh')],
       stack=true,
       decimals=0,
-      overrides=panels.worded(colours.of_label('state')) + [panels.limit('max')],
+      overrides=panels.worded(colours.of_label('state')) + [panels.limit('max_connections')],
     ),
     transactions: panels.timeseries(
       key + '/transactions',
@@ -136,8 +142,8 @@ local parts(ctx, key, target) =
       good='Commits follow traffic; rollbacks are few.',
       act="Many rollbacks are errors in the application or conflicts between transactions: read the server's log.",
       targets=[t.range(rate('xact_commit'), 'committed'), t.range(rate('xact_rollback'), 'rolled back')],
-      unit='ops',
-      links=[detail, ctx.links.business],
+      unit='count:/s',
+      links=[detail, statements],
       overrides=[panels.painted('committed', colours.neutral), panels.painted('rolled back', colours.bad)],
     ),
     ages: panels.timeseries(
@@ -169,8 +175,8 @@ local parts(ctx, key, target) =
         t.range(rate('tup_updated'), 'updated'),
         t.range(rate('tup_deleted'), 'deleted'),
       ],
-      unit='ops',
-      links=[detail, ctx.links.business],
+      unit='count:/s',
+      links=[detail, statements],
       stack=true,
       overrides=[
         panels.painted('inserted', colours.neutral),
@@ -186,7 +192,7 @@ local parts(ctx, key, target) =
       act='Look for the query that began when it fell; more memory helps only when all queries suffer.',
       targets=[t.range(hits, 'hits')],
       unit='percentunit',
-      links=[detail, ctx.links.scrapes],
+      links=[detail, statements],
       min=null,
       max=1,
       noValue='no reads',
@@ -224,6 +230,7 @@ local parts(ctx, key, target) =
       unit='bytes',
       links=[ctx.links.business, down],
       stack=true,
+      overrides=panels.by_initial,
     ),
     reads: panels.timeseries(
       key + '/reads',
@@ -232,8 +239,8 @@ local parts(ctx, key, target) =
       good='The two move together.',
       act='Scans far above fetches: a query reads whole tables; find it among the statements.',
       targets=[t.range(rate('tup_fetched'), 'fetched by index'), t.range(rate('tup_returned'), 'read by scans')],
-      unit='ops',
-      links=[ctx.links.technical, ctx.links.scrapes],
+      unit='count:/s',
+      links=[statements, ctx.links.technical],
       fill=0,
       overrides=[panels.painted('fetched by index', colours.neutral), panels.painted('read by scans', colours.warn)],
     ),
@@ -267,7 +274,7 @@ local parts(ctx, key, target) =
 {
   // The row of the technical view.
   section(ctx, source)::
-    local p = parts(ctx, 'postgres/' + source.target, source.target);
+    local p = parts(ctx, 'postgres/' + source.target, source.target, ctx.links.postgres(source.target));
     layout.section('Database: ' + source.title, [
       [p.up, p.used, p.longest, p.cache, p.total_size, p.version],
       [p.connections, p.transactions, p.ages],
@@ -277,9 +284,9 @@ local parts(ctx, key, target) =
   // The whole drill-down, for the server chosen in the variable `target`.
   sections(ctx)::
     local server = 'target="$target"';
-    local p = parts(ctx, 'postgres', '$target');
-    local who = sessions(ctx, server);
-    local kept = storage(ctx, server);
+    local p = parts(ctx, 'postgres', '$target', null);
+    local who = sessions(ctx, server, '$target');
+    local kept = storage(ctx, server, '$target');
     [
       layout.section('Is it there?', [[p.up, p.used, p.longest, p.cache, p.total_size, p.version]]),
       layout.section('Who is connected, and what do they wait for?', [

@@ -1,13 +1,30 @@
 // Who is connected to a Postgres server, what do they wait for, and who holds up the others?
 local colours = import '../lib/colours.libsonnet';
+local known = import '../lib/known.libsonnet';
 local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local t = import '../lib/targets.libsonnet';
 
-// `server` is a matcher for the server.
-function(ctx, server)
+// What sessions wait for, and the strengths of locks, in the words of Postgres.
+local waits = ['IO', 'Lock', 'LWLock', 'IPC', 'BufferPin', 'Timeout', 'Extension'];
+local modes = [
+  'accesssharelock',
+  'rowexclusivelock',
+  'rowsharelock',
+  'shareupdateexclusivelock',
+  'sharelock',
+  'sharerowexclusivelock',
+  'exclusivelock',
+];
+local kinds = ['relation', 'transactionid', 'tuple', 'extend', 'advisory', 'object', 'virtualxid'];
+
+// `server` is a matcher for the server, `target` its name.
+function(ctx, server, target)
   local on = '{' + server + '}';
   local of = ctx.limits.of;
+  local statements = ctx.links.statements(target);
+  // Whether the exporter's question about this was answered.
+  local answered(collector) = 'pg_scrape_collector_success{' + server + ', collector="' + collector + '"} == 1';
   local limit(alert) = [[null, colours.good], [of(alert), colours.bad]];
   {
     applications: panels.timeseries(
@@ -16,12 +33,17 @@ function(ctx, server)
       what='Sessions by the name that the client gave itself; the largest twenty, and the others together.',
       good='The applications that you know, each with as many connections as its pool has.',
       act='One that grows without traffic leaks connections: mend its pool before max_connections is reached.',
-      targets=[t.range('sum by (application_name) (pg_sessions_by_application' + on + ')', '{{application_name}}')],
+      targets=[t.range(known.or_none(
+        'sum by (application_name) (pg_sessions_by_application' + on + ')',
+        answered('sessions_by_application'),
+        'application_name',
+        'nobody is connected'
+      ), '{{application_name}}')],
       unit='short',
-      links=[ctx.links.runbook('DatabaseConnectionsHigh'), ctx.links.to('statements')],
+      links=[statements, ctx.links.runbook('DatabaseConnectionsHigh')],
       stack=true,
       decimals=0,
-      rare='nobody is connected',
+      overrides=panels.by_initial + [panels.absent('nobody is connected'), panels.painted('other', colours.unknown)],
     ),
     waiting: panels.timeseries(
       'postgres/waiting',
@@ -29,13 +51,19 @@ function(ctx, server)
       what='Sessions in the middle of a query that wait, by what they wait for.',
       good='None, or single ones now and then.',
       act='Lock: see who blocks. IO: the working set outgrew the memory. LWLock: too many sessions at once.',
-      targets=[t.range('sum by (wait_event_type) (pg_sessions_waiting' + on + ')', '{{wait_event_type}}')],
+      targets=[t.range(known.or_none(
+        'sum by (wait_event_type) (pg_sessions_waiting' + on + ')',
+        answered('sessions_waiting'),
+        'wait_event_type',
+        'nobody waits'
+      ), '{{wait_event_type}}')],
       unit='short',
-      links=[ctx.links.runbook('DatabaseBlocked'), ctx.links.to('statements')],
+      links=[statements, ctx.links.runbook('DatabaseBlocked')],
       style='bars',
       stack=true,
       decimals=0,
-      rare='nobody waits',
+      softMax=1,
+      overrides=panels.apart(waits) + [panels.absent('nobody waits')],
     ),
     ended: panels.timeseries(
       'postgres/ended',
@@ -63,13 +91,16 @@ function(ctx, server)
       what='Sessions that wait for a lock that somebody else holds, by kind of lock.',
       good='None, or for moments.',
       act='Find the root blocker beside: a transaction that was forgotten, or a migration that takes a strong lock.',
-      targets=[t.range('sum by (locktype) (pg_blocked_sessions' + on + ')', '{{locktype}}')],
+      targets=[t.range(known.or_none(
+        'sum by (locktype) (pg_blocked_sessions' + on + ')', answered('blocked'), 'locktype', 'nobody is blocked'
+      ), '{{locktype}}')],
       unit='short',
       links=[ctx.links.runbook('DatabaseBlocked'), ctx.links.firing],
       style='bars',
       stack=true,
       decimals=0,
-      rare='nobody is blocked',
+      softMax=1,
+      overrides=panels.apart(kinds) + [panels.absent('nobody is blocked')],
     ),
     wait: panels.timeseries(
       'postgres/wait',
@@ -91,14 +122,16 @@ function(ctx, server)
       what='Sessions that hold up others and wait for nobody themselves, by what they are doing.',
       good='None.',
       act='Idle in transaction: nobody works there; end it. Active: wait, or cancel it.',
-      targets=[t.range('sum by (state) (pg_root_blockers' + on + ')', '{{state}}')],
+      targets=[t.range(known.or_none(
+        'sum by (state) (pg_root_blockers' + on + ')', answered('root_blockers'), 'state', 'nobody blocks'
+      ), '{{state}}')],
       unit='short',
       links=[ctx.links.runbook('DatabaseBlocked'), ctx.links.runbook('DatabaseIdleInTransaction')],
       style='bars',
       stack=true,
       decimals=0,
-      overrides=panels.worded(colours.of_label('state')),
-      rare='nobody blocks',
+      softMax=1,
+      overrides=panels.worded(colours.of_label('state')) + [panels.absent('nobody blocks')],
     ),
     oldest: panels.timeseries(
       'postgres/oldest',
@@ -127,11 +160,14 @@ function(ctx, server)
       what='Locks held or waited for, by mode.',
       good='Mostly access share and row exclusive, moving with traffic.',
       act='Access exclusive stops every reader: a migration; run it with a lock_timeout.',
-      targets=[t.range('sum by (mode) (pg_locks_count' + on + ') > 0', '{{mode}}')],
+      targets=[t.range(known.or_none(
+        'sum by (mode) (pg_locks_count' + on + ') > 0', 'pg_locks_count' + on, 'mode', 'no locks'
+      ), '{{mode}}')],
       unit='short',
       links=[ctx.links.runbook('DatabaseLocksMany'), ctx.links.runbook('DatabaseBlocked')],
       stack=true,
       decimals=0,
-      rare='no locks',
+      softMax=1,
+      overrides=panels.apart(modes) + [panels.painted('accessexclusivelock', colours.bad), panels.absent('no locks')],
     ),
   }

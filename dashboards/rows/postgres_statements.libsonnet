@@ -8,7 +8,13 @@ local t = import '../lib/targets.libsonnet';
 function(ctx, server)
   local on = '{' + server + '}';
   local all(metric) = 'sum(rate(pg_stat_statements_' + metric + '_total' + on + '[$__rate_interval]))';
-  local top(metric) = 'sum by (queryid) (rate(pg_stat_statements_top_' + metric + '_total' + on + '[$__rate_interval]))';
+  // The six statements that took most of the time shown, chosen once for all of it, each by its rank: so each has a
+  // colour of its own, whatever its id. "other" is what is left of all.
+  local named = 'pg_stat_statements_top_exec_seconds_total{' + server + ', queryid!="other"}';
+  local most(n) = 'topk(' + n + ', sum by (queryid) (increase(' + named + '[$__range] @ end())))';
+  local taken(of) = 'sum by (queryid) (rate(' + named + '[$__rate_interval])) and on (queryid) (' + of + ')';
+  local ranked(n) = taken(if n == 1 then most(1) else most(n) + ' unless on (queryid) ' + most(n - 1));
+  local ranks = std.range(1, 6);
   local over(metric) = 'sum by (queryid, user) (increase(pg_stat_statements_top_' + metric + '_total' + on + '[$__range]))';
   local slow = ctx.limits.of('DatabaseStatementsSlow');
   local links = [ctx.links.runbook('DatabaseStatementSlow'), ctx.links.postgres('$target')];
@@ -33,16 +39,16 @@ function(ctx, server)
       'Moves with traffic.',
       'Far more than traffic explains: a loop over single rows (N+1), or retries.',
       all('calls'),
-      'ops'
+      'count:/s'
     ),
     busy: line(
       'busy',
       'Time spent in statements',
-      'Seconds per second that sessions spend executing: how many of them work at once, on average.',
-      'Below the number of processor cores.',
+      'Share of the time that is spent executing; 100 % is one session that always works, 200 % are two.',
+      'Below 100 % for each processor core.',
       'Above it they wait for each other: find the statement that takes most, below.',
       all('exec_seconds'),
-      's'
+      'percentunit'
     ),
     mean: panels.timeseries(
       'statements/mean',
@@ -61,15 +67,25 @@ function(ctx, server)
     by_time: panels.timeseries(
       'statements/by_time',
       'Time by statement',
-      what='Seconds per second spent in each of the statements that take most; "other" is all the rest.',
+      what='Share of the time spent in each of the six statements that take most of the time shown, named by the last'
+           + ' five digits of their query ids; "other" is all the rest; 100 % is one session that always works.',
       good='No single one takes most of the time.',
-      act='Take the thickest: look its text up by the query id in pg_stat_statements, then EXPLAIN it.',
-      targets=[t.range('topk(8, ' + top('exec_seconds') + ')', '{{queryid}}')],
-      unit='s',
+      act='Take the thickest: find it in the table below, look its text up in pg_stat_statements, then EXPLAIN it.',
+      targets=[
+        t.range('label_replace(' + ranked(n) + ', "id", "$1", "queryid", ".*(.{5})")', '…{{id}}')
+        for n in ranks
+      ] + [
+        t.range(
+          'clamp_min(' + all('exec_seconds') + ' - (sum(' + taken(most(std.length(ranks))) + ') or 0 * '
+          + all('exec_seconds') + '), 0)', 'other'
+        ),
+      ],
+      unit='percentunit',
       links=links,
       wish=16,
       height=9,
       stack=true,
+      overrides=panels.queried(std.length(ranks)) + [panels.painted('other', colours.unknown)],
       noValue='no statements',
     ),
     kinds: panels.timeseries(
@@ -83,7 +99,7 @@ function(ctx, server)
         t.range(all('shared_blks_read'), 'read'),
         t.range(all('shared_blks_dirtied'), 'made dirty'),
       ],
-      unit='ops',
+      unit='count:/s',
       links=links,
       height=9,
       fill=0,

@@ -1,13 +1,17 @@
 // What a Postgres server keeps: tables, indexes, the write-ahead log, its copies, and whether vacuum keeps up.
 local colours = import '../lib/colours.libsonnet';
+local known = import '../lib/known.libsonnet';
 local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local t = import '../lib/targets.libsonnet';
 
-// `server` is a matcher for the server.
-function(ctx, server)
+// `server` is a matcher for the server, `target` its name.
+function(ctx, server, target)
   local on = '{' + server + '}';
   local of = ctx.limits.of;
+  local statements = ctx.links.statements(target);
+  // Whether the exporter's question about this was answered.
+  local answered(collector) = 'pg_scrape_collector_success{' + server + ', collector="' + collector + '"} == 1';
   local table(metric) = 'max by (relname) (' + metric + on + ')';
   local limit(alert) = [[null, colours.good], [of(alert), colours.bad]];
   {
@@ -32,7 +36,7 @@ function(ctx, server)
         ['Value #C', 'Dead rows'],
         ['Value #D', 'Waste'],
       ],
-      links=[ctx.links.business, ctx.links.to('statements')],
+      links=[statements, ctx.links.runbook('DatabaseXminHeld'), ctx.links.business],
       sort='Size',
       wish=14,
       noValue='not known',
@@ -53,7 +57,7 @@ function(ctx, server)
         t.instant('sum(pg_indexes_invalid' + on + ')', 'broken'),
       ],
       unit='none',
-      links=[ctx.links.runbook('DatabaseIndexInvalid'), ctx.links.to('statements')],
+      links=[ctx.links.runbook('DatabaseIndexInvalid'), statements],
       wish=10,
       height=8,
       thresholds=[[null, colours.good], [1, colours.warn]],
@@ -107,10 +111,11 @@ function(ctx, server)
       act='Find the query among the statements; give it an index, or its role more work_mem.',
       targets=[t.range('sum(rate(pg_stat_database_temp_bytes' + on + '[$__rate_interval]))', 'written')],
       unit='Bps',
-      links=[ctx.links.runbook('DatabaseTempFiles'), ctx.links.to('statements')],
+      links=[ctx.links.runbook('DatabaseTempFiles'), statements],
       colour=colours.neutral,
       legend=false,
-      softMax=1024,
+      softMax=1.1 * of('DatabaseTempFiles'),  // a line that is far below its limit is seen to be so
+      thresholds=limit('DatabaseTempFiles'),
     ),
     dead: panels.timeseries(
       'postgres/dead',
@@ -138,8 +143,9 @@ function(ctx, server)
       unit='short',
       links=[ctx.links.runbook('DatabaseXminHeld'), ctx.links.runbook('DatabaseTransactionLong')],
       fill=0,
-      softMax=1000,
-      thresholds=[],
+      softMax=1.1 * of('DatabaseXminHeld'),
+      overrides=panels.apart(['backend', 'prepared_xact', 'slot', 'slot_catalog', 'standby']),
+      thresholds=limit('DatabaseXminHeld'),
     ),
     wraparound: panels.bars(
       'postgres/wraparound',
@@ -182,7 +188,9 @@ function(ctx, server)
       good='Works, none waits.',
       act='Failing: backups have a hole, and the log fills the disk; read archive_command in the log.',
       targets=[
-        t.instant('max(pg_archiver_failing' + on + ')', 'state'),
+        t.instant(
+          'max(pg_archiver_failing' + on + ') or on () -1 * max(' + answered('stat_archiver') + ')', 'state'
+        ),
         t.instant('max(pg_archiver_pending_files' + on + ')', 'waiting'),
       ],
       unit='none',
@@ -192,9 +200,13 @@ function(ctx, server)
       text='value_and_name',
       thresholds=[[null, colours.good], [10, colours.warn]],
       overrides=[panels.named('state', {
-        mappings: panels.words([[0, 'Works', colours.good], [1, 'Fails', colours.bad]]),
+        mappings: panels.words([
+          [-1, 'Not set up', colours.unknown],
+          [0, 'Works', colours.good],
+          [1, 'Fails', colours.bad],
+        ]),
       })],
-      rare='not archived',
+      noValue='not known',
     ),
     lag: panels.timeseries(
       'postgres/lag',
@@ -202,13 +214,19 @@ function(ctx, server)
       what='How far each standby is behind, in bytes of write-ahead log.',
       good='Kilobytes.',
       act='Growing: the standby or the network is too slow; its readers see old data.',
-      targets=[t.range('max by (application_name) (pg_replication_lag_bytes' + on + ')', '{{application_name}}')],
+      targets=[t.range(known.or_none(
+        'max by (application_name) (pg_replication_lag_bytes' + on + ')',
+        answered('replication_lag'),
+        'application_name',
+        'no standby'
+      ), '{{application_name}}')],
       unit='bytes',
       links=[ctx.links.runbook('DatabaseStandbyLag'), ctx.links.runbook('DatabaseReplicaLag')],
       height=6,
       fill=0,
+      softMax=1024,
+      overrides=panels.by_initial + [panels.absent('no standby')],
       thresholds=limit('DatabaseStandbyLag'),
-      rare='no standby',
     ),
     slots: panels.timeseries(
       'postgres/slots',
@@ -216,25 +234,33 @@ function(ctx, server)
       what='Write-ahead log that each slot keeps from being removed; dashed: what alerts.',
       good='Megabytes, for slots that somebody reads.',
       act='A slot that nobody reads fills the disk: drop it.',
-      targets=[t.range('max by (slot_name) (pg_replication_slot_retained_bytes' + on + ')', '{{slot_name}}')],
+      targets=[t.range(known.or_none(
+        'max by (slot_name) (pg_replication_slot_retained_bytes' + on + ')',
+        answered('replication_slot'),
+        'slot_name',
+        'no slot'
+      ), '{{slot_name}}')],
       unit='bytes',
       links=[ctx.links.runbook('DatabaseSlotRetains'), ctx.links.runbook('DatabaseSlotInactive')],
       height=6,
       fill=0,
+      softMax=1024,
+      overrides=panels.by_initial + [panels.absent('no slot')],
       thresholds=limit('DatabaseSlotRetains'),
-      rare='no slots',
     ),
     permissions: panels.table(
       'postgres/permissions',
       'Missing grants',
       what='What the exporter may not read, and so cannot show.',
-      good='An empty table.',
+      good='None.',
       act='Give its role what the table names; platform-exporter check prints the SQL.',
-      targets=[t.table('max by (grant) (pg_exporter_permission_missing' + on + ' == 1)')],
+      targets=[t.table(known.or_none(
+        'max by (grant) (pg_exporter_permission_missing' + on + ' == 1)', 'pg_up' + on + ' == 1', 'grant', 'None is missing'
+      ))],
       unit='none',
       columns=[['grant', 'Grant']],
       links=[ctx.links.runbook('DatabasePermissionMissing'), ctx.links.exporter],
       wish=8,
-      rare='nothing is missing',
+      noValue='not known',
     ),
   }

@@ -8,6 +8,16 @@ local t = import '../lib/targets.libsonnet';
 // What people store on; the rest is memory, images and mounts of others.
 local disks = '{job="node", fstype!~"tmpfs|ramfs|squashfs|overlay|iso9660|nsfs|fuse.*"}';
 
+// Series by machine that end with what was measured: a hue for each measure, a shade for each machine.
+local ending(word, colour) = {
+  matcher: { id: 'byRegexp', options: '/' + word + '$/' },
+  properties: [{ id: 'color', value: { mode: 'shades', fixedColor: colour } }],
+};
+local flows = [
+  ending('(received|read)', colours.neutral),
+  ending('(sent|written)', colours.accent),
+];
+
 local share(ctx, key, title, alert, what, act, expr, legend) =
   local limits = ctx.limits.both(alert);
   panels.timeseries(
@@ -23,6 +33,7 @@ local share(ctx, key, title, alert, what, act, expr, legend) =
     height=7,
     max=1,
     fill=0,
+    overrides=panels.by_initial,
     thresholds=[[null, colours.good], [limits.warn, colours.warn], [limits.bad, colours.bad]],
   );
 
@@ -38,6 +49,7 @@ local flow(ctx, key, title, what, good, act, targets, alert) = panels.timeseries
   wish=12,
   height=7,
   fill=0,
+  overrides=flows,
 );
 
 function(ctx) layout.section('Machines', if !ctx.machines then [] else [

@@ -1,6 +1,7 @@
 // For engineers: what is wrong, and in which part? From what customers notice down to its causes.
 local colours = import '../lib/colours.libsonnet';
 local dashboard = import '../lib/dashboard.libsonnet';
+local known = import '../lib/known.libsonnet';
 local layout = import '../lib/layout.libsonnet';
 local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
@@ -27,14 +28,15 @@ local glance(ctx) = [
     good='None.',
     act='Begin with the critical ones; each names its runbook.',
     targets=[
-      t.instant('count(ALERTS{alertstate="firing", severity="critical"}) or vector(0)', 'critical'),
-      t.instant('count(ALERTS{alertstate="firing", severity="warning"}) or vector(0)', 'warning'),
+      t.instant(known.zero('count(' + known.firing('severity="critical"') + ')'), 'critical'),
+      t.instant(known.zero('count(' + known.firing('severity="warning"') + ')'), 'warning'),
     ],
     unit='none',
     links=[ctx.links.operations, ctx.links.firing, ctx.links.rules],
     wish=5,
     thresholds=[[null, colours.good], [1, colours.bad]],
     mappings=panels.words([[0, 'None', colours.good]]),
+    noValue='not known',
     overrides=[panels.named('warning', {
       thresholds: panels.steps([[null, colours.good], [1, colours.warn]], 'glance/alerts'),
     })],

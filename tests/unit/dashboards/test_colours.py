@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.support.dashboards import Json, panels
 
-# Okabe and Ito (2008), the blue between two of theirs that reads on dark and on white, and a darker one of their purple.
+# Okabe and Ito (2008), a blue between two of theirs that reads on dark and on white, and a dark form of their purple.
 SAFE = {"#56B4E9", "#0072B2", "#009E73", "#F0E442", "#E69F00", "#D55E00", "#CC79A7"}
 SAFE |= {"#8E9297", "#3A97DB", "#8C4A73"}
 HUE = re.compile(r"#[0-9A-Fa-f]{6}")
