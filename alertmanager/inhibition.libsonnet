@@ -35,6 +35,8 @@ local always = [
   rule(tier('fast'), slower(['medium', 'slow', 'trend']), ['slo']),
   rule(tier('medium'), slower(['slow', 'trend']), ['slo']),
   rule(tier('slow'), tier('trend'), ['slo']),
+  // Whoever was paged because customers fail learns nothing from a fixed limit that follows minutes later.
+  rule(tier('fast') + ['sli = "availability"', 'service != ""'], ['alertname = "ErrorRateHigh"', 'service != ""'], ['service']),
   rule(
     ['severity = "critical"', 'service != ""'],
     ['severity =~ "warning|info"', 'service != ""'],

@@ -53,6 +53,8 @@ API = {
     "severity": "critical",
     "priority": "p1",
 }
+FAILING = {**FAST, "sli": "availability"}
+ERRORS = {**API, "alertname": "ErrorRateHigh", "priority": "p2"}
 WEB = {**API, "service": "web"}
 DEGRADED = {**WEB, "alertname": "HealthDegraded", "severity": "warning", "priority": "p3"}
 EXPORTER = {"alertname": "ExporterDown", "service": "platform-exporter", "kind": "meta"} | {
@@ -89,6 +91,9 @@ TABLE = [
     ("a slow burn does not hide the fast one", SLOW, FAST, False),
     ("a fast burn says nothing of another service level", FAST, {**SLOW, "slo": "web-availability"}, False),
     ("alerts without slo are not equal in it", FAST, {**STALE, "slo": ""}, False),
+    ("a fast burn covers the rate of errors", FAILING, ERRORS, True),
+    ("… but not of another service", {**FAILING, "service": "web"}, ERRORS, False),
+    ("a fast burn of latency does not", {**FAST, "slo": "api-latency", "sli": "latency"}, ERRORS, False),
     (
         "critical covers a warning of the same name",
         {**API, "alertname": "ErrorRateHigh"},
