@@ -9,9 +9,8 @@ local maintenance = import 'lib/maintenance.libsonnet';
 local policy = import 'lib/policy.libsonnet';
 local promql = import 'lib/promql.libsonnet';
 local services = import 'lib/service.libsonnet';
+local spans = import 'lib/windows.libsonnet';
 
-// Up to here a window is read from the source itself: averages of rate5m lag a sudden outage by two minutes.
-local direct_up_to = duration.seconds('1h');
 // Long windows change slowly and cost the most: evaluating them each few seconds would buy nothing.
 local long_window_interval = '30s';
 
@@ -19,14 +18,14 @@ local labels(slo) = { slo: slo.slo, service: slo.service, sli: slo.sli };
 local record(name, expr, labels={}) =
   { record: name, expr: expr } + (if labels == {} then {} else { labels: labels });
 
-// One entry an SLO: the catalogue's numbers with the signal they are measured on. What the source itself says of the
-// last hour includes maintenance that has just ended; the recorded rates leave it out.
+// One entry an SLO: the catalogue's numbers with the signal they are measured on.
 local levels(catalogue) = [
   {
     slo: slo,
     signal: signal,
     factor: maintenance.factor(catalogue, service.name),
-    averaged: signal.averaged || maintenance.has(catalogue, service.name),
+    averaged: signal.averaged,
+    maintained: maintenance.has(catalogue, service.name),
   }
   for service in catalogue.services
   for slo in service.slos
@@ -37,9 +36,25 @@ local windows(slos) = std.set(std.flatMap(
   function(slo) std.flatMap(function(tier) [tier.long, tier.short], slo.tiers), slos
 ) + ['1h'], duration.seconds);
 
-local lasting(expr, factor) = if factor == '' then expr else '(\n  ' + std.strReplace(expr, '\n', '\n  ') + '\n)' + factor;
+local indented(expr) = '(\n  ' + std.strReplace(expr, '\n', '\n  ') + '\n)';
+local lasting(expr, factor) = if factor == '' then expr else indented(expr) + factor;
 
-local level_rules(level, windows) =
+local named(slos) = '{' + promql.matcher('slo', [slo.slo for slo in slos]) + '}';
+
+// Failed by all over a window, of the recorded rates.
+local average(catalogue, window, slos) =
+  local over(metric) = 'avg_over_time(' + metric + slos + '[' + spans.range(catalogue, window) + '])';
+  over('slo:events_bad:rate5m') + '\n/\n(' + over('slo:events_total:rate5m') + ' > 0)';
+
+// What the source says of the last hour includes the maintenance in it; the recorded rates leave it out.
+local direct(catalogue, level, window) =
+  local ratio = services.ratio(level.signal.bad(window), level.signal.total(window));
+  if !level.maintained then ratio
+  else
+    indented(ratio + maintenance.unless_within(level.slo.service, duration.seconds(window) + 300))
+    + '\nor on ()\n' + indented(average(catalogue, window, named([level.slo])));
+
+local level_rules(catalogue, level, windows) =
   local own = if level.slo.sli == 'latency' then level.signal.records else {};
   [record(name, own[name], { service: level.slo.service }) for name in std.objectFields(own)]
   + [
@@ -52,22 +67,16 @@ local level_rules(level, windows) =
     if level.averaged then [] else [
       record(
         'slo:sli_error:ratio_rate' + window,
-        services.ratio(level.signal.bad(window), level.signal.total(window)),
+        direct(catalogue, level, window),
         labels(level.slo)
       )
       for window in windows
-      if window != '5m' && duration.seconds(window) <= direct_up_to
+      if window != '5m' && spans.direct(window)
     ]
   );
 
-local average_rule(window, slos) =
-  local over(metric) = 'avg_over_time(' + metric + slos + '[' + window + '])';
-  record(
-    'slo:sli_error:ratio_rate' + window,
-    over('slo:events_bad:rate5m') + '\n/\n(' + over('slo:events_total:rate5m') + ' > 0)'
-  );
-
-local named(slos) = '{' + promql.matcher('slo', [slo.slo for slo in slos]) + '}';
+local average_rule(catalogue, window, slos) =
+  record('slo:sli_error:ratio_rate' + window, average(catalogue, window, slos));
 
 // One rule for all periods: two of one name would be duplicates, whatever they select.
 local remaining_rule(periods, slos) =
@@ -91,25 +100,24 @@ function(catalogue)
   local slos = [level.slo for level in all];
   local averaged = [level.slo for level in all if level.averaged];
   local used = windows(slos);
-  local short = [w for w in used if w != '5m' && duration.seconds(w) <= direct_up_to];
+  local short = [w for w in used if w != '5m' && spans.direct(w)];
   local periods = std.set([slo.period for slo in slos], duration.seconds);
-  local long = std.set([w for w in used if duration.seconds(w) > direct_up_to] + periods, duration.seconds);
+  local long = std.set([w for w in used if !spans.direct(w)] + periods, duration.seconds);
   if std.length(slos) == 0 then [] else [
     {
       name: 'slo',
-      // Stated, because the alerts count bad events as samples times this interval.
       interval: catalogue.monitoring.evaluation_interval,
-      rules: std.flatMap(function(level) level_rules(level, used), all)
+      rules: std.flatMap(function(level) level_rules(catalogue, level, used), all)
              + [record(
                'slo:sli_error:ratio_rate5m', 'slo:events_bad:rate5m\n/\n(slo:events_total:rate5m > 0)'
              )]
-             + (if std.length(averaged) == 0 then [] else [average_rule(w, named(averaged)) for w in short])
+             + (if std.length(averaged) == 0 then [] else [average_rule(catalogue, w, named(averaged)) for w in short])
              + [record('slo:current_burn_rate:ratio', 'slo:sli_error:ratio_rate5m / slo:error_budget:ratio')],
     },
     {
       name: 'slo-long-windows',
       interval: long_window_interval,
-      rules: [average_rule(window, '') for window in long]
+      rules: [average_rule(catalogue, window, '') for window in long]
              + [remaining_rule(periods, slos), policy.rule, exhaustion_rule],
     },
   ]

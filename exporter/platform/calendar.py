@@ -159,7 +159,8 @@ class Maintenance(Part):
     """Hours that come back every week. Either these or `once`."""
     once: Span | None = None
     services: list[str] = []
-    """Services, or sources as kind.name, that it is about; the whole platform, unless given."""
+    """Services, or sources as kind.name, that it is about; the whole platform, unless given. The service levels of what
+    is measured on these, or depends on them, are not charged either."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

@@ -5,6 +5,7 @@
 local duration = import '../lib/duration.libsonnet';
 local policy = import '../lib/policy.libsonnet';
 local services = import '../lib/service.libsonnet';
+local spans = import '../lib/windows.libsonnet';
 
 // The objectives of all services, each with its service.
 local levels(catalogue) = [
@@ -42,7 +43,8 @@ local burn(catalogue, tier_name, action) = [
       period_seconds: duration.seconds(slo.period),
       events: services.level(catalogue, level.service, slo).events,
       minimum_bad_events: slo.minimum_bad_events,
-      interval: duration.seconds(catalogue.monitoring.evaluation_interval),
+      range: spans.range(catalogue, tier.long),
+      step: duration.seconds(spans.step(catalogue, tier.long)),
       long: tier.long,
       short: tier.short,
       factor: tier.factor,
@@ -55,7 +57,7 @@ local burn(catalogue, tier_name, action) = [
       and on (slo)
       slo:sli_error:ratio_rate%(short)s{slo="%(slo)s"} > %(limit)s
       and on (slo)
-      sum_over_time(slo:events_bad:rate5m{slo="%(slo)s"}[%(long)s]) * %(interval)s >= %(minimum_bad_events)s
+      sum_over_time(slo:events_bad:rate5m{slo="%(slo)s"}[%(range)s]) * %(step)s >= %(minimum_bad_events)s
     |||,
     value: '{{ $value | humanizePercentage }} of the %(events)s of %(long)s failed',
     threshold: '{{ humanizePercentage %(limit)s }} over both %(long)s and %(short)s',
