@@ -6,6 +6,7 @@ from typing import Any
 from exporter.generate.importable import importable
 from exporter.generate.mark import header
 from exporter.generate.mixin import tree
+from exporter.generate.overrides import refuse_unused
 from exporter.generate.text import json_text, yaml_text
 
 
@@ -14,12 +15,15 @@ def files(catalogue: dict[str, Any], *, for_import: bool = False) -> dict[str, s
 
     Dashboards `for_import` ask for their data source when somebody imports them by hand.
 
-    Raises RuntimeError with Jsonnet's message when the catalogue asks for what no Jsonnet file knows.
+    Raises:
+        PlatformError: the catalogue changes an alert that has no rule here, or asks for what no Jsonnet file knows.
     """
+    documents = tree(catalogue)
+    refuse_unused(catalogue, documents)
     mark = header(catalogue["platform"])
     return {
         path: _text(path, importable(path, document) if for_import else document, mark)
-        for path, document in sorted(tree(catalogue).items())
+        for path, document in sorted(documents.items())
     }
 
 

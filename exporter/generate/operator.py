@@ -15,6 +15,7 @@ from typing import Any
 
 from exporter.generate.mark import header
 from exporter.generate.mixin import tree
+from exporter.generate.overrides import refuse_unused
 from exporter.generate.text import yaml_text
 from exporter.platform.problems import PlatformError, Problem
 
@@ -40,6 +41,7 @@ def operator_files(catalogue: dict[str, Any]) -> dict[str, str]:
         PlatformError: the platform asks for what these objects cannot say.
     """
     documents = tree(catalogue)
+    refuse_unused(catalogue, documents)
     convert = _Converter(catalogue)
     objects: dict[str, dict[str, Any]] = {}
     for path, document in documents.items():

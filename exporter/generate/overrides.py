@@ -52,7 +52,36 @@ def checked(catalogue: dict[str, Any], locate: Locate) -> dict[str, Any]:
         }
     if problems:
         raise PlatformError(problems)
-    return {**catalogue, "alerting": {**catalogue["alerting"], "alerts": alerts}}
+    lines = {name: locate(("alerting", "alerts", name), "", "").line for name in alerts}
+    return {**catalogue, "alerting": {**catalogue["alerting"], "alerts": alerts, "lines": lines}}
+
+
+def refuse_unused(catalogue: dict[str, Any], documents: dict[str, Any]) -> None:
+    """Look whether each alert that the platform file changes is among the generated `documents`.
+
+    Raises:
+        PlatformError: an alert is changed that has no rule here, because nothing of this platform feeds it.
+    """
+    ruled = {
+        rule["alert"]
+        for path, document in documents.items()
+        if path.startswith("prometheus/rules/alerts-")
+        for group in document["groups"]
+        for rule in group["rules"]
+    }
+    alerting = catalogue["alerting"]
+    if unused := [
+        Problem(
+            catalogue["file"],
+            alerting["lines"][name],
+            f"alerting.alerts.{name}",
+            "has no effect: nothing in this file feeds the alert, so it has no rule",
+            f"Take it out, or declare what it watches; docs/runbooks/{name}.md says what that is.",
+        )
+        for name, override in alerting["alerts"].items()
+        if override.get("enabled", True) and name not in ruled
+    ]:
+        raise PlatformError(unused)
 
 
 def _problems(name: str, override: dict[str, Any], locate: Locate) -> Iterator[Problem]:

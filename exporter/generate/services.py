@@ -5,7 +5,7 @@ error budget would be gone within its long window, so its burn factor is `share 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,10 @@ from exporter.platform.values import Duration, Ratio, plain
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """A burn tier: `share` of the budget gone within `long`, seen in `short` too, for `wait`."""
+    """A burn tier: `share` of the budget gone within `long`, seen in `short` too, for `wait`.
+
+    `priority` is the most urgent that it can be: the objective's own goes before when it is milder.
+    """
 
     name: str
     long: str
@@ -54,6 +57,7 @@ class Level:
     keys: tuple[str, ...]
     bound: Duration | None = None
     percentile: str | None = None
+    priority: str = "p1"
 
 
 def service_entry(name: str, service: Service) -> dict[str, Any]:
@@ -88,6 +92,12 @@ def _text(value: str | Duration) -> str:
 
 
 def _levels(service: Service) -> Iterator[Level]:
+    for level in _promised(service):
+        priority = getattr(service.objectives.priorities, level.sli)
+        yield level if priority is None else replace(level, priority=priority)
+
+
+def _promised(service: Service) -> Iterator[Level]:
     objectives = service.objectives
     if objectives.availability is not None:
         yield Level(
@@ -118,7 +128,7 @@ def _slo(name: str, service: Service, level: Level) -> dict[str, Any]:
         "period": str(period),
         "period_days": plain(Decimal(period) / 86400),
         "minimum_bad_events": str(service.objectives.minimum_bad_events),
-        "tiers": [_tier(tier, budget, period) for tier in _tiers(period)],
+        "tiers": [_tier(tier, level, period) for tier in _tiers(period)],
         **(
             {}
             if level.bound is None
@@ -136,17 +146,18 @@ def _tiers(period: Duration) -> list[Tier]:
     return [tier for tier in TIERS if 2 * Duration.parse(tier.long) <= period]
 
 
-def _tier(tier: Tier, budget: Decimal, period: Duration) -> dict[str, str]:
+def _tier(tier: Tier, level: Level, period: Duration) -> dict[str, str]:
     factor = _factor(tier, period)
+    priority = max(tier.priority, level.priority)
     return {
         "tier": tier.name,
         "long": tier.long,
         "short": tier.short,
         "factor": plain(factor),
-        "threshold": plain(factor * budget),
+        "threshold": plain(factor * (1 - level.objective)),
         "for": tier.wait,
-        "priority": tier.priority,
-        "severity": SEVERITIES[tier.priority],
+        "priority": priority,
+        "severity": SEVERITIES[priority],
         "exhausted_in": _spaced(Duration(round(period / float(factor) / 3600) * 3600)),
     }
 

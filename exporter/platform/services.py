@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from exporter.platform.base import Part, Slug, Text
+from exporter.platform.channels import Priority
 from exporter.platform.values import Duration, Ratio, fault
 
 
@@ -53,7 +54,7 @@ class Signals(Part):
     metrics: Metrics | None = None
     freshness: Freshness | None = None
     services: Annotated[list[Slug], Field(min_length=1)] | None = None
-    """Other services: their events together, as one journey through all of them has them."""
+    """Other services, as one that works while all of them do: each moment is as bad as the worst of them."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -119,6 +120,14 @@ class Latency(Part):
         return Ratio(Decimal(self.percentile[1:]) / 100)
 
 
+class BurnPriorities(Part):
+    """How urgent it is when an objective's error budget burns fast. Slow burning is p3, or as mild as this."""
+
+    availability: Priority | None = None
+    latency: Priority | None = None
+    freshness: Priority | None = None
+
+
 class Objectives(Part):
     """What the service promises over `period`."""
 
@@ -131,6 +140,8 @@ class Objectives(Part):
     """Length of the error budget's period: a day to 30 days."""
     minimum_bad_events: int = Field(default=5, ge=1)
     """A burn alert waits for at least this many bad events in its long window: one failure at night pages nobody."""
+    priorities: BurnPriorities = BurnPriorities()
+    """How urgent the burn alerts of each objective are; p1, unless given."""
 
     @model_validator(mode="after")
     def _period(self) -> Self:
@@ -140,6 +151,17 @@ class Objectives(Part):
                 f"{self.period} is not between 1d and 30d",
                 "Choose a length between these; Prometheus keeps 45 days.",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _ranked(self) -> Self:
+        for name in self.priorities.model_fields_set:
+            if getattr(self, name) is None:
+                raise fault(
+                    "priorities",
+                    f"ranks {name}, of which nothing is promised",
+                    f"Give {name} an objective, or take it out of `priorities`.",
+                )
         return self
 
 

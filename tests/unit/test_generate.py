@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exporter.generate import catalogue, difference, files, write
+from exporter.generate import catalogue, difference, files, operator_files, write
 from exporter.generate.mark import header, is_generated
 from exporter.generate.text import json_text, yaml_text
 from exporter.platform.problems import PlatformError
@@ -40,6 +40,27 @@ def test_the_generated_tree_is_the_golden_one(demo: dict[str, str]) -> None:
 
 def test_generating_twice_gives_the_same_bytes(demo: dict[str, str]) -> None:
     assert files(catalogue(DEMO)) == demo
+
+
+def test_a_change_of_an_alert_that_nothing_feeds_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yml"
+    file.write_text(
+        "platform: shop\n"
+        'sources: {health: {api: {url: "https://shop.example/health"}}}\n'
+        'services: {api: {title: API, question: "Can customers buy?", signals: {health: api}}}\n'
+        "alerting:\n"
+        "  alerts:\n"
+        "    HealthUnhealthy: {for: 1m}\n"
+        "    QuotaHigh: {enabled: false}\n"
+        "    ErrorRateHigh: {threshold: 10%, priority: p1}\n"
+    )
+    for generate in files, operator_files:
+        with pytest.raises(PlatformError) as caught:
+            generate(catalogue(file))
+        [problem] = caught.value.problems
+        assert (problem.line, problem.key) == (8, "alerting.alerts.ErrorRateHigh")
+        assert "has no rule" in problem.message
+        assert "docs/runbooks/ErrorRateHigh.md" in problem.remedy
 
 
 def test_every_text_file_says_where_it_comes_from(demo: dict[str, str]) -> None:
