@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,10 +77,11 @@ def _find_archive(demo: RunningDemo) -> None:
 def _kill_exporter(demo: RunningDemo) -> None:
     demo.state.down("exporter").touch()
     for pid in marked(demo.state):
-        # `run` and its options; `generate` and `demo` have the same program.
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if b"run" in words and b"--listen" in words:
-            os.kill(pid, signal.SIGKILL)
+        with suppress(OSError):  # it ended meanwhile
+            # `run` and its options; `generate` and `demo` have the same program.
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if b"run" in words and b"--listen" in words:
+                os.kill(pid, signal.SIGKILL)
 
 
 def _start_exporter(demo: RunningDemo) -> None:
