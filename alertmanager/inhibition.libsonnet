@@ -4,6 +4,8 @@
 // must have; platform and environment come from Prometheus' external labels and keep platforms apart. The alert
 // Unresolved has the labels of the alert that it is about, so what silences the one silences the other.
 
+local down = import '../prometheus/lib/down.libsonnet';
+
 local place = ['platform', 'environment'];
 
 local rule(source, target, equal=[]) = {
@@ -47,14 +49,6 @@ local always = [
     ['alertname = "ExporterDown"'],
     ['alertname =~ "SourceStale|SliMissing|TrafficStopped|DrillFailed|DrillOverdue|StatusPageBehind"']
   ),
-  // A service whose dependency is down fails for a reason that somebody was told already; prometheus/alerts says for how
-  // long after it is up again.
-  rule(
-    ['alertname = "DependencyDown"', 'covers = "symptom"'],
-    ['kind = "symptom"', 'slo_tier = ""', 'service != ""'],
-    ['service']
-  ),
-  rule(['alertname = "DependencyDown"', 'covers = "budget"'], ['slo_tier != ""', 'service != ""'], ['service']),
   // What is down is not being read either.
   rule(
     ['alertname =~ "DatabaseDown|HealthUnhealthy"', 'source != ""'],
@@ -66,14 +60,32 @@ local always = [
   ),
 ];
 
-// The same at once: DependencyDown comes one evaluation later than what it is made of.
+// A service whose dependency is down fails for a reason that somebody was told already, and told as urgently: what woke
+// nobody silences nothing that must. prometheus/alerts says when that is, and for how long after it is up again.
+local explained(told) = [
+  rule(
+    ['alertname = "DependencyDown"', 'covers = "symptom"', 'told = "' + told + '"'],
+    ['kind = "symptom"', 'slo_tier = ""', 'service != ""', down.no_more_urgent(told)],
+    ['service']
+  ),
+  rule(
+    ['alertname = "DependencyDown"', 'covers = "budget"', 'told = "' + told + '"'],
+    ['slo_tier != ""', 'service != ""', down.no_more_urgent(told)],
+    ['service']
+  ),
+];
+
+// The same at once: DependencyDown comes one evaluation later than what it is made of. Not where an issue is known, of
+// which nobody is told: Alertmanager cannot say "unless".
 local dependencies(catalogue) = [
   rule(
-    ['service = "' + dependency + '"', 'kind =~ "symptom|cause"', 'priority = "p1"', 'alertname != "Unresolved"'],
-    ['service = "' + service.name + '"', 'kind = "symptom"']
+    ['service = "' + dependency + '"', 'alertname =~ "' + down.alerts + '"', 'priority = "' + told + '"'],
+    ['service = "' + service.name + '"', 'kind = "symptom"', down.no_more_urgent(told)]
   )
   for service in catalogue.services
   for dependency in service.depends_on
+  if down.known(catalogue, dependency) == []
+  for told in down.urgent
 ];
 
 // The alert KnownIssue fires until the issue expires; then it ends, and what it silenced is heard again.
@@ -89,4 +101,4 @@ local known_issues(alerting) = std.flatMap(
   alerting.known_issues
 );
 
-function(catalogue) always + dependencies(catalogue) + known_issues(catalogue.alerting)
+function(catalogue) always + std.flatMap(explained, down.urgent) + dependencies(catalogue) + known_issues(catalogue.alerting)

@@ -3,6 +3,18 @@
 // Alerts about the monitoring of alerts: to escalate them would be to talk to oneself.
 local own = 'Unresolved|KnownIssue|DependencyDown|Watchdog';
 
+local down = import '../lib/down.libsonnet';
+local promql = import '../lib/promql.libsonnet';
+
+// "unless …" for each known issue: of what is known nobody is told, so it explains nothing.
+local unless_known(catalogue, dependency) = std.join('', [
+  '\nunless on (alertname, service)\n(\n  ALERTS{'
+  + std.join(', ', ['alertstate="firing"'] + (if issue.alert == '' then [] else ['alertname="' + issue.alert + '"'])
+                   + [promql.equal(name, issue.labels[name]) for name in std.objectFields(issue.labels)])
+  + '}\n  and on ()\n  ALERTS{alertname="KnownIssue", alertstate="firing", ' + promql.equal('issue', issue.name) + '}\n)'
+  for issue in down.known(catalogue, dependency)
+]);
+
 function(catalogue) {
   Unresolved: {
     // As the alert that it is about, so that whatever silences that one silences this one too.
@@ -51,17 +63,26 @@ function(catalogue) {
         words: {
           title: service.title,
           dependency: dependency,
-          own: own,
+          down: down.alerts,
+          urgent: std.join('|', down.urgent),
+          unless: unless_known(catalogue, dependency),
           after: catalogue.alerting.timing.recovery[covers],
           what: { symptom: 'symptoms', budget: 'burn rates' }[covers],
         },
         expr: |||
-          max(
-            ALERTS{alertstate="firing", priority="p1", kind=~"symptom|cause", service="%(dependency)s", alertname!~"%(own)s"}
-          ) == 1
+          max by (told) (label_replace(
+            (
+              ALERTS{alertstate="firing", alertname=~"%(down)s", service="%(dependency)s", priority=~"%(urgent)s"}
+              or
+              ALERTS{alertstate="firing", slo_tier="fast", sli="availability", service="%(dependency)s", priority=~"%(urgent)s"}
+              and on (service)
+              service:error_ratio:rate5m{service="%(dependency)s"} > 0.5
+            )%(unless)s,
+            "told", "$1", "priority", "(.*)"
+          )) == 1
         |||,
         value: 'down',
-        threshold: 'an alert of p1, and %(after)s after it',
+        threshold: 'until %(after)s after it is up again',
         summary: 'A dependency is down, and what follows from it is silent.',
         description: 'The %(what)s of %(title)s are silent because %(dependency)s is down, or was less than %(after)s ago.',
         impact: 'None by itself; whoever is told of the dependency mends this too.',

@@ -6,6 +6,9 @@ local escape_regex(value) = std.foldl(
 );
 
 {
+  // The matcher of one value, whatever it holds.
+  equal(label, value):: label + '=' + std.escapeStringJson(value),
+
   // script_name="api" for one value, script_name=~"api|web" for several.
   matcher(label, values)::
     if std.length(values) == 1

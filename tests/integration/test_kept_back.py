@@ -77,6 +77,7 @@ KNOWN = {
 COVER = {"alertname": "DependencyDown", "service": "api", "severity": "none", "priority": "p4"} | {
     "dependency": "postgres.main",
     "covers": "symptom",
+    "told": "p1",
 }
 DRILL = {**EXPORTER, "alertname": "DrillFailed"}
 
@@ -121,6 +122,11 @@ TABLE = [
     ),
     ("a database that is down explains the API", DATABASE, API, True),
     ("… and its burning budget", DATABASE, FAST, True),
+    ("… but damaged pages do not", {**DATABASE, "alertname": "DatabaseDataCorrupt"}, API, False),
+    ("what woke nobody silences nothing that must", {**DATABASE, "priority": "p2"}, API, False),
+    ("… but what is no more urgent", {**DATABASE, "priority": "p2"}, {**API, "priority": "p2"}, True),
+    ("a slow API does not hide that the website fails", {**FAST, "sli": "latency"}, WEB, False),
+    ("… nor does a part of its requests that fail", FAILING, WEB, False),
     ("… but not the website, which depends on the API alone", DATABASE, WEB, False),
     ("an API that is down explains the website", API, WEB, True),
     (
@@ -132,6 +138,7 @@ TABLE = [
     ("the API does not hide its database", API, DATABASE, False),
     ("a database that is up again explains the API for a while", COVER, API, True),
     ("… and no burn rate", COVER, FAST, False),
+    ("… unless it was told as less urgent", {**COVER, "told": "p2"}, API, False),
     ("… which it explains for longer", {**COVER, "covers": "budget"}, FAST, True),
     ("… and nothing but that", {**COVER, "covers": "budget"}, API, False),
     ("… nor another service", COVER, WEB, False),

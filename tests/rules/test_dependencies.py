@@ -1,0 +1,92 @@
+"""When a dependency counts as down, so that what fails because of it is not told again: by promtool."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from exporter.generate import catalogue, files, write
+
+PLATFORM = """
+platform: shop
+sources:
+  health:
+    api: {url: "https://shop.example/health"}
+    web: {url: "https://shop.example/web"}
+services:
+  api:
+    title: API
+    question: Can customers order?
+    signals: {health: api}
+    objectives: {availability: 99.9%}
+  web:
+    title: Website
+    question: Can customers look around?
+    signals: {health: web}
+    depends_on: [api]
+"""
+KNOWN = """
+alerting:
+  known_issues:
+    - {alert: HealthUnhealthy, labels: {service: api}, ticket: OPS-42, expires: "1970-01-01 01:00"}
+"""
+UNHEALTHY = (
+    'ALERTS{alertname="HealthUnhealthy", alertstate="firing", service="api", priority="%s", kind="symptom"}'
+)
+BURN = 'ALERTS{slo_tier="fast", sli="%s", alertstate="firing", service="api", priority="p1", kind="symptom"}'
+RATIO = 'service:error_ratio:rate5m{service="api"}'
+
+
+@pytest.mark.parametrize(
+    ("more", "series", "minute", "down"),
+    [
+        ("", {UNHEALTHY % "p1": "1x180"}, 10, ["p1"]),
+        ("", {UNHEALTHY % "p2": "1x180"}, 10, ["p2"]),
+        ("", {UNHEALTHY % "p3": "1x180"}, 10, []),
+        ("", {(UNHEALTHY % "p1").replace("HealthUnhealthy", "DatabaseDataCorrupt"): "1x180"}, 10, []),
+        ("", {BURN % "availability": "1x180", RATIO: "0.9x180"}, 10, ["p1"]),
+        ("", {BURN % "availability": "1x180", RATIO: "0.02x180"}, 10, []),
+        ("", {BURN % "latency": "1x180", RATIO: "0x180"}, 10, []),
+        (KNOWN, {UNHEALTHY % "p1": "1x180"}, 30, []),
+        (KNOWN, {UNHEALTHY % "p1": "1x180"}, 90, ["p1"]),
+    ],
+    ids=[
+        "unhealthy",
+        "told with less urgency",
+        "told nobody",
+        "damaged",
+        "most requests fail",
+        "some requests fail",
+        "slow",
+        "known",
+        "known no more",
+    ],
+)
+def test_a_dependency_that_is_down(
+    more: str, series: dict[str, str], minute: int, down: list[str], promtool: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "shop.yml"
+    file.write_text(PLATFORM + more)
+    write(files(catalogue(file)), tmp_path)
+    test = {
+        "rule_files": ["prometheus/rules/alerts-escalation.yml"],
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                "promql_expr_test": [
+                    {
+                        "expr": 'count by (told) (ALERTS{alertname="DependencyDown", covers="symptom", service="web"})',
+                        "eval_time": f"{minute}m",
+                        "exp_samples": [{"labels": f'{{told="{told}"}}', "value": 1} for told in down],
+                    }
+                ],
+            }
+        ],
+    }
+    (tmp_path / "test.yml").write_text(yaml.safe_dump(test))
+    done = subprocess.run(
+        [promtool, "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
