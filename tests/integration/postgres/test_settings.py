@@ -23,7 +23,8 @@ async def test_values_are_in_base_units(server: Server) -> None:
     assert samples.value("pg_settings_work_mem_bytes") == 3 * 2**20
     assert samples.value("pg_settings_track_io_timing") == 0.0
     assert samples.value("pg_settings_shared_buffers_bytes") == 32 * 2**20
-    assert samples.value("pg_settings_wal_segment_size_bytes") == 16 * 2**20
+    [(segment,)] = server.run("select pg_size_bytes(current_setting('wal_segment_size'))::float8")
+    assert samples.value("pg_settings_wal_segment_size_bytes") == segment
     assert samples.value("pg_settings_log_autovacuum_min_duration_seconds") in (-1.0, 600.0)
 
 
