@@ -51,10 +51,11 @@ local usual(alerting) = std.flattenArrays([
   for priority in channel.priorities
 ]);
 
-// Alerts for which the platform file names channels take these, whatever their priority.
+// Alerts for which the platform file names channels take these, whatever their priority. A drill about such an alert goes
+// the same way.
 local exceptions(alerting) = [
   {
-    matchers: ['alertname = "' + entry.key + '"'],
+    matchers: matchers,
     routes: std.flattenArrays([
       through(alerting, named(alerting, name), priority)
       for name in entry.value.channels
@@ -63,6 +64,7 @@ local exceptions(alerting) = [
   }
   for entry in std.objectKeysValues(alerting.alerts)
   if std.get(entry.value, 'channels') != null
+  for matchers in [equals({ alertname: entry.key }), equals({ alertname: 'Drill', about: entry.key })]
 ];
 
 // The alert Unresolved carries the step; it goes to the step's channels and to nobody else.

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,15 @@ INTEGRATIONS = {"pagerduty": "pagerduty", "slack": "slack", "email": "email", "s
 """What Alertmanager's own metrics call a kind of channel."""
 
 _COUNTERS = re.compile(
-    r"^alertmanager_(?P<name>notifications_total|notifications_failed_total)"
+    r"^alertmanager_(?P<name>notifications_total|notifications_failed_total"
+    r"|notification_requests_total|notification_requests_failed_total)"
     r'\{integration="(?P<integration>\w+)"[^}]*\} (?P<value>\S+)$',
     re.MULTILINE,
 )
 _MAX_METRICS = 8 << 20
+
+MARGIN = 5.0
+"""Seconds beyond `group_wait` after which every message of a drill has begun, on a machine that is busy too."""
 
 Counts = dict[str, float]
 
@@ -49,13 +54,13 @@ class Carrier:
         await self._post([{**self._alert(shot, began), **over} for shot in shots])
 
     async def counts(self) -> Counts:
-        """Return Alertmanager's counters of messages, by name and integration. Raises SourceError."""
-        text = (await self._get(f"{self._alertmanager}/metrics", _MAX_METRICS)).text
-        counts: Counts = {}
-        for match in _COUNTERS.finditer(text):
-            key = f"{match['name']} {match['integration']}"
-            counts[key] = counts.get(key, 0.0) + float(match["value"])
-        return counts
+        """Return Alertmanager's counters of messages, by name and integration. Raises SourceError.
+
+        They do not belong to one instant. Attempts are those of an earlier reading than the rest, so that one which was
+        counted and whose refusal was not yet never looks like a success.
+        """
+        attempts = {key: value for key, value in (await self._counters()).items() if _is_attempt(key)}
+        return {**await self._counters(), **attempts}
 
     async def arrived(self, targets: Sequence[Target], began: float) -> dict[int, float]:
         """Return target by number → seconds, of those whose stand-in has the message. Raises SourceError."""
@@ -72,6 +77,14 @@ class Carrier:
             if len(times) >= target.messages:
                 seconds[number] = max(0.0, times[target.messages - 1] - began)
         return seconds
+
+    async def _counters(self) -> Counts:
+        text = (await self._get(f"{self._alertmanager}/metrics", _MAX_METRICS)).text
+        counts: Counts = {}
+        for match in _COUNTERS.finditer(text):
+            key = f"{match['name']} {match['integration']}"
+            counts[key] = counts.get(key, 0.0) + float(match["value"])
+        return counts
 
     def _alert(self, shot: Shot, began: float) -> dict[str, Any]:
         about = f"{self._runbooks.rstrip('/')}/DrillFailed.md"
@@ -109,24 +122,69 @@ class Carrier:
         return answer
 
 
-def accepted(targets: Sequence[Target], before: Counts, now: Counts) -> dict[int, bool]:
+def accepted(targets: Sequence[Target], before: Counts, now: Counts, *, begun: bool) -> dict[int, bool]:
     """Tell of each target, by number, whether its API took the message (True) or refused one; others are awaited.
 
-    Alertmanager counts by kind of channel, so one refusal is held against all of that kind.
+    `begun` says that Alertmanager has had the time to begin every message. It counts by kind of channel, so one refusal
+    is held against all of that kind, and all of them are awaited while one of that kind is under way.
+
+    A message is counted when it begins (notifications_total), at each attempt (notification_requests_total, and
+    notification_requests_failed_total without success), and when it is given up (notifications_failed_total), as late
+    as `group_interval` where an API is down. Source: Alertmanager's notify.go, 0.25 to 0.34.
     """
     verdicts: dict[int, bool] = {}
     for kind, integration in INTEGRATIONS.items():
         mine = {number: target for number, target in enumerate(targets) if target.kind == kind}
-
-        def grown(counter: str, integration: str = integration) -> float:
-            key = f"{counter} {integration}"
-            return now.get(key, 0.0) - before.get(key, 0.0)
-
-        refused = grown("notifications_failed_total") > 0  # given up; what is tried again is still awaited
-        enough = grown("notifications_total") >= sum(target.messages for target in mine.values())
-        if refused or enough:
+        planned = sum(target.messages for target in mine.values() if not target.quiet)
+        first, last = _Tally.of(before, integration), _Tally.of(now, integration)
+        refused = last.given_up > first.given_up
+        if refused or (begun and _all_taken(kind, planned, first, last)):
             verdicts |= dict.fromkeys(mine, not refused)
     return verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """Alertmanager's counters of one kind of channel."""
+
+    begun: float
+    given_up: float
+    attempts: float
+    failures: float
+
+    @classmethod
+    def of(cls, counts: Counts, integration: str) -> "_Tally":
+        return cls(*(counts.get(f"{name} {integration}", 0.0) for name in _NAMES))
+
+    @property
+    def taken(self) -> float:
+        return self.attempts - self.failures
+
+    @property
+    def under_way(self) -> float:
+        return self.begun - self.taken - self.given_up
+
+
+_NAMES = (
+    "notifications_total",
+    "notifications_failed_total",
+    "notification_requests_total",
+    "notification_requests_failed_total",
+)
+
+
+def _is_attempt(key: str) -> bool:
+    return key.startswith("notification_requests_total ")
+
+
+def _all_taken(kind: str, planned: int, first: _Tally, last: _Tally) -> bool:
+    """Tell whether no message is under way, and as many as were planned have begun and been taken since."""
+    if last.begun - first.begun < planned or last.taken - first.taken < planned:
+        return False
+    if kind != "sms":
+        return last.under_way <= 0
+    # Text messages are not sent for the end of an alert, though Alertmanager counts that as begun.
+    return last.failures == first.failures or last.begun - first.begun <= last.taken - first.taken
 
 
 def _rfc3339(seconds: float) -> str:

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
+from exporter.platform.alerting import Alerting
 from exporter.platform.channels import Channel, Priority
 from exporter.platform.model import Platform
 
 ALERT = "Drill"
 PRIORITIES: tuple[Priority, ...] = ("p1", "p2", "p3", "p4")
+PATIENCE = 60.0
+"""Seconds beyond `group_wait` after which a message is missing."""
 _SEVERITY = {"p1": "critical", "p2": "critical", "p3": "warning", "p4": "info"}
 
 Kind = Literal["pagerduty", "slack", "email", "sms"]
@@ -43,7 +46,7 @@ def plan(platform: Platform, name: str, now: float) -> list[Shot]:
     """Return the alerts of the drill `name`, so that each channel hears once of each of its priorities.
 
     The routes are those of real alerts: one alert a priority, one for each channel that takes certain labels only, one
-    for each step of escalation.
+    for each step of escalation, and one for each alert that names channels which nothing else would reach.
     """
     alerting = platform.alerting
     wanted: list[tuple[Priority, list[str], dict[str, str]]] = []
@@ -62,11 +65,23 @@ def plan(platform: Platform, name: str, now: float) -> list[Shot]:
     for step in alerting.escalation:
         for priority in step.priorities:
             wanted.append((priority, list(step.channels), {"escalation": str(step.after)}))
+    wanted += _exceptions(alerting, {channel for _, channels, _ in wanted for channel in channels})
     return [
         _shot(platform, f"{name}-{number}", priority, channels, more, now)
         for number, (priority, channels, more) in enumerate(wanted, 1)
         if channels
     ]
+
+
+def _exceptions(
+    alerting: Alerting, reached: set[str]
+) -> Iterator[tuple[Priority, list[str], dict[str, str]]]:
+    """Yield alerts with channels of their own, as long as one of these is not `reached` yet. Nothing mutes p1."""
+    for alert, override in alerting.alerts.items():
+        channels = list(dict.fromkeys(override.channels or ()))
+        if not reached.issuperset(channels):
+            reached = reached.union(channels)
+            yield "p1", channels, {"about": alert}
 
 
 def _shot(
@@ -76,7 +91,8 @@ def _shot(
         "alertname": ALERT,
         "severity": _SEVERITY[priority],
         "priority": priority,
-        "kind": "meta",
+        # A kind of its own: channels with `only: {kind: …}` get the messages that are planned for them and no others.
+        "kind": "drill",
         # One of its own, so that no group of another alert holds it back.
         "service": name,
         "platform": platform.platform,
@@ -94,7 +110,7 @@ def _target(
     platform: Platform, key: str, channel: Channel, name: str, priority: Priority, quiet: str
 ) -> Target:
     timing = platform.alerting.timing
-    patience = timing.group_wait + 60
+    patience = timing.group_wait + PATIENCE
     if channel.sms is not None:
         return Target(key, f"{name};", "sms", priority, patience, quiet, len(channel.sms.numbers))
     kind: Kind = "pagerduty" if channel.pagerduty else "slack" if channel.slack else "email"

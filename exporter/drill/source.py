@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import orjson
 
-from exporter.drill.carry import Carrier, accepted
+from exporter.drill.carry import MARGIN, Carrier, accepted
 from exporter.drill.plan import Shot, Target, plan
 from exporter.engine.families import Collected, Family
-from exporter.engine.source import Gap, Source, SourceError
-from exporter.engine.state import Conflict, MemoryStore, StateStore
+from exporter.engine.source import Gap, Source
+from exporter.engine.state import Conflict, StateStore
 from exporter.logs import Log
 from exporter.platform.model import RUNBOOKS, Platform
 
@@ -95,9 +95,9 @@ class Run:
 
 
 class DrillSource(Source):
-    """Sends a drill every `period` seconds. Without a period it sends one, for a person who waits."""
+    """Sends a drill every `period` seconds; with 0 one, at once, for a person who waits for `own` to end."""
 
-    def __init__(self, platform: Platform, carrier: Carrier, period: float | None, *, sinks: bool) -> None:
+    def __init__(self, platform: Platform, carrier: Carrier, period: float, *, sinks: bool) -> None:
         super().__init__(
             "drill",
             every=_EVERY,
@@ -107,8 +107,15 @@ class DrillSource(Source):
         )
         self.run: Run | None = None
         self._platform, self._carrier, self._period, self._sinks = platform, carrier, period, sinks
-        self._store: StateStore | None = MemoryStore() if period is None else None
+        self._store: StateStore | None = None
         self._shown: Run | None = None
+        self._begun = ""
+
+    @property
+    def own(self) -> Run | None:
+        """The drill that this source began last, once it has ended, whoever carried it on."""
+        ended = (run for run in (self.run, self._shown) if run is not None and run.ended is not None)
+        return next((run for run in ended if run.name == self._begun), None)
 
     def keep_in(self, store: StateStore) -> None:
         """Take the store for the drill that is under way."""
@@ -121,32 +128,44 @@ class DrillSource(Source):
     async def collect(self) -> Collected:
         """Take the drill one step further, and tell how the last one ended.
 
-        Only `run` gives a store, and only with one is anything sent on schedule: `check` disturbs nobody.
+        Only `run` and the command `drill` give a store, and only with one is anything sent: `check` disturbs nobody.
         """
         if self._store is None:
             await self._carrier.counts()
             return Collected()
-        version = await self._restore(self._store)
-        now = time.time()
+        try:
+            await self._step(self._store, time.time())
+        except Conflict:  # the command, or another exporter, was faster: what it wrote counts
+            await self._restore(self._store)
+        return self._told()
+
+    async def _step(self, store: StateStore, now: float) -> None:
+        version = await self._restore(store)
         run = self.run
-        if run is None or (
-            run.ended is not None and self._period is not None and now >= run.began + self._period
-        ):
+        if self._is_due(now):
             name = f"drill-{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}"
             run = Run(name, now, plan(self._platform, name, now))
             run.before = {} if self._sinks else await self._carrier.counts()
-            version = await self._keep(run, version)
+            version = await self._keep(store, run, version)
+            self._begun = name
+        assert run is not None, "without one, a drill is due"
         if not run.sent:
             run.began = now  # Alertmanager may have been away since it was planned
             await self._carrier.start(run.shots, run.began)
             run.sent = True
             log.info("drill.sent", drill=run.name, alerts=len(run.shots))
-            version = await self._keep(run, version)
+            await self._keep(store, run, version)
         elif run.ended is None:
             await self._look(run, now)
-            await self._keep(run, version)
+            await self._keep(store, run, version)
         self.run = run
-        return self._told()
+
+    def _is_due(self, now: float) -> bool:
+        if self.run is None:
+            return True
+        if self.run.ended is None:
+            return False  # one at a time: their messages could not be told apart
+        return now >= self.run.began + self._period if self._period else not self._begun
 
     async def _look(self, run: Run, now: float) -> None:
         """See what arrived; give up what should have by now; end the drill when nothing is awaited any more."""
@@ -156,7 +175,8 @@ class DrillSource(Source):
                     _settle(run.outcomes[number], "arrived", seconds)
             else:
                 counts = await self._carrier.counts()
-                for number, taken in accepted(run.targets, run.before, counts).items():
+                begun = now >= run.began + self._platform.alerting.timing.group_wait + MARGIN
+                for number, taken in accepted(run.targets, run.before, counts, begun=begun).items():
                     _settle(run.outcomes[number], "accepted" if taken else "refused")
         finally:
             for outcome in run.outcomes:
@@ -211,15 +231,12 @@ class DrillSource(Source):
             self.run = self._shown = None
         return entry.version
 
-    async def _keep(self, run: Run, version: int) -> int:
-        assert self._store is not None, "nothing is sent without a store"
+    async def _keep(self, store: StateStore, run: Run, version: int) -> int:
+        """Write it, and return its new version. Raises Conflict."""
         if run.ended is not None:
             self._shown = run
         shown = self._shown.dump() if self._shown else None
-        try:
-            return await self._store.write(_KEY, orjson.dumps({"run": run.dump(), "shown": shown}), version)
-        except Conflict as error:
-            raise SourceError("state", "another exporter carries the drill on") from error
+        return await store.write(_KEY, orjson.dumps({"run": run.dump(), "shown": shown}), version)
 
 
 def _settle(outcome: Outcome, verdict: Verdict, seconds: float | None = None) -> None:
@@ -233,8 +250,8 @@ def build(platform: Platform) -> list[Source]:
     return [] if drill is None else [drill_source(platform, drill.every)]
 
 
-def drill_source(platform: Platform, period: float | None, sinks: str | None = None) -> DrillSource:
-    """Return a source that drills every `period` seconds, or once; `sinks` are asked instead of the file's."""
+def drill_source(platform: Platform, period: float, sinks: str | None = None) -> DrillSource:
+    """Return a source that drills every `period` seconds, or once (0); `sinks` are asked instead of the file's."""
     drill = platform.alerting.drill
     sinks = sinks or (drill.sinks if drill is not None else None)
     runbooks = platform.monitoring.runbooks or RUNBOOKS

@@ -3,13 +3,20 @@
 import asyncio
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from exporter.cli import app
+from exporter.drill import plan
 from exporter.drill import source as drill
+from exporter.drill.carry import MARGIN
 from exporter.drill.source import DrillSource, drill_source
 from exporter.engine.source import SourceError
 from exporter.engine.state import MemoryStore
@@ -51,19 +58,35 @@ Stack = tuple[Alertmanager, Sinks, Path]
 
 
 @pytest.fixture(params=["packaged", "newest"])
-def stack(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    program = binary("alertmanager") if request.param == "packaged" else forky_binary("alertmanager")
-    with sinks() as here:
+def program(request: pytest.FixtureRequest) -> Path:
+    return binary("alertmanager") if request.param == "packaged" else forky_binary("alertmanager")
+
+
+@contextmanager
+def _stack(
+    program: Path, text: str, folder: Path, apis: str | None = None, smtp: str | None = None
+) -> Iterator[Stack]:
+    """Run Alertmanager for a platform file with this text; other addresses than those of the sinks can be given."""
+    with sinks() as here, pytest.MonkeyPatch.context() as patch:
         port = free_port()
-        write_secrets(tmp_path / "secrets", here)
-        monkeypatch.setenv("PLATFORM_SECRETS_DIR", str(tmp_path / "secrets"))
-        monkeypatch.setenv("TEST_SINKS", here.url)
-        monkeypatch.setenv("TEST_SMTP", here.smtp)
-        monkeypatch.setenv("TEST_ALERTMANAGER", f"http://127.0.0.1:{port}")
-        file = tmp_path / "shop.yml"
-        file.write_text(PLATFORM)
-        with alertmanager(program, file, tmp_path, port) as running:
+        write_secrets(folder / "secrets", here)
+        if apis is not None:
+            (folder / "secrets" / "dead_webhook").write_text(apis)
+        patch.setenv("PLATFORM_SECRETS_DIR", str(folder / "secrets"))
+        patch.setenv("PLATFORM_STATE_DIR", str(folder / "state"))
+        patch.setenv("TEST_SINKS", apis or here.url)
+        patch.setenv("TEST_SMTP", smtp or here.smtp)
+        patch.setenv("TEST_ALERTMANAGER", f"http://127.0.0.1:{port}")
+        file = folder / "shop.yml"
+        file.write_text(text)
+        with alertmanager(program, file, folder, port) as running:
             yield running, here, file
+
+
+@pytest.fixture
+def stack(program: Path, tmp_path: Path) -> Iterator[Stack]:
+    with _stack(program, PLATFORM, tmp_path) as running:
+        yield running
 
 
 def scheduled(platform: Platform, sinks: str | None = None) -> DrillSource:
@@ -126,6 +149,58 @@ async def test_a_revoked_webhook_is_seen(stack: Stack, tmp_path: Path) -> None:
         "boss",
     }
     await source.close()
+
+
+class _Refuses(BaseHTTPRequestHandler):
+    """An API that is out of order."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.send_response(503)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(params=["closed port", "503"])
+def dead(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of an API that takes nothing."""
+    if request.param == "closed port":
+        yield f"http://127.0.0.1:{free_port()}/nothing"
+        return
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Refuses)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/out-of-order"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+async def test_what_is_tried_again_and_again_was_not_accepted(
+    dead: str, program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alertmanager tries for longer than a drill waits. One channel is well, another of its kind is not."""
+    monkeypatch.setattr(plan, "PATIENCE", MARGIN + 5)
+    lasting = PLATFORM.replace("group_interval: 2s", "group_interval: 5m").replace(
+        '"${file:slack_webhook}", channel: "@boss"', '"${file:dead_webhook}", channel: "@boss"'
+    )
+    with _stack(program, lasting, tmp_path, dead, f"127.0.0.1:{free_port()}") as (_, here, file):
+        source = scheduled(load(file))
+        found = await carried_out(source)
+        assert found == {channel: {"missing"} for channel in EVERYWHERE}
+        # What DrillFailed looks at.
+        assert dict(await source.collect())[drill.SUCCESS] == {(channel,): 0.0 for channel in EVERYWHERE}
+        await source.close()
+        assert len(here.arrived("slack", "Drill", "firing")) == 2, "the good one got its messages"
+        assert len(here.inbox.newest()) == 2
+        # The command, after the drill that went before.
+        done = await asyncio.to_thread(CliRunner().invoke, app, ["drill", "-p", str(file)])
+        assert done.exit_code == 1, done.output
+        assert "accepted" not in done.output
+        assert done.output.count("did not arrive in time") == 9
+        assert "0 of 9 messages" in done.output
 
 
 async def test_a_drill_goes_on_after_a_restart_and_is_not_sent_twice(stack: Stack) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.drill.carry import accepted
+from exporter.drill.carry import Counts, accepted
 from exporter.drill.plan import Target, plan
 from exporter.drill.source import Run
 from exporter.generate import catalogue
@@ -78,21 +78,106 @@ def target(channel: str, kind: str, messages: int = 1) -> Target:
     return Target(channel, "drill-1;", kind, "p1", 60, messages=messages)  # type: ignore[arg-type]  # one of the four
 
 
+def counts(integration: str, begun: int, attempts: int, failures: int = 0, given_up: int = 0) -> Counts:
+    """What Alertmanager counts of one kind of channel."""
+    return {
+        f"notifications_total {integration}": begun,
+        f"notification_requests_total {integration}": attempts,
+        f"notification_requests_failed_total {integration}": failures,
+        f"notifications_failed_total {integration}": given_up,
+    }
+
+
+BOTH, NEITHER, PHONE = {0: True, 1: True}, {0: False, 1: False}, {2: True}
+
+
 @pytest.mark.parametrize(
     ("after", "verdicts"),
     [
-        ({}, {}),
-        ({"notifications_total slack": 11}, {}),
-        ({"notifications_total slack": 12}, {0: True, 1: True}),
-        ({"notifications_total slack": 12, "notifications_failed_total slack": 1}, {0: False, 1: False}),
-        ({"notification_requests_failed_total slack": 1}, {}),
-        ({"notifications_total sns": 1}, {}),
-        ({"notifications_total sns": 2}, {2: True}),
+        pytest.param(counts("slack", 10, 12, 3, 1), {}, id="nothing has begun"),
+        pytest.param(counts("slack", 12, 12, 3, 1), {}, id="both have begun, and no more"),
+        pytest.param(counts("slack", 12, 16, 7, 1), {}, id="each was tried twice and refused"),
+        pytest.param(counts("slack", 12, 17, 7, 1), {}, id="one of them was taken"),
+        pytest.param(counts("slack", 13, 17, 6, 1), {}, id="one of them and one of somebody else were taken"),
+        pytest.param(counts("slack", 11, 13, 3, 1), {}, id="one has begun and was taken"),
+        pytest.param(counts("slack", 12, 14, 3, 1), BOTH, id="both were taken"),
+        pytest.param(counts("slack", 12, 18, 7, 1), BOTH, id="both were taken, after two refusals each"),
+        pytest.param(counts("slack", 13, 15, 3, 1), BOTH, id="both were taken, and one of somebody else"),
+        pytest.param(counts("slack", 12, 14, 4, 2), NEITHER, id="one was given up"),
+        pytest.param(counts("pagerduty", 3, 3), {}, id="another kind is none of theirs"),
+        pytest.param(counts("sns", 2, 1), {}, id="one of two numbers was taken"),
+        pytest.param(counts("sns", 2, 2), PHONE, id="both numbers were taken"),
+        pytest.param(counts("sns", 4, 2), PHONE, id="an alert ended, of which no number is told"),
+        pytest.param(counts("sns", 2, 4, 2), PHONE, id="both numbers were taken, after a refusal each"),
+        pytest.param(counts("sns", 3, 5, 3), {}, id="somebody else's number was taken, ours are refused"),
     ],
 )
-def test_counters_say_what_was_accepted(after: dict[str, float], verdicts: dict[int, bool]) -> None:
+def test_counters_say_what_was_accepted(after: Counts, verdicts: dict[int, bool]) -> None:
     targets = [target("critical", "slack"), target("high", "slack"), target("phone", "sms", messages=2)]
-    assert accepted(targets, {"notifications_total slack": 10}, after) == verdicts
+    before = counts("slack", 10, 12, 3, 1)
+    assert accepted(targets, before, {**before, **after}, begun=True) == verdicts
+
+
+def test_nothing_is_accepted_before_all_can_have_begun() -> None:
+    """What others send through channels of the same kind would be taken for it."""
+    targets = [target("critical", "slack")]
+    assert accepted(targets, {}, counts("slack", 1, 1), begun=False) == {}
+    assert accepted(targets, {}, counts("slack", 1, 1, 1, 1), begun=False) == {0: False}
+
+
+def test_a_message_that_was_under_way_before_counts_for_nobody() -> None:
+    targets = [target("critical", "slack")]
+    before = counts("slack", 1, 0)
+    assert accepted(targets, before, counts("slack", 2, 1), begun=True) == {}
+    assert accepted(targets, before, counts("slack", 2, 2), begun=True) == {0: True}
+
+
+PLATFORM = """
+platform: shop
+environment: production
+sources:
+  health: {api: {title: API, url: "https://api.shop.example/health"}}
+alerting:
+  channels:
+    team: {slack: {webhook: "${file:slack_webhook}", channel: "#team"}, priorities: [p1, p2, p3, p4]}
+    watchers:
+      slack: {webhook: "${file:slack_webhook}", channel: "#monitoring"}
+      priorities: [p1, p2, p3, p4]
+      only: {kind: meta}
+    phone: {sms: {numbers: ["+15550100123"], region: us-east-1}}
+    owners: {slack: {webhook: "${file:slack_webhook}", channel: "#owners"}}
+  alerts:
+    HealthUnhealthy: {channels: [phone, owners]}
+    HealthDegraded: {channels: [owners]}
+    SourceStale: {channels: [team]}
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("shop") / "shop.yml"
+    file.write_text(PLATFORM)
+    return file
+
+
+def test_channels_of_a_single_alert_are_drilled(shop: Path) -> None:
+    shots = plan(load(shop), "drill-1", TUESDAY_NOON)
+    about = [
+        (shot.labels["about"], [target.channel for target in shot.targets])
+        for shot in shots
+        if "about" in shot.labels
+    ]
+    assert about == [("HealthUnhealthy", ["phone", "owners"])]
+    root = tree(documents(catalogue(shop))["alertmanager/alertmanager.yml"])
+    told = {route.receiver for shot in shots for route in root.match(shot.labels)}
+    assert told == {"team", "watchers", "phone", "owners"}
+
+
+def test_a_channel_of_certain_alerts_gets_no_drill_that_is_not_planned(shop: Path) -> None:
+    root = tree(documents(catalogue(shop))["alertmanager/alertmanager.yml"])
+    for shot in plan(load(shop), "drill-1", TUESDAY_NOON):
+        planned = "watchers" in {target.channel for target in shot.targets}
+        assert ("watchers" in {route.receiver for route in root.match(shot.labels)}) is planned
 
 
 def test_a_drill_survives_a_restart(platform: Platform) -> None:

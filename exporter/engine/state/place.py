@@ -29,11 +29,12 @@ def state_folder() -> Path:
     return Path("~/.local/state").expanduser() / FOLDER
 
 
-def store(platform: "Platform") -> StateStore:
-    """Return the store that the platform file asks for, not yet opened."""
+def store(platform: "Platform", *, guest: bool = False) -> StateStore:
+    """Return the store that the platform file asks for, not yet opened; for a `guest` of the exporter that runs."""
     state = platform.state
     if state.postgres is not None:
         shared_by = f"{platform.platform}/{platform.environment}"
         return PostgresStore(state.postgres.dsn, shared_by, lease=state.postgres.lease)
     # Neither name can hold a dot, so no two platforms get one file.
-    return SqliteStore(state_folder() / (state.path or f"{platform.platform}.{platform.environment}.sqlite"))
+    file = state.path or f"{platform.platform}.{platform.environment}.sqlite"
+    return SqliteStore(state_folder() / file, guest=guest)

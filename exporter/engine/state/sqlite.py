@@ -32,10 +32,13 @@ CREATE TABLE IF NOT EXISTS state (
 
 
 class SqliteStore(StateStore):
-    """The file at `path`, locked against a second exporter while it is open. Its folder is made with mode 0700."""
+    """The file at `path`, locked against a second exporter while it is open. Its folder is made with mode 0700.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    A `guest` takes no lock and makes no file: a command that leaves something for the exporter which has it open.
+    """
+
+    def __init__(self, path: Path, *, guest: bool = False) -> None:
+        self._path, self._guest = path, guest
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
         self._lock: int | None = None
         self._connection: sqlite3.Connection | None = None
@@ -118,6 +121,10 @@ class SqliteStore(StateStore):
         Not the database itself: SQLite loses its own locks on a file when somebody else closes it in this process.
         """
         if self._lock is not None:
+            return
+        if self._guest:
+            if not self._path.is_file():
+                raise StateError(f"there is no state in {self._path}", ELSEWHERE)
             return
         lock = self._path.with_name(f"{self._path.name}.lock")
         try:
