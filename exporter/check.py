@@ -10,12 +10,11 @@ from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from exporter.engine.engine import build_sources
 from exporter.engine.families import Family
 from exporter.engine.runner import Runner
-from exporter.engine.source import Gap, Source
+from exporter.engine.source import Gap, Source, SourceError
 from exporter.engine.state import Conflict, StateError, StateStore
 from exporter.engine.state.place import store
 from exporter.platform.document import Location
@@ -36,9 +35,14 @@ class Finding:
     reached: str = ""
     gaps: list[Gap] = field(default_factory=list)
 
+    @property
+    def bad(self) -> bool:
+        """Whether something is missing that should be there."""
+        return any(not gap.optional for gap in self.gaps)
+
 
 async def check(path: Path, platform: Platform, console: Console) -> bool:
-    """Print a table of all sources; return whether all of them answered and nothing is missing.
+    """Print what all sources answered; return whether all of them answered and nothing is missing.
 
     Raises:
         PlatformError: a secret of a source cannot be read.
@@ -49,29 +53,12 @@ async def check(path: Path, platform: Platform, console: Console) -> bool:
     findings = await asyncio.gather(*(_ask(source, most) for source in build_sources(platform)))
     if platform.state.postgres is not None:
         findings.append(await _try_state(store(platform)))
-    table = Table(
-        title=f"{platform.title or platform.platform} ({platform.environment})", title_justify="left"
+    console.print(
+        f"{platform.title or platform.platform} ({platform.environment})", style="bold", markup=False
     )
-    table.add_column("Source", no_wrap=True)
-    table.add_column("Reached", overflow="fold")
-    table.add_column("Series", justify="right")
-    table.add_column("Missing", overflow="fold")
-    table.add_column("What to do", overflow="fold")
     for finding in findings:
-        first, *others = finding.gaps or [Gap("", "")]
-        mark = "[red]✗[/]" if finding.gaps else "[green]✓[/]"
-        table.add_row(
-            f"{mark} {finding.source}",
-            _plain(finding.reached or "nothing"),
-            f"{finding.series:,}",
-            _plain(first.missing),
-            _plain(first.remedy),
-        )
-        for gap in others:
-            table.add_row("", "", "", _plain(gap.missing), _plain(gap.remedy))
-        table.add_section()
-    console.print(table)
-    bad = [finding for finding in findings if finding.gaps]
+        _tell(finding, console)
+    bad = [finding for finding in findings if finding.bad]
     series = sum(finding.series for finding in findings)
     console.print(f"{len(findings)} sources, {len(bad)} with something missing, {series} series.")
     if over := max(0, series - platform.limits.series):
@@ -82,8 +69,24 @@ async def check(path: Path, platform: Platform, console: Console) -> bool:
     return not bad and not over
 
 
+def _tell(finding: Finding, console: Console) -> None:
+    """Print what one source answered, and below it what is missing: each statement whole, on a line of its own."""
+    mark = "[red]✗[/]" if finding.bad else "[green]✓[/]"
+    told = (finding.reached and _plain(finding.reached)) or "nothing reached"
+    console.print(f"{mark} [bold]{escape(finding.source)}[/]: {told}; {finding.series:,} series")
+    for gap in finding.gaps:
+        console.print(f"    {'[yellow]○[/]' if gap.optional else '[red]✗[/]'} {_plain(gap.missing)}")
+        for line in filter(None, redact(gap.remedy).split("\n")):
+            console.print(f"        {_printable(line)}")
+
+
 def _plain(text: str) -> str:
-    return escape(redact(text))
+    return _printable(redact(text))
+
+
+def _printable(text: str) -> str:
+    """Take out what would move a terminal's cursor or hide a line: names may hold anything."""
+    return escape("".join(letter if letter.isprintable() else "�" for letter in text))
 
 
 async def _ask(source: Source, most: int) -> Finding:
@@ -107,6 +110,8 @@ async def _ask(source: Source, most: int) -> Finding:
             finding.gaps = [*gaps, *over]
         else:
             finding.gaps = [Gap(f"{runner.error.reason}: {runner.error}", runner.error.remedy)]
+    except SourceError as error:
+        finding.gaps = [Gap(f"{error.reason}: {error}", error.remedy), *over]
     except TimeoutError:
         finding.gaps = [Gap(f"timeout: no answer within {source.timeout:g} s", "")]
     finally:

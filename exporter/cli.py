@@ -179,7 +179,7 @@ def check(
         if offline:
             typer.echo(f"{platform}: valid.")
             return
-        _ask(run_check(platform, loaded, Console()))
+        _ask(run_check(platform, loaded, Console(soft_wrap=True, highlight=False)))
     except PlatformError as error:
         _fail(str(error))
 

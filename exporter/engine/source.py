@@ -45,10 +45,14 @@ class SourceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something a source would export but may not: what is missing, and the statement or setting that mends it."""
+    """Something a source would export but may not: what is missing, and the statement or setting that mends it.
+
+    What is `optional` may be left as it is: the exporter works as it is meant to without it.
+    """
 
     missing: str
     remedy: str
+    optional: bool = False
 
 
 class Source(ABC):

@@ -9,6 +9,8 @@ from exporter.platform.model import Platform
 from exporter.platform.problems import suggestion
 from exporter.platform.routing import broken_routing
 from exporter.platform.services import Service
+from exporter.platform.values import Duration
+from exporter.sources.postgres import Postgres
 
 Broken = tuple[Location, str, str]
 
@@ -18,6 +20,7 @@ def broken_references(platform: Platform) -> Iterator[Broken]:
     yield from _dependencies(platform)
     yield from _signals(platform)
     yield from _queries(platform)
+    yield from _timeouts(platform)
     yield from broken_routing(platform)
 
 
@@ -158,6 +161,34 @@ def _queries(platform: Platform) -> Iterator[Broken]:
                 yield where, f"OpenMetrics cannot tell it from {twin}", "Choose another name."
             if declared.type == "counter" and not metric.endswith("_total"):
                 yield where, "a counter's name ends in _total", f"Call it {metric}_total, or make it a gauge."
+
+
+def _timeouts(platform: Platform) -> Iterator[Broken]:
+    """A statement that may take as long as the whole collection takes the time of all others, again and again."""
+    longest: dict[str, Duration] = {
+        key: database.timeout
+        for key, database in platform.section("postgres").items()
+        if isinstance(database, Postgres)
+    }
+    stated: list[tuple[Location, str, Duration]] = [
+        (("queries", name), query.database, query.timeout)
+        for name, query in platform.queries.items()
+        if "timeout" in query.model_fields_set
+    ]
+    stated += [
+        (("sources", "postgres", key, "collectors", name), key, change.timeout)
+        for key, database in platform.section("postgres").items()
+        if isinstance(database, Postgres)
+        for name, change in database.collectors.items()
+        if change.timeout is not None
+    ]
+    for where, key, timeout in stated:
+        if key in longest and timeout >= longest[key]:
+            yield (
+                (*where, "timeout"),
+                f"{timeout} leaves no time for anything else: a whole collection of `{key}` may take {longest[key]}",
+                f"Make it shorter, or give sources.postgres.{key} a longer `timeout`.",
+            )
 
 
 def _twin(metric: str) -> str:

@@ -317,8 +317,20 @@ _SHORTEST_SECRET = 4
 """A shorter one would take innocent text with it, and is none."""
 
 
+class Verbatim(str):
+    """Text that was written here, out of names that a server told, and holds no secret.
+
+    Role, table or word of SQL may be the same as somebody's password; to take it out would spoil a statement that is to
+    be copied, and tell what the password is. What is made of it, by formatting or adding, is common text again.
+    """
+
+    __slots__ = ()
+
+
 def redact(text: str) -> str:
-    """Take every secret that was revealed so far out of `text`."""
+    """Take every secret that was revealed so far out of `text`, unless it is `Verbatim`."""
+    if isinstance(text, Verbatim):
+        return text
     for value in sorted(_revealed, key=len, reverse=True):
         if len(value) >= _SHORTEST_SECRET:
             text = text.replace(value, "***")

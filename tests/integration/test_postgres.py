@@ -133,7 +133,7 @@ async def test_missing_grants_are_told_as_statements(
     await subject.collect()
     _, gaps = await subject.inspect()
     assert [gap.remedy for gap in gaps][:2] == [
-        'GRANT SELECT ON secret_table TO "bare";',
+        'GRANT SELECT ON public.secret_table TO "bare";',
         'GRANT pg_monitor TO "bare";',
     ]
     await subject.close()
@@ -163,7 +163,7 @@ async def test_why_a_server_cannot_be_reached(
         f"host=127.0.0.1 port={port} user=postgres password=x dbname={name} sslmode=require": "tls",
         f"host=127.0.0.1 port={port} user=postgres password=x dbname={name} sslmode=bogus": "rejected",
         f"host=127.0.0.1 port={port} user=sleeper password=x dbname={name}": "auth",
-        f"host=127.0.0.1 port={port} user=stranger password=x dbname=closed": "auth",
+        f"host=127.0.0.1 port={port} user=stranger password=x dbname=closed": "permission",
         f"host=127.0.0.1 port={port} user=stranger password=x dbname=shut": "rejected",
         "this is no connection string": "rejected",
     }

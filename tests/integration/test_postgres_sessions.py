@@ -102,8 +102,8 @@ async def test_at_the_deadline_what_arrived_is_kept_and_the_rest_is_ended_on_the
         ("queries.slower", "timeout"),
         ("queries.after", "timeout"),
     }
-    wait_until(lambda: own_postgres.execute(OURS) == [(0,)], 5, "no session is left")
     await subject.close()
+    wait_until(lambda: own_postgres.execute(OURS) == [(0,)], 5, "no session is left")
 
 
 async def test_a_frozen_server_is_a_timeout_and_is_asked_again(

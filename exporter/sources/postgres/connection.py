@@ -1,5 +1,6 @@
 """The one connection to a Postgres server, and what its failures mean."""
 
+import asyncio
 import ipaddress
 import os
 import re
@@ -12,7 +13,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from exporter.engine.source import Reason, SourceError
-from exporter.platform.values import Secret
+from exporter.platform.values import Secret, Verbatim
 from exporter.sources.postgres.dsn import settings
 from exporter.sources.postgres.quoting import quoted
 
@@ -36,12 +37,13 @@ _BY_TEXT: tuple[tuple[str, Reason], ...] = (
         r"^invalid |invalid (sslmode|port|channel_binding|integer|sslnegotiation|target_session_attrs)",
         "rejected",
     ),
-    (r"unsupported startup parameter|no such (user|database)|pgbouncer|tenant or user", "pooler"),
+    (r"unsupported startup parameter|no such (user|database)|pgbouncer|tenant or user|bad packet", "pooler"),
     (
         r"(password|SASL) authentication failed|pg_hba\.conf (entry|rejects)|role .* does not exist"
-        r"|no password supplied|is not permitted to log in|permission denied for database",
+        r"|no password supplied|is not permitted to log in",
         "auth",
     ),
+    (r"permission denied for database|FATAL: +not allowed$", "permission"),
     (
         r"too many clients|connection slots are reserved|too many connections|no more connections allowed"
         r"|max client(s| connections) reached",
@@ -57,6 +59,9 @@ _BY_TEXT: tuple[tuple[str, Reason], ...] = (
     (r"database .* (does not exist|is not currently accepting connections)", "rejected"),
     (r"^[^\W\d_]+: ", "rejected"),  # a server's word, in a language that is not known here
 )
+
+_MORE_CONNECTIONS = 10
+"""A limit with room for two exporters and a `check` beside them."""
 
 _NAMES = re.compile(
     r"(?:connection failed: )?connection to server (?:at|on socket) .*?failed: |(?<=\")[^\"]*(?=\")"
@@ -99,15 +104,22 @@ async def connect(
         parts.setdefault("sslmode", "verify-full")
     if parts.get("sslmode") == "verify-full":
         parts.setdefault("sslrootcert", _authorities())
+    where = "Check host, port and firewall, or raise the source's `timeout:`."
     try:
-        connection = await psycopg.AsyncConnection.connect(
-            make_conninfo(**parts), autocommit=True, prepare_threshold=None
-        )
-        if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
-            # Bytes that are not UTF-8 would be refused. Poolers follow this setting from client to client.
-            await connection.execute("set client_encoding to sql_ascii")
+        async with asyncio.timeout(timeout):  # libpq's is in whole seconds, and for each address
+            connection = await psycopg.AsyncConnection.connect(
+                make_conninfo(**parts), autocommit=True, prepare_threshold=None
+            )
+            if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+                # Bytes that are not UTF-8 would be refused. Poolers follow this setting from client to client.
+                await connection.execute("set client_encoding to sql_ascii")
+    except TimeoutError as error:
+        raise SourceError("timeout", f"no connection within {timeout:.1f} s", remedy=where) from error
     except psycopg.Error as error:
-        raise failure(error) from error
+        told = failure(error, str(parts.get("user") or os.environ.get("PGUSER", "")))
+        if told.reason == "timeout":
+            told.remedy = where
+        raise told from error
     return connection
 
 
@@ -143,21 +155,26 @@ def is_remote(host: str) -> bool:
 
 
 def failure(error: psycopg.Error, user: str = "") -> SourceError:
-    """Classify an error of psycopg; `user` goes into the GRANT that would mend a missing permission.
+    """Classify an error of psycopg; `user` is who connects, for a GRANT that would mend it.
 
     Secrets are taken out where the text is shown, not here.
     """
     text = re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
     reason = _reason(error, text)
-    remedy = _REMEDIES.get(reason, "")
-    if match := re.search(
-        r"permission denied for (table|view|materialized view|schema|sequence|function) (.+)", text
-    ):
-        kind, name = match.groups()
-        grant = {"schema": "USAGE ON SCHEMA", "function": "EXECUTE ON FUNCTION"}.get(kind, "SELECT ON")
-        plain = re.fullmatch(r"[a-z_][a-z0-9_]*", name)
-        remedy = f"GRANT {grant} {name if plain else quoted(name)} TO {quoted(user)};"
-    return SourceError(reason, text, remedy=remedy)
+    return SourceError(reason, text, remedy=_exact(text, user) or _REMEDIES.get(reason, ""))
+
+
+def _exact(text: str, user: str) -> str | None:
+    """Return what mends a refusal to connect, where the message tells it: a statement, or where it is said."""
+    if user and (match := re.search(r'permission denied for database "(.+?)"(?: DETAIL|$)', text)):
+        return Verbatim(f"GRANT CONNECT ON DATABASE {quoted(match[1])} TO {quoted(user)};")
+    if match := re.search(r'too many connections for (role|database) "(.+)"', text):
+        return Verbatim(f"ALTER {match[1].upper()} {quoted(match[2])} CONNECTION LIMIT {_MORE_CONNECTIONS};")
+    if text.endswith("FATAL: not allowed"):
+        return "Add the user to pgbouncer's `stats_users`."
+    if "bad packet" in text:  # pgbouncer's console, to a client that speaks the extended protocol
+        return "This is pgbouncer's admin console: name it under sources.pgbouncer instead."
+    return None
 
 
 def _reason(error: psycopg.Error, text: str) -> Reason:

@@ -80,7 +80,7 @@ async def discover(
             raise answer.error
     if len(answers) < len(segments):
         raise TimeoutError
-    tables = [_rows(answer.result) for answer in answers[1:-1]]
+    tables = [rows(answer.result) for answer in answers[1:-1]]
     basics, relations, functions, members, extensions, databases = tables
     number, version, standby, superuser, database, user = basics[0]
     return Server(
@@ -104,7 +104,8 @@ async def discover(
     )
 
 
-def _rows(result: PGresult | None) -> list[Sequence[str]]:
+def rows(result: PGresult | None) -> list[Sequence[str]]:
+    """Read an answer as texts; NULL is an empty one."""
     assert result is not None, "an answer without an error has a result"
     return [
         [(result.get_value(row, column) or b"").decode(errors="replace") for column in range(result.nfields)]

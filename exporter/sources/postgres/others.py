@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from exporter.engine.source import SourceError
+from exporter.engine.source import Gap, SourceError
 from exporter.engine.trace import note
 from exporter.sources.postgres.config import Databases
 from exporter.sources.postgres.facts import Server
+from exporter.sources.postgres.gaps import closed, gaps_of, inside
 from exporter.sources.postgres.session import Session
 
 STATUSES = ("scraped", "waiting", "excluded", "unreachable", "failed", "capped")
@@ -62,11 +63,6 @@ class Others:
         return [visited.session for visited in self._visited.values()]
 
     @property
-    def failed(self) -> Mapping[str, SourceError]:
-        """What became of the databases whose last visit failed."""
-        return {name: visited.error for name, visited in self._visited.items() if visited.error}
-
-    @property
     def counts(self) -> Mapping[str, int]:
         """How many databases the server has, by what is done with them."""
         counts = dict(self._counts)
@@ -75,6 +71,14 @@ class Others:
             counts["failed" if visited.error else "scraped" if known else "waiting"] += 1
         return counts
 
+    def wanted(self, name: str) -> bool:
+        """Say whether a database is to be visited if that is possible."""
+        return (
+            name not in self._ignored
+            and _matches(name, self._rules.include)
+            and not _matches(name, self._rules.exclude)
+        )
+
     def choose(self, server: Server) -> None:
         """Decide which databases to visit, from what the server told with its facts."""
         wanted: list[str] = []
@@ -82,11 +86,7 @@ class Others:
         for name, connectable in server.databases.items():
             if name == server.database:
                 self._counts["scraped"] += 1
-            elif (
-                name in self._ignored
-                or not _matches(name, self._rules.include)
-                or _matches(name, self._rules.exclude)
-            ):
+            elif not self.wanted(name):
                 self._counts["excluded"] += 1
             elif not connectable:
                 self._counts["unreachable"] += 1
@@ -137,6 +137,25 @@ class Others:
                 if error.reason == "too_many_connections" and "for database" not in str(error):
                     break  # the role or the server has none left, so another database would have none either
         return outdated
+
+    async def gaps(self, main: Session, deadline: float) -> list[Gap]:
+        """Return what is missing in each of the databases, and those that the role may not connect to.
+
+        Raises SourceError: the `main` database does not answer.
+        """
+        found = await closed(main, self.wanted, deadline) if self._most else []
+        for name, visited in self._visited.items():
+            error, session = visited.error, visited.session
+            if error is None and session.server is not None:
+                if session.connection is None:
+                    self._make_room()
+                try:
+                    found += [inside(name, gap) for gap in await gaps_of(session, deadline)]
+                except SourceError as failed:
+                    error = failed
+            if error is not None:
+                found.append(Gap(f"database {name}: {error}", error.remedy))
+        return found
 
     def drop(self) -> None:
         """Close all connections."""

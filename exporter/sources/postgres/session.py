@@ -3,6 +3,7 @@
 Each statement stands behind a savepoint and its own statement_timeout; everything is sent at once.
 """
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from exporter.engine.trace import note, step
 from exporter.platform.values import Secret
 from exporter.sources.postgres.collector import Collector, Last, Table, samples
 from exporter.sources.postgres.connection import connect, failure
-from exporter.sources.postgres.facts import Server, discover
+from exporter.sources.postgres.facts import Server, discover, rows
 from exporter.sources.postgres.fold import Fold
 from exporter.sources.postgres.pipeline import Answer, Lost, Segment, ask
 from exporter.sources.postgres.profiles import Profile
@@ -26,8 +27,10 @@ from exporter.sources.postgres.windowed import Windowed
 
 _FACTS_LAST = 60.0
 _FACTS_RETRY = 10.0
-_CANCEL_SECONDS = 1.0
+_CANCEL_SECONDS = 2.0
 _RETRY_REFUSED = 60.0
+_STATE_SECONDS = 1.0
+"""The state is asked for at most so long: no counter of one's own keeps the figures of a server waiting."""
 _REMEMBERED = 0.8
 """Share of what a collector used that still counts at the next collection."""
 
@@ -60,6 +63,7 @@ class Session:
     """Collects from one database, over a connection that is kept.
 
     Attributes:
+        profile: of the provider.
         runs: every collector that exists here; empty before the first collection.
         gaps: names of roles that some collector needs and the user has not.
     """
@@ -73,12 +77,13 @@ class Session:
         target: str,
         tick: float,
     ) -> None:
-        self._dsn, self._database, self._all, self._profile = dsn, database, runs, profile
+        self._dsn, self._database, self._all, self.profile = dsn, database, runs, profile
         self._target, self._tick = target, tick
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._statements: dict[str, bytes] = {}
         self._asked = 0.0
         self._suspect: Run | None = None
+        self._ending: asyncio.Task[None] | None = None
         self.server: Server | None = None
         self.runs: list[Run] = []
         self.gaps: list[str] = []
@@ -102,14 +107,16 @@ class Session:
         """Ask at the next collection what the server has."""
         self._asked = 0.0
 
-    async def collect(self, deadline: float) -> bool:
-        """Run what is due. Returns whether everything was answered before `deadline` (monotonic clock).
+    async def collect(self, deadline: float, share: float = 1.0) -> bool:
+        """Run what is due. Returns whether everything was answered in time.
+
+        That is `share` of what is left until `deadline` (monotonic clock) once it is connected.
 
         Raises:
             SourceError: the server cannot be reached, or was lost on the way.
         """
         try:
-            return await self._collect(deadline)
+            return await self._collect(deadline, share)
         except psycopg.Error as error:
             self.drop()
             raise failure(error) from error
@@ -125,21 +132,26 @@ class Session:
             self.drop()
             raise failure(error) from error
 
-    async def _collect(self, deadline: float) -> bool:
+    async def _collect(self, deadline: float, share: float) -> bool:
         kept = self._connection is not None
         try:
-            return await self._attempt(deadline)
+            return await self._attempt(deadline, share)
         except psycopg.OperationalError:
             if not kept or self._alive():
                 raise
             self.drop()  # it died since the last collection: once more, on a new one
-        return await self._attempt(deadline)
+        return await self._attempt(deadline, share)
 
-    async def _attempt(self, deadline: float) -> bool:
+    async def _attempt(self, deadline: float, share: float) -> bool:
         connection = await self._open(deadline)
         server, now = self.server, time.monotonic()
+        deadline = now + share * (deadline - now)
         assert server is not None, "an open session knows its server"
-        due = self._fitting([run for run in self.due(now) if await self._opened(run, now)], deadline - now)
+        due = self.due(now)
+        opened = await asyncio.gather(*(self._opened(run, now) for run in due))
+        due = self._fitting(
+            [run for run, is_open in zip(due, opened, strict=True) if is_open], deadline - now
+        )
         for run in self.runs:
             run.used *= _REMEMBERED
         try:
@@ -148,12 +160,12 @@ class Session:
             self._blame(due, lost, now)
             raise
         if not answers:
-            await self._cancel(connection)
+            self._give_up(connection)
             raise SourceError("timeout", f"no answer within {deadline - now:.1f} s")
         if answers[0].error is not None:
             raise answers[0].error
-        for run, answer in zip(due, answers[1:], strict=False):
-            await self._take(run, answer, now)
+        taken = zip(due, answers[1:], strict=False)
+        await asyncio.gather(*(self._take(run, answer, now) for run, answer in taken))
         if len(answers) == len(due) + 2:
             return True
         for place, run in enumerate(due[len(answers) - 1 :]):
@@ -163,7 +175,7 @@ class Session:
                 self._fail(run, SourceError("timeout", "the collection's time was over while it ran"), now)
             else:
                 self._no_turn(run)
-        await self._cancel(connection)
+        self._give_up(connection)
         return False
 
     def _fitting(self, due: Sequence[Run], seconds: float) -> list[Run]:
@@ -189,10 +201,11 @@ class Session:
         if run.windowed is None:
             return True
         try:
-            if await run.windowed.open():
-                return True
-        except SourceError as error:
-            self._fail(run, error, now)
+            async with asyncio.timeout(_STATE_SECONDS):
+                if await run.windowed.open():
+                    return True
+        except (SourceError, TimeoutError) as error:
+            self._fail(run, _of_state(error), now)
             return False
         run.data = run.windowed.counters.collected()
         self._succeed(run, now)
@@ -214,17 +227,18 @@ class Session:
         """Return the connection, with the server's facts fresh enough."""
         now = time.monotonic()
         if self._connection is None or self._connection.closed:
+            await self.ended(deadline - now)  # before there is another connection
             with step(f"connect with {self._dsn}" + (f" to {self._database}" if self._database else "")):
-                self._connection = await connect(self._dsn, deadline - now, self._database)
+                self._connection = await connect(self._dsn, deadline - time.monotonic(), self._database)
             self.connect_seconds = time.monotonic() - now
         elif self.server is not None and now - self._asked < _FACTS_LAST:
             return self._connection
         with step("ask the catalogue what the server has"):
             conditions = [condition for run in self._all for condition in run.collector.conditions()]
             try:
-                server = await discover(self._connection, conditions, self._profile.provider, deadline)
+                server = await discover(self._connection, conditions, self.profile.provider, deadline)
             except TimeoutError as error:
-                await self._cancel(self._connection)
+                self._give_up(self._connection)
                 raise SourceError("timeout", "the catalogue was not answered in time") from error
             except psycopg.Error as error:
                 if self.server is None or not self._alive():
@@ -245,7 +259,7 @@ class Session:
         exist = [run for run in self._all if run.collector.applies(facts)]
         self.runs = [run for run in exist if run.collector.allowed(facts)]
         self.gaps = sorted({str(run.collector.statement.needs) for run in exist if run not in self.runs})
-        words = {"platform_roles": array(self._profile.platform_roles)}
+        words = {"platform_roles": array(self.profile.platform_roles)}
         self._statements = {
             run.collector.name: run.collector.sql(facts, words, run.limit) for run in self.runs
         }
@@ -261,20 +275,28 @@ class Session:
         """
         if self._connection is None:
             return None
+        found = await self.rows(sql, deadline)
+        return float(found[0][0]) if found and found[0][0] else None
+
+    async def rows(self, sql: str, deadline: float) -> list[Sequence[str]]:
+        """Ask one question beside the collection; NULL is an empty text.
+
+        Raises:
+            SourceError: the server refuses, or does not answer before `deadline` (monotonic clock).
+        """
+        connection = await self.open(deadline)
         try:
-            answers = await ask(self._connection, [BEGIN, [sql.encode()], END], deadline)
+            answers = await ask(connection, [BEGIN, [sql.encode()], END], deadline)
         except psycopg.Error as error:
             self.drop()
             raise failure(error) from error
         if len(answers) < 3:
-            await self._cancel(self._connection)
+            self._give_up(connection)
             raise SourceError("timeout", "a question beside the collection was not answered in time")
         for answer in answers:
             if answer.error is not None:
                 raise failure(answer.error)
-        result = answers[1].result
-        value = None if result is None or not result.ntuples else result.get_value(0, 0)
-        return None if value is None else float(value)
+        return rows(answers[1].result)
 
     def _segments(self, due: Sequence[Run], seconds: float) -> list[Segment]:
         segments: list[Segment] = [BEGIN]
@@ -288,11 +310,11 @@ class Session:
                 segment.append(f"set local statement_timeout = {limit}".encode())
             if run.collector.own:
                 segment.append(OWN_PATH)
-            segments.append([*segment, self._sql(run)])
+            segments.append([*segment, self.statement(run)])
         segments.append(END)
         return segments
 
-    def _sql(self, run: Run) -> bytes:
+    def statement(self, run: Run) -> bytes:
         """Return the statement that was fitted to the server, with the rows that another one shows."""
         text = self._statements[run.collector.name]
         if run.windowed is not None:
@@ -307,18 +329,19 @@ class Session:
         run.duration = answer.seconds
         run.used += answer.seconds
         what = f"collector {run.collector.name}" + (f" in {self._database}" if self._database else "")
-        note(what, self._sql(run).decode(), answer.seconds)
+        note(what, self.statement(run).decode(), answer.seconds)
         if answer.error is not None:
-            self._fail(run, failure(answer.error, self.server.user if self.server else ""), now)
+            self._fail(run, failure(answer.error), now)
             return
         assert answer.result is not None, "an answer without an error has a result"
         try:
             data, run.truncated = self._samples(run, answer)
-            run.data = (
-                data if run.windowed is None else await run.windowed.count(data, whole=not run.truncated)
-            )
-        except SourceError as error:
-            self._fail(run, error, now)
+            if run.windowed is not None:
+                async with asyncio.timeout(_STATE_SECONDS):
+                    data = await run.windowed.count(data, whole=not run.truncated)
+            run.data = data
+        except (SourceError, TimeoutError) as error:
+            self._fail(run, _of_state(error), now)
             return
         except Exception as error:  # noqa: BLE001  # a defect of one collector harms nothing but itself
             self._fail(run, SourceError("internal", f"{type(error).__name__}: {error}"), now)
@@ -356,16 +379,34 @@ class Session:
         note(f"{run.collector.name} failed: {error.reason}", str(error))
         run.error, run.ran, run.waited = error, True, False
 
-    async def _cancel(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """End on the server what was not answered, then hang up: waiting is over."""
-        try:
-            await connection.cancel_safe(timeout=_CANCEL_SECONDS)
-        except psycopg.Error as error:
-            note("the server could not be told to stop", str(error))
-        self.drop()
+    def _give_up(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """End on the server what was not answered, then hang up. What arrived does not wait for that: far away it takes
+        longer than the time-out leaves."""
+        self._connection = None
+        self._ending = asyncio.create_task(_end(connection))
+
+    async def ended(self, seconds: float = _CANCEL_SECONDS) -> None:
+        """Wait until what was given up has ended, so many seconds at most."""
+        if self._ending is not None:
+            await asyncio.wait({self._ending}, timeout=max(0.0, seconds))
 
     def drop(self) -> None:
         """Close the connection at once: a server that hangs would keep a polite close waiting."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.pgconn.finish()
+
+
+def _of_state(error: SourceError | TimeoutError) -> SourceError:
+    return (
+        error if isinstance(error, SourceError) else SourceError("state", "the state did not answer in time")
+    )
+
+
+async def _end(connection: psycopg.AsyncConnection[Any]) -> None:
+    try:
+        await connection.cancel_safe(timeout=_CANCEL_SECONDS)
+    except psycopg.Error as error:
+        note("the server could not be told to stop", str(error))
+    finally:
+        connection.pgconn.finish()

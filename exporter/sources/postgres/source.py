@@ -9,6 +9,7 @@ from exporter.engine.source import Gap, Source, SourceError
 from exporter.engine.state import StateStore
 from exporter.engine.trace import note
 from exporter.platform.queries import Query
+from exporter.platform.values import Verbatim
 from exporter.sources.postgres.collector import Collector
 from exporter.sources.postgres.config import CollectorOverride, Postgres
 from exporter.sources.postgres.families import (
@@ -23,6 +24,7 @@ from exporter.sources.postgres.families import (
     UP,
 )
 from exporter.sources.postgres.fold import Fold
+from exporter.sources.postgres.gaps import gaps_of
 from exporter.sources.postgres.health import HealthProbe, unreachable
 from exporter.sources.postgres.neon import OTHERS, Gate, Verdict
 from exporter.sources.postgres.others import Others
@@ -39,7 +41,7 @@ _SELDOM = 300.0
 _HEALTH = 0.1
 """Share of what remains that is kept for the health check."""
 _RESERVE = 0.1
-"""Share of the time-out that is kept for ending what is late."""
+"""Share of the time-out that is kept for making samples of what arrived last."""
 
 
 class PostgresSource(Source):
@@ -123,17 +125,22 @@ class PostgresSource(Source):
         main, others = self._session(), self._others
         assert others is not None, "they came with the main session"
         try:
-            await main.collect(self._share(others, deadline))
+            await main.collect(deadline, self._share(others))
         except (SourceError, asyncio.CancelledError):
             self._hang_up()
             raise
-        if self._gate is not None:
-            self._others_active = await self._activity(main, deadline)
-        await self._check_health(main, deadline)
         assert main.server is not None, "the main session has collected"
         others.choose(main.server)
-        if await others.visit(deadline):
-            main.look_again()
+        try:
+            # What has arrived is told, whatever becomes of the rest.
+            async with asyncio.timeout(deadline - time.monotonic() + self.timeout * _RESERVE / 2):
+                if self._gate is not None:
+                    self._others_active = await self._activity(main, deadline)
+                await self._check_health(main, deadline)
+                if await others.visit(deadline):
+                    main.look_again()
+        except TimeoutError:
+            note("the time is over", "what is left comes first next time")
         return self._collected(main, others)
 
     async def _activity(self, main: Session, deadline: float) -> float | None:
@@ -144,11 +151,10 @@ class PostgresSource(Source):
             note(f"activity of others: {error.reason}", str(error))
             return None
 
-    def _share(self, others: Others, deadline: float) -> float:
-        """Return until when the first database may be asked, so that what comes after it has its time as well."""
-        now = time.monotonic()
-        seconds = (deadline - now) * (1 if self._health is None else 1 - _HEALTH)
-        return now + (seconds / 2 if others.due(now) else seconds)
+    def _share(self, others: Others) -> float:
+        """Return the share of the time that the first database may have, so that what comes after it has its own."""
+        share = 1 if self._health is None else 1 - _HEALTH
+        return share / 2 if others.due(time.monotonic()) else share
 
     async def _check_health(self, main: Session, deadline: float) -> None:
         if self._health is None:
@@ -170,44 +176,49 @@ class PostgresSource(Source):
         if self._verdict is not None and not self._verdict.connect:
             return f"nothing but Neon's control plane: {self._verdict.reason}", []
         main, others = self._session(), self._others
-        server, connection = main.server, main.connection
-        if server is None or connection is None or others is None:
+        server = main.server
+        if server is None or others is None:
             return "", []
+        deadline = time.monotonic() + self.timeout * (1 - _RESERVE)
+        connection = await main.open(deadline)
         info = connection.info
-        gaps = [
-            Gap(f"{name}: {run.error}", run.error.remedy)
-            for name, runs in self._runs().items()
-            for run in runs
-            if run.error is not None
-        ]
+        gaps = await gaps_of(main, deadline)
         gaps += [
             Gap(
-                f"{grant}: without it {self._needing(grant)} would be silently wrong",
-                f"GRANT {grant} TO {quoted(server.user)};",
+                Verbatim(f"{grant}: without it {self._needing(grant)} would be silently wrong"),
+                Verbatim(f"GRANT {grant} TO {quoted(server.user)};"),
             )
             for grant in main.gaps
+            if grant == "pg_monitor" or "pg_monitor" not in main.gaps  # which contains it
         ]
-        gaps += [Gap(f"database {name}: {error}", error.remedy) for name, error in others.failed.items()]
+        if "pg_stat_statements" not in server.facts.extensions:
+            gaps.append(
+                Gap(
+                    Verbatim(f"pg_stat_statements is not in {server.database}"),
+                    Verbatim("CREATE EXTENSION pg_stat_statements;"),
+                )
+            )
+        gaps += await others.gaps(main, deadline)
         if self._verdict is not None and self._verdict.error is not None:
             gaps.append(Gap(f"Neon's control plane: {self._verdict.error}", self._verdict.error.remedy))
         if self._health is not None and self._health.gap is not None:
             gaps.append(self._health.gap)
-        if "pg_stat_statements" not in server.facts.extensions:
-            gaps.append(
-                Gap(f"pg_stat_statements is not in {server.database}", "CREATE EXTENSION pg_stat_statements;")
-            )
         tls = "TLS" if connection.pgconn.ssl_in_use else "no TLS"
         more = len(list(others.sessions))
         return (
-            f"PostgreSQL {_version(server.facts.version)} at {info.host}:{info.port}/{server.database} "
-            f"as {server.user}, {tls}, {server.facts.provider}"
-            + (f", {more} more databases" if more else ""),
+            Verbatim(
+                f"PostgreSQL {_version(server.facts.version)} at {info.host}:{info.port}/{server.database} "
+                f"as {server.user}, {tls}, {server.facts.provider}"
+                + (f", {more} more databases" if more else "")
+            ),
             gaps,
         )
 
     async def close(self) -> None:
         """Close the connections."""
         self._hang_up()
+        for session in self._sessions():
+            await session.ended()
 
     def _session(self) -> Session:
         if self._main is None:

@@ -55,9 +55,9 @@ class Server:
         """Return a connection URI."""
         return self.cluster.dsn(database, user=user, password=user)
 
-    def run_all(self, statements: Sequence[str]) -> None:
+    def run_all(self, statements: Sequence[str], database: str = DATABASE) -> None:
         """Run statements as the superuser, each in a transaction of its own."""
-        with psycopg.connect(self.cluster.dsn(DATABASE), autocommit=True) as connection:
+        with psycopg.connect(self.cluster.dsn(database), autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
 

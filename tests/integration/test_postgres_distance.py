@@ -1,0 +1,39 @@
+"""A server that is far away: what is slow there takes nothing from what has arrived."""
+
+from typing import Any
+
+import pytest
+
+from exporter.engine.deadline import within
+from tests.support.distance import distant
+from tests.support.postgres import PostgresCluster
+from tests.support.postgres_source import query, source
+from tests.support.process import wait_until
+
+SLEEPING = "select count(*) from pg_stat_activity where query ~ 'pg_sleep' and pid <> pg_backend_pid()"
+
+
+@pytest.mark.parametrize("more", [{}, {"health": {}}, {"databases": {"include": ["far_*"]}}])
+async def test_a_slow_statement_is_no_server_that_is_down(
+    more: dict[str, Any], own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To end a statement takes a connection of its own, which is longer than what is left of a short time-out."""
+    for name in ("far_a", "far_b"):
+        own_postgres.execute(f"create database {name}")
+    slow = query("slow", sql="select 1 as value from pg_sleep(30)", timeout="1m", every="100ms")
+    async with distant(own_postgres.port, 0.15) as relay:
+        dsn = own_postgres.dsn().replace(f":{own_postgres.port}/", f":{relay.port}/")
+        subject = source(
+            monkeypatch, dsn, query(), slow, query("each", scope="database"), timeout="2s", **more
+        )
+        answered = 0
+        for _ in range(6):
+            families = {
+                family.name: samples for family, samples in await within(subject.timeout, subject.collect())
+            }
+            assert families["pg_up"] == {("main",): 1.0}
+            assert families["mine"] == {("main",): 1.0}
+            answered += ("main", "queries.slow", "timeout") in families.get("pg_scrape_collector_failing", {})
+        assert answered
+        await subject.close()
+        wait_until(lambda: own_postgres.execute(SLEEPING) == [(0,)], 10, "the server to end what was late")
