@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,18 @@ from typing import Any
 import orjson
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from exporter.demo.history.others import TOLD, Past, scraped, sources, workers
-from exporter.demo.history.pasts import Values, past
+from exporter.demo.history.pasts import Values, past, shares
 from exporter.demo.history.recorded import REQUESTS, Recorded
-from exporter.demo.history.story import DAY, DAYS, HOUR, Story
+from exporter.demo.history.story import DAY, DAYS, HOUR, Story, moments
 
 # How far back dashboards of a range look, offsets included; panels compare with a week before.
 _REACH = {"now-6h": 6.3 * HOUR, "now-24h": 25 * HOUR, "now-7d": 15 * DAY, "now-30d": DAYS * DAY}
+# What is looked at for hours may be looked at for a week: fewer series of it, and fewer samples.
+_A_WEEK = 7.1 * DAY
+_SERIES_OF_A_WEEK = 6
 # The nearer, the denser: (seconds before the start, step). Rates over a minute need several samples in it.
 _STEPS = ((DAYS * DAY, 300), (25 * HOUR, 60), (6.3 * HOUR, 10))
 # Averages over a month weigh samples, not time: what they read is written in one density throughout.
@@ -56,13 +61,8 @@ class Present:
 
 def write(present: Present, file: Path, now: float | None = None) -> int:
     """Write the past of everything that dashboards show to `file`; return the number of samples."""
-    end = float(int(now or time.time()) // 60 * 60)
-    moments = [
-        at
-        for (ago, step), (until, _) in zip(_STEPS, [*_STEPS[1:], (0, 0)], strict=True)
-        for at in _range(end - ago, end - until, step)
-    ]
-    story = Story(end, moments)
+    end = float(int(now or time.time()) // 10 * 10)
+    story = Story(end, moments(end, _STEPS))
     reach: dict[str, float] = dict.fromkeys(_AVERAGED, float(DAYS * DAY)) | _UNSEEN
     drawn: set[str] = set()
     for back, name, over_time in _asked(present.generated):
@@ -70,9 +70,14 @@ def write(present: Present, file: Path, now: float | None = None) -> int:
         if over_time:
             drawn.add(name)
     samples = 0
+    series: Counter[str] = Counter()
     with file.open("w", encoding="utf-8") as out:
         for item in _all(present, story, reach):
-            samples += _write(out.write, story, item, reach, drawn)
+            name = item[0]["__name__"]
+            if asked_for := reach.get(name):
+                known_for = max(asked_for, _A_WEEK if series[name] < _SERIES_OF_A_WEEK else 0.0)
+                samples += _write(out.write, story, item, known_for, asked_for, name in drawn)
+                series[name] += 1
         out.write("# EOF\n")
     return samples
 
@@ -115,7 +120,8 @@ def _all(present: Present, story: Story, reach: Mapping[str, float]) -> Iterator
         for past_ in scraped(story, job):
             yield _at(labels, past_)
     endpoints = [source["target"] for source in catalogue["sources"] if source["kind"] == "health"]
-    recorded = Recorded(story, _rules(present.generated), _requests(catalogue), endpoints)
+    rules, requests = _rules(present.generated), _requests(catalogue)
+    recorded = Recorded(story, rules, requests, endpoints, _sums(present.page))
     for labels, values in (*recorded.series(), *recorded.key_figures(catalogue["kpis"])):
         yield labels, values, False
     for labels, begins, ends in recorded.alerts():
@@ -132,18 +138,33 @@ def _at(target: Mapping[str, str], past_: Past) -> Past:
 def _served(page: str, story: Story, reach: Mapping[str, float], target: Mapping[str, str]) -> Iterator[Past]:
     names = set(_NAME.findall(page))
     for family in text_string_to_metric_families(page):
-        count = 0
+        by_name: dict[str, list[Sample]] = defaultdict(list)
         for sample in family.samples:
             # The parser gives every counter its suffix, those of postgres_exporter too, which have none.
             name = sample.name if sample.name in names else sample.name.removesuffix("_total")
-            if name in reach and name not in TOLD and count < _MOST_SERIES:
-                count += 1
-                counter = family.type == "counter"
-                labels = {"__name__": name, **sample.labels}
+            template = sample.labels.get("datname", "").startswith("template")
+            if name in reach and name not in TOLD and not template and len(by_name[name]) < _MOST_SERIES:
+                by_name[name].append(sample)
+        counter = family.type == "counter"
+        for name, served in by_name.items():
+            parts = shares(name, [sample.labels for sample in served])
+            for sample, share in zip(served, parts, strict=True):
                 value = _series(page) if name == "platform_exporter_snapshot_series" else sample.value
-                values = past(story, name, sample.labels, value, counter)
+                values = past(story, name, sample.labels, value, counter, share)
+                labels = {"__name__": name, **sample.labels}
                 # Ages are drawn from times: those need as many samples as rates.
                 yield _at(target, (labels, values, counter or name.endswith("_timestamp_seconds")))
+
+
+def _sums(page: str) -> dict[str, float]:
+    """Return the sum of the samples of each gauge that is served, and the largest as `name:max`."""
+    found: dict[str, float] = defaultdict(float)
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples if family.type == "gauge" else ():
+            found[sample.name] += sample.value
+            largest = f"{sample.name}:max"
+            found[largest] = max(found[largest], sample.value)
+    return dict(found)
 
 
 def _series(page: str) -> float:
@@ -170,8 +191,9 @@ def _requests(catalogue: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _write(
-    put: Callable[[str], object], story: Story, item: Past, reach: Mapping[str, float], drawn: Collection[str]
+    put: Callable[[str], object], story: Story, item: Past, known_for: float, asked_for: float, drawn: bool
 ) -> int:
+    """Write one series, as far back as it is `known_for`, densely where its dashboard asks for it; both in seconds."""
     labels, values, counter = item
     name = labels["__name__"]
     inner = ",".join(f'{key}="{_escaped(value)}"' for key, value in labels.items() if key != "__name__")
@@ -179,15 +201,18 @@ def _write(
     if name in _AVERAGED:
         lines = _evenly(story, values, head)
     else:
-        start, dense = story.since(story.now - reach.get(name, 0.0)), story.since(story.now - _STEPS[-1][0])
+        start, day, dense = (story.since(story.now - ago) for ago in (known_for, _STEPS[1][0], _STEPS[-1][0]))
         # Rates over half a minute need all of the nearest samples, levels fewer of them.
-        every = 6 if name not in drawn or _SLOW.fullmatch(name) else 1 if counter else 2
-        near = range(max(dense, start), len(story.times), every)
+        every = 6 if not drawn or _SLOW.fullmatch(name) else 1 if counter else 2
         # Levels are rough; times, counts and customers are not.
         digits = ".6g" if not counter and abs(values[-1] or 0.0) < _EXACT_FROM else ""
         lines = [
             f"{head}{value:{digits}} {story.times[at]:.0f}\n"
-            for at in (*range(start, dense), *near)
+            for at in (
+                *range(start, day),
+                *range(max(day, start), dense, 1 if asked_for > _STEPS[-1][0] else 2),
+                *range(max(dense, start), len(story.times), every),
+            )
             if (value := values[at]) is not None
         ]
     put("".join(lines))

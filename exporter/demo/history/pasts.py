@@ -4,66 +4,75 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from zlib import crc32
 
-from exporter.demo.history.story import Story
+from exporter.demo.history.customers import still_to_come
+from exporter.demo.history.story import DAY, USUAL_FAILURES, Story
+from exporter.demo.world.product import PRICES
 
 Labels = Mapping[str, str]
 Values = Sequence[float | None]
 _Past = Callable[[Story, Labels, float], Values]
 
-# Events per second at the demo's present pace, for counters that move with traffic: pattern → pace.
+# Events per second at the demo's present pace, for counters that move with traffic: pattern → pace. What has several
+# series is either told apart by a label's value, or shares the pace of them all (see `shares`).
 _PACES = {
     r"business_calls_total": {"completed": 0.68, "failed": 0.014, "missed": 0.007},
-    r"business_(signups|subscriptions_cancelled)_total": {"": 0.00016},
-    r"pg_stat_database_xact_commit": {"": 7.0},
-    r"pg_stat_database_xact_rollback": {"": 0.02},
-    r"pg_stat_database_blks_hit": {"": 900.0},
-    r"pg_stat_database_blks_read": {"": 2.5},
-    r"pg_stat_database_tup_(returned|fetched)": {"": 480.0},
-    r"pg_stat_database_tup_inserted": {"": 1.6},
-    r"pg_stat_database_tup_updated": {"": 2.4},
-    r"pg_stat_database_tup_deleted": {"": 0.3},
+    r"pg_stat_database_xact_commit": {"": 7.6},
+    r"pg_stat_database_xact_rollback": {"": 0.0},
+    r"pg_stat_database_blks_hit": {"": 137.0},
+    r"pg_stat_database_blks_read": {"": 0.04},
+    r"pg_stat_database_tup_returned": {"": 1860.0},
+    r"pg_stat_database_tup_fetched": {"": 51.0},
+    r"pg_stat_database_tup_inserted": {"": 1.3},
+    r"pg_stat_database_tup_updated": {"": 2.5},
+    r"pg_stat_database_tup_deleted": {"": 0.03},
     r"pg_stat_database_(deadlocks|conflicts)": {"": 0.0},
-    r"pg_stat_database_temp_(files|bytes)": {"": 0.002},
-    r"pg_stat_statements_calls_total": {"": 32.0},
-    r"pg_stat_statements_rows_total": {"": 46.0},
-    r"pg_stat_statements_exec_seconds_total": {"": 0.0025},
-    r"pg_stat_statements_shared_blks_hit_total": {"": 640.0},
-    r"pg_stat_statements_shared_blks_(read|dirtied)_total": {"": 1.5},
+    r"pg_stat_database_temp_(files|bytes)": {"": 0.0},
+    r"pg_stat_statements_(top_)?calls_total": {"": 28.0},
+    r"pg_stat_statements_(top_)?rows_total": {"": 52.0},
+    r"pg_stat_statements_(top_)?exec_seconds_total": {"": 0.0028},
+    r"pg_stat_statements_shared_blks_hit_total": {"": 137.0},
+    r"pg_stat_statements_shared_blks_(read|dirtied)_total": {"": 0.3},
     r"pg_stat_statements_wal_bytes_total": {"": 3600.0},
-    r"pg_wal_written_bytes_total": {"": 4200.0},
+    r"pg_wal_written_bytes_total": {"": 1e5},
     r"pg_checkpoints_total": {"timed": 0.0011},
-    r"pg_stat_statements_top_calls_total": {"": 32.0},
-    r"pg_stat_statements_top_rows_total": {"": 46.0},
-    r"pg_stat_statements_top_exec_seconds_total": {"": 0.0025},
-    r"process_cpu_seconds_total": {"": 0.04},
+    r"process_cpu_seconds_total": {"": 0.01},
     r"platform_exporter_(source_failures|series_dropped)_total": {"": 0.0},
 }
+_FAILED_CALLS = {"completed": -0.68, "failed": 0.68}
+"""What becomes of calls while requests fail: share that failed → calls per second more or less."""
+_PRICES = {plan: cents / 100 for plan, cents in PRICES.items()}
 _FIRST_LOOK = 0.03  # seconds; the first look at anything takes longer than all that follow
 _SECONDS_OF_LIFE = 20.0  # of a counter that began with the demo, when it is seen first
+_AGES = {"health.": 1.5, "postgres.": 1.5, "drill": 2.1, "status_page": 2.5}
+"""Seconds since a source was read, by the beginning of its name; others: as Cloudflare."""
 
 
-def past(story: Story, name: str, labels: Labels, value: float, counter: bool) -> Values:
-    """Return the value of one series at each moment of the story; None where there was none."""
+def past(story: Story, name: str, labels: Labels, value: float, counter: bool, share: float = 1.0) -> Values:
+    """Return the value of one series at each moment of the story; None where there was none.
+
+    `share` is its part in the pace of a counter (see `shares`).
+    """
     for pattern, shape in _PASTS:
         if pattern.fullmatch(name):
             return shape(story, labels, value)
-    return _counter(story, labels, value, name) if counter else _level(story, labels, value)
+    return _counter(story, labels, value, name, share) if counter else _level(story, labels, value)
 
 
-def _counter(story: Story, labels: Labels, value: float, name: str) -> Values:
-    pace = _pace(name, labels, value)
-    done = story.until_now(story.traffic)
-    total = pace * done[0]
-    # Fewer than that by now: the counter began anew when the demo did, and its past ends where it likes.
-    end = value if value >= total else total
-    return [end - pace * left for left in done]
+def _counter(story: Story, labels: Labels, value: float, name: str, share: float) -> Values:
+    """Count backwards from what is served: a counter that began with the demo was below zero, and so never falls."""
+    pace = share * _pace(name, labels, value)
+    slowed_down = story.slower if "seconds" in name else [1.0] * len(story.times)
+    rate = [
+        traffic * (1 + 0.15 * drift) * slower
+        for traffic, drift, slower in zip(story.traffic, story.drift(name), slowed_down, strict=True)
+    ]
+    return [value - pace * left for left in story.until_now(rate)]
 
 
 def _pace(name: str, labels: Labels, value: float) -> float:
     for pattern, paces in _PACES.items():
         if re.fullmatch(pattern, name):
-            pace = next((pace for word, pace in paces.items() if word in labels.values()), paces.get("", 0.0))
-            return pace * _part(name + labels["queryid"]) if "queryid" in labels else pace
+            return next((pace for word, pace in paces.items() if word in labels.values()), paces.get("", 0.0))
     return min(value / _SECONDS_OF_LIFE, 1000.0)
 
 
@@ -72,6 +81,28 @@ def pace_of(name: str) -> float:
     return sum(
         sum(paces.values()) for pattern, paces in _PACES.items() if re.fullmatch(pattern, name) is not None
     )
+
+
+def shares(name: str, labels: Sequence[Labels]) -> list[float]:
+    """Return the share of each series in a counter's pace: statements share it, some take much and most little."""
+    weights = [
+        1 / (1 + crc32((name + of["queryid"]).encode()) % 17) if "queryid" in of else 0.0 for of in labels
+    ]
+    whole = sum(weights)
+    return [weight / whole if weight else 1.0 for weight in weights]
+
+
+def calls(story: Story, status: str) -> list[float]:
+    """Return the calls per second that ended with a status: those that should have been completed fail with the API."""
+    pace, more = _PACES["business_calls_total"].get(status, 0.0), _FAILED_CALLS.get(status, 0.0)
+    return [
+        traffic * max(0.0, pace + more * (failing - USUAL_FAILURES) * (failing > 10 * USUAL_FAILURES))
+        for traffic, failing in zip(story.traffic, story.failing, strict=True)
+    ]
+
+
+def _calls(story: Story, labels: Labels, value: float) -> Values:
+    return [value - left for left in story.until_now(calls(story, labels.get("status", "")))]
 
 
 def levelled(story: Story, value: float) -> Values:
@@ -84,25 +115,24 @@ def slowed(story: Story, value: float) -> Values:
     return [value * slower for slower in story.slower]
 
 
-def counted(story: Story, pace: float) -> Values:
-    """Return a counter that moves with traffic and begins at 0."""
-    done = story.until_now(story.traffic)
-    return [pace * (done[0] - left) for left in done]
-
-
-def _part(statement: str) -> float:
-    """Share of one statement in all: some take much, most take little; always the same for the same statement."""
-    rank = 1 + crc32(statement.encode()) % 17
-    return 0.3 / rank
+def counted(story: Story, pace: float, key: str) -> Values:
+    """Return a counter that moves with traffic and is 0 when the demo starts, so that it never falls."""
+    return [
+        -pace * left
+        for left in story.until_now(
+            [t * (1 + 0.1 * d) for t, d in zip(story.traffic, story.drift(key), strict=True)]
+        )
+    ]
 
 
 def invocations(story: Story, pace: float, status: str) -> Values:
     """Return a counter of a Worker's invocations: those that ended well, or those that threw an exception."""
-    done = story.until_now(story.traffic)
     failed = story.until_now(story.failed)
     if status == "success":
-        return [pace * ((done[0] - left) - (failed[0] - bad)) for left, bad in zip(done, failed, strict=True)]
-    return [pace * (failed[0] - bad) for bad in failed]
+        return [
+            -pace * (left - bad) for left, bad in zip(story.until_now(story.traffic), failed, strict=True)
+        ]
+    return [-pace * bad for bad in failed]
 
 
 def _level(story: Story, labels: Labels, value: float) -> Values:
@@ -114,9 +144,30 @@ def _wobbling(story: Story, labels: Labels, value: float) -> Values:
 
 
 def _growing(story: Story, labels: Labels, value: float) -> Values:
-    # Whole things stay whole: customers, users.
+    # Whole things stay whole: users, bytes.
     digits = 0 if value > 20 and value == int(value) else 2
-    return [round(value * growth, digits) for growth in story.growth]
+    drifts = story.drift("".join(labels.values()))
+    return [
+        round(value * growth * (1 + 0.02 * drift), digits)
+        for growth, drift in zip(story.growth, drifts, strict=True)
+    ]
+
+
+def _customers(story: Story, labels: Labels, value: float) -> Values:
+    return [max(0.0, value - left) for left in still_to_come(story, plan=labels.get("plan"))]
+
+
+def _revenue(story: Story, labels: Labels, value: float) -> Values:
+    plan = labels.get("plan", "")
+    return [max(0.0, value - _PRICES[plan] * left) for left in still_to_come(story, plan=plan)]
+
+
+def _signups(story: Story, labels: Labels, value: float) -> Values:
+    return [value - left for left in still_to_come(story, 1)]
+
+
+def _cancellations(story: Story, labels: Labels, value: float) -> Values:
+    return [value + left for left in still_to_come(story, -1)]
 
 
 def _busy(story: Story, labels: Labels, value: float) -> Values:
@@ -160,29 +211,32 @@ def _http_status(story: Story, labels: Labels, value: float) -> Values:
 
 
 def _today(story: Story, labels: Labels, value: float) -> Values:
-    """What was counted since midnight (UTC)."""
-    pace = next(
-        (pace for word, pace in _PACES["business_calls_total"].items() if word in labels.values()), 0.1
-    )
-    return since_midnight(story, pace)
+    return today(story, calls(story, labels.get("status", "")), value)
 
 
-def since_midnight(story: Story, pace: float) -> list[float]:
-    """Return what is counted each day anew (UTC), at a pace per second at the start."""
+def today(story: Story, rates: Sequence[float], value: float) -> list[float]:
+    """Return what is counted each day anew (UTC), `rates` a second; the last day ends at `value`."""
     counted, total, day = [], 0.0, -1.0
     before = story.times[0]
-    for time, traffic in zip(story.times, story.traffic, strict=True):
-        if time // 86400 != day:
-            day, total = time // 86400, 0.0
-        total += pace * traffic * (time - before)
+    for time, rate in zip(story.times, rates, strict=True):
+        if time // DAY != day:
+            day, total = time // DAY, 0.0
+        total += rate * (time - before)
         before = time
-        counted.append(float(round(total)))
-    return counted
+        counted.append(total)
+    # The product's tables were filled without the rhythm of this story.
+    scale = value / total if total and story.now // DAY == day else 1.0
+    return [
+        float(round(count * (scale if time // DAY == day else 1.0)))
+        for count, time in zip(counted, story.times, strict=True)
+    ]
 
 
 def _recently(story: Story, labels: Labels, value: float) -> Values:
     """Times of what happens again and again: a moment ago."""
-    return [time - 0.5 + 0.2 * wobble for time, wobble in zip(story.times, story.noise, strict=True)]
+    source = labels.get("source", "")
+    age = next((age for start, age in _AGES.items() if source.startswith(start)), 2.0)
+    return [time - age + 0.1 * wobble for time, wobble in zip(story.times, story.noise, strict=True)]
 
 
 def _deployed(story: Story, labels: Labels, value: float) -> Values:
@@ -190,16 +244,27 @@ def _deployed(story: Story, labels: Labels, value: float) -> Values:
 
 
 def _tickets(story: Story, labels: Labels, value: float) -> Values:
-    """They pile up over the night and with failures, and are answered by day."""
+    return open_tickets(story, value)
+
+
+def open_tickets(story: Story, value: float) -> list[float]:
+    """Return how many wait for an answer: they pile up over the night and with failures, and are answered by day."""
     return [
-        float(round(value * growth * (1.25 - 0.25 * min(traffic, 1.6)) + 60 * failing))
-        for growth, traffic, failing in zip(story.growth, story.traffic, story.failing, strict=True)
+        float(round(value * growth * (1.25 - 0.25 * min(traffic, 1.6) + 0.15 * drift) + 10 * failing))
+        for growth, traffic, failing, drift in zip(
+            story.growth, story.traffic, story.failing, story.drift("tickets"), strict=True
+        )
     ]
 
 
 _PASTS: tuple[tuple[re.Pattern[str], _Past], ...] = tuple(
     (re.compile(pattern), shape)
     for pattern, shape in (
+        (r"business_calls_total", _calls),
+        (r"business_signups_total", _signups),
+        (r"business_subscriptions_cancelled_total", _cancellations),
+        (r"business_organizations", _customers),
+        (r"business_mrr_dollars", _revenue),
         (r"business_calls_today", _today),
         (r"business_support_tickets_open", _tickets),
         (r"business_\w+_seconds_avg", _wobbling),

@@ -1,31 +1,42 @@
 """What Prometheus' own rules would have recorded in the past: services, service levels, key figures, alerts."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import accumulate
 from typing import Any
 
-from exporter.demo.history.pasts import Values, pace_of, since_midnight
-from exporter.demo.history.story import DAY, INCIDENTS, MINUTE, USUAL_FAILURES, Story
+from exporter.demo.history.customers import still_to_come
+from exporter.demo.history.pasts import Values, calls, open_tickets, today
+from exporter.demo.history.story import DAY, HOUR, INCIDENTS, MINUTE, USUAL_FAILURES, Story
 from exporter.platform.values import Duration
 
 Series = tuple[dict[str, str], Values]
 """Labels, the name among them, and the value at each moment of the story."""
 
-REQUESTS = 3.0
+REQUESTS = 3.2
 """Requests per second on the demo's API at its start; checks come less often."""
 _CHECKS = 0.2
-_STORED = 13e6  # bytes in the demo's database
-_P95 = 0.02
+_LATENCY = {"p50": 0.0073, "mean": 0.0113, "p95": 0.033, "p99": 0.048}  # seconds
+_CALLS = ("completed", "failed", "missed")
+_COMING_AND_GOING = {"business_signups_total": 1, "business_subscriptions_cancelled_total": -1}
+_BURN = re.compile(r"slo:sli_error:ratio_rate(\w+)\{slo=\"([^\"]+)\"\} > ([0-9.e-]+)")
 
 
 class Recorded:
     """The past of each recorded series, of rules as Prometheus reads them."""
 
     def __init__(
-        self, story: Story, rules: list[dict[str, Any]], requests: dict[str, float], endpoints: list[str]
+        self,
+        story: Story,
+        rules: list[dict[str, Any]],
+        requests: Mapping[str, float],
+        endpoints: Sequence[str],
+        present: Mapping[str, float],
     ) -> None:
+        """`requests` a second by service; `present` is the sum of each metric that is served now."""
         self._story = story
+        self._present = present
         self._endpoints = endpoints
         self._rules = rules
         self._requests = requests
@@ -65,10 +76,28 @@ class Recorded:
             for name, service in incident.alerts:
                 for rule in self._rules:
                     if rule.get("alert") == name and rule["labels"].get("service") == service:
-                        labels = {key: str(value) for key, value in rule["labels"].items()}
-                        shown = {"__name__": "ALERTS", "alertname": name, "alertstate": "firing", **labels}
-                        yield shown, begins + incident.after, begins + incident.lasted + MINUTE
+                        yield _firing(rule), begins + incident.after, begins + incident.lasted + MINUTE
                         break  # of several rules of one name and service, one is enough to tell the story
+        for rule in self._rules:
+            for begins, ends in self._burning(rule):
+                yield _firing(rule), begins, ends
+
+    def _burning(self, rule: dict[str, Any]) -> Iterator[tuple[float, float]]:
+        """Yield when a burn alert fired: both of its windows were above the limit for as long as it waits."""
+        windows = _BURN.findall(rule["expr"]) if "alert" in rule else []
+        if not windows or len({slo for _, slo, _ in windows}) > 1:
+            return
+        ratios = [self._ratio(float(Duration.parse(window))) for window, _, _ in windows]
+        limits = [float(limit) for _, _, limit in windows]
+        wait, since = float(Duration.parse(rule.get("for", "0s"))), None
+        for at, time in enumerate(self._story.times):
+            above = all(ratio[at] > limit for ratio, limit in zip(ratios, limits, strict=True))
+            if above and since is None:
+                since = time
+            elif since is not None and not above:
+                if time - since > wait:
+                    yield since + wait, time
+                since = None
 
     def _labels(self, record: str) -> Iterator[dict[str, str]]:
         for rule in self._rules:
@@ -85,8 +114,7 @@ class Recorded:
         pace = self._requests.get(labels.get("service", ""), _CHECKS)
         budget = 1 - self._objectives.get(labels.get("slo", ""), 0.0)
         if name.startswith("anomaly:"):
-            counted = labels["anomaly"]
-            return self._anomaly(name, pace if counted == "traffic" else pace_of(counted))
+            return self._anomaly(name, labels["anomaly"], pace)
         if name.startswith("quota:"):
             return self._quota(name, labels["quota"])
         match name:
@@ -96,12 +124,6 @@ class Recorded:
                 return [pace * failed for failed in story.failed]
             case "service:error_ratio:rate5m":
                 return story.failing
-            case "service:latency_seconds:p50" | "service:latency_seconds:mean":
-                return [0.4 * _P95 * slower for slower in story.slower]
-            case "service:latency_seconds:p95":
-                return [_P95 * slower for slower in story.slower]
-            case "service:latency_seconds:p99":
-                return [2.1 * _P95 * slower for slower in story.slower]
             case "slo:objective:ratio" | "slo:error_budget:ratio" | "kpi_target":
                 return [float(_constant(rule["expr"]))] * len(story.times)
             case "slo:current_burn_rate:ratio":
@@ -110,6 +132,8 @@ class Recorded:
                 return [1 - ratio / budget for ratio in self._ratio(30 * DAY)]
             case "health:state:code":
                 return [float(code) for code in story.statuses()]
+        if latency := re.fullmatch(r"service:latency_seconds:(\w+)", name):
+            return [_LATENCY[latency[1]] * slower for slower in story.slower]
         if window := re.fullmatch(r"slo:sli_error:ratio_rate(\w+)", name):
             return self._ratio(float(Duration.parse(window[1])))
         return None
@@ -124,40 +148,76 @@ class Recorded:
         resets = (rule["expr"] for rule in self._rules if rule.get("record") == "quota:pace:ratio")
         limit = float(expr.rpartition("/ ")[2])
         if not any(f'quota="{quota}"' in text for text in resets):
-            return [_STORED * growth / limit for growth in self._story.growth]
-        calls = since_midnight(self._story, pace_of("business_calls_total"))
+            stored = self._present.get("pg_database_size_bytes:max", 0.0)
+            return [stored * growth / limit for growth in self._story.growth]
+        counted = today(self._story, self._all_calls(), self._present.get("business_calls_today", 0.0))
         if name == "quota:used:ratio":
-            return [count / limit for count in calls]
+            return [count / limit for count in counted]
         return [
             count / limit / max(time % DAY / DAY, 0.02)
-            for count, time in zip(calls, self._story.times, strict=True)
+            for count, time in zip(counted, self._story.times, strict=True)
         ]
 
-    def _anomaly(self, name: str, pace: float) -> Values | None:
+    def _all_calls(self) -> list[float]:
+        return [sum(rates) for rates in zip(*(calls(self._story, status) for status in _CALLS), strict=True)]
+
+    def _anomaly(self, name: str, counted: str, pace: float) -> Values | None:
+        """Level, band and surprise of what has a rhythm; of what comes one by one, the level alone."""
         story = self._story
+        if counted in _COMING_AND_GOING:
+            if name != "anomaly:level":
+                return None
+            left = still_to_come(story, _COMING_AND_GOING[counted])
+            return self._mean([abs(number) for number in left], 0.5 * HOUR)
+        level = [pace * traffic for traffic in story.traffic] if counted == "traffic" else self._all_calls()
+        usual = [level[-1] * usual for usual in story.usual]
         factor = {"anomaly:expected": 1.0, "anomaly:upper": 1.5, "anomaly:lower": 0.5}.get(name)
         if name == "anomaly:level":
-            return [pace * traffic for traffic in story.traffic]
+            return level
         if name == "anomaly:residual":
-            return [pace * (now - usual) for now, usual in zip(story.traffic, story.usual, strict=True)]
-        return None if factor is None else [factor * pace * usual for usual in story.usual]
+            return [now - expected for now, expected in zip(level, usual, strict=True)]
+        return None if factor is None else [factor * expected for expected in usual]
 
-    def key_figures(self, kpis: list[dict[str, Any]]) -> Iterator[Series]:
-        """Yield value and verdict of each key figure: met on most days, missed during incidents."""
+    def _mean(self, to_come: Sequence[float], window: float) -> list[float]:
+        """Return the pace of what is still to come, over a window before each moment."""
+        times, begin, paces = self._story.times, 0, []
+        for at, time in enumerate(times):
+            while times[begin] < time - window:
+                begin += 1
+            paces.append((to_come[begin] - to_come[at]) / window)
+        return paces
+
+    def key_figures(self, kpis: Sequence[Mapping[str, Any]]) -> Iterator[Series]:
+        """Yield value and verdict of each key figure whose parts are known here, as its expression would have it."""
+        known = {
+            "call-completion": self._completion,
+            "open-tickets-per-100-customers": self._tickets_per_100_customers,
+        }
         for kpi in kpis:
-            target, more = float(kpi["target"]), kpi["op"].startswith(">")
-            labels = {"kpi": kpi["kpi"], "view": kpi["view"]}
-            best = target + 0.4 * (1 - target) if target < 1 else 1.3 * target
-            values = [
-                (best - 0.25 * abs(best - target) * abs(wobble) - 0.8 * best * failing)
-                if more
-                else target * (0.62 + 0.06 * wobble + 8 * failing)
-                for wobble, failing in zip(self._story.noise, self._story.failing, strict=True)
-            ]
-            yield {"__name__": "kpi_value", **labels}, values
-            met = [float(value >= target) if more else float(value <= target) for value in values]
-            yield {"__name__": "kpi_met", **labels}, met
+            if kpi["kpi"] in known:
+                target, more = float(kpi["target"]), kpi["op"].startswith(">")
+                labels, values = {"kpi": kpi["kpi"], "view": kpi["view"]}, known[kpi["kpi"]]()
+                yield {"__name__": "kpi_value", **labels}, values
+                met = [float(value >= target) if more else float(value <= target) for value in values]
+                yield {"__name__": "kpi_met", **labels}, met
 
+    def _completion(self) -> list[float]:
+        completed, every = (
+            self._mean(self._story.until_now(rates), 15 * MINUTE)
+            for rates in (calls(self._story, "completed"), self._all_calls())
+        )
+        usual = calls(self._story, "completed")[-1] / self._all_calls()[-1]
+        return [part / whole if whole else usual for part, whole in zip(completed, every, strict=True)]
+
+    def _tickets_per_100_customers(self) -> list[float]:
+        tickets = open_tickets(self._story, self._present.get("business_support_tickets_open", 0.0))
+        customers = self._present.get("business_organizations", 0.0)
+        return [
+            100 * waiting / max(1.0, customers - left)
+            for waiting, left in zip(tickets, still_to_come(self._story), strict=True)
+        ]
+
+    @cache  # noqa: B019 - one story is told once
     def _ratio(self, window: float) -> list[float]:
         """Failed by all over a window before each moment; before the story, days were ordinary."""
         story, ratios, begin = self._story, [], 0
@@ -169,6 +229,11 @@ class Recorded:
             every = self._all[at] - (self._all[begin - 1] if begin else 0.0) + before
             ratios.append(bad / every if every else 0.0)
         return ratios
+
+
+def _firing(rule: dict[str, Any]) -> dict[str, str]:
+    labels = {key: str(value) for key, value in rule["labels"].items()}
+    return {"__name__": "ALERTS", "alertname": rule["alert"], "alertstate": "firing", **labels}
 
 
 def _constant(expr: str) -> str:

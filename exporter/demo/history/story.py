@@ -1,7 +1,8 @@
 """What happened in the thirty days before the demo began: rhythm, growth and incidents, the same for all metrics.
 
 Everything counts back from the demo's start, so that each demo has the same past. Shapes are factors that are 1 at the
-start: multiplied with what is measured then, the past meets the present without a step.
+start: multiplied with what is measured then, the past meets the present without a step. What Prometheus would have made
+of it, such as alerts on burn rates, is computed (see `recorded`).
 """
 
 import math
@@ -10,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from zlib import crc32
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 DAYS = 30
@@ -39,7 +41,7 @@ class Incident:
 
 
 INCIDENTS = (
-    Incident(26.3 * DAY, 14 * MINUTE, 0.08, alerts=(("ErrorBudgetBurnFast", "api"),)),
+    Incident(26.3 * DAY, 14 * MINUTE, 0.08),
     Incident(
         18.6 * DAY,
         11 * MINUTE,
@@ -48,11 +50,7 @@ INCIDENTS = (
         "database",
         "unhealthy",
         database_down=True,
-        alerts=(
-            ("DatabaseDown", "postgres.main"),
-            ("HealthUnhealthy", "api"),
-            ("ErrorBudgetBurnFast", "api"),
-        ),
+        alerts=(("DatabaseDown", "postgres.main"), ("HealthUnhealthy", "api")),
     ),
     Incident(
         11.4 * DAY,
@@ -64,9 +62,8 @@ INCIDENTS = (
         alerts=(("HealthDegraded", "api"),),
         after=10 * MINUTE,
     ),
-    Incident(
-        5.7 * DAY, 40 * MINUTE, 0.03, 1.6, alerts=(("ErrorBudgetBurnMedium", "api"),), after=15 * MINUTE
-    ),
+    # Too little for an hour's burn rate, too much for six hours'.
+    Incident(5.7 * DAY, 3.8 * HOUR, 0.0138, 1.6),
     Incident(
         2.2 * DAY,
         16 * MINUTE,
@@ -93,6 +90,20 @@ DEPLOYMENTS = tuple(day * DAY for day in (28.2, 26.31, 23.1, 20.4, 18.2, 14.3, 9
 """Seconds before the start at which a new version went out; two of them went wrong."""
 
 
+def moments(now: float, steps: Sequence[tuple[float, float]]) -> list[float]:
+    """Return the moments of a story until `now`; `steps` are (seconds before now, distance of moments from there on).
+
+    While things go wrong, and for an hour after, there is one each minute at least.
+    """
+    found: set[float] = set()
+    for (ago, step), (until, _) in zip(steps, [*steps[1:], (0.0, 0.0)], strict=True):
+        found.update(float(round(now - ago + number * step)) for number in range(int((ago - until) / step)))
+    for incident in INCIDENTS:
+        begins = (now - incident.ago) // MINUTE * MINUTE
+        found.update(begins + number * MINUTE for number in range(int((incident.lasted + HOUR) / MINUTE)))
+    return sorted(moment for moment in found if moment < now)
+
+
 class Story:
     """The shapes of the past at given moments, which end at `now`, the demo's start."""
 
@@ -106,9 +117,9 @@ class Story:
         )
         noise = noise[: len(times)]
         self.noise = noise
-        today = _rhythm(now)
+        today = rhythm(now)
         self.growth = [1 - _GROWTH * (now - time) / (DAYS * DAY) for time in times]
-        self.usual = [_rhythm(time) / today * growth for time, growth in zip(times, self.growth, strict=True)]
+        self.usual = [rhythm(time) / today * growth for time, growth in zip(times, self.growth, strict=True)]
         self.traffic = [usual * (1 + 0.04 * wobble) for usual, wobble in zip(self.usual, noise, strict=True)]
         self.failing = [USUAL_FAILURES * (1 + 0.4 * abs(wobble)) for wobble in noise]
         self.slower = [1 + 0.06 * wobble for wobble in noise]
@@ -134,6 +145,12 @@ class Story:
         areas = [value * span for value, span in zip(shape, spans, strict=True)]
         return list(accumulate(reversed(areas)))[::-1]
 
+    def drift(self, key: str) -> list[float]:
+        """Return a slow wave between -1 and 1 that is 0 at the start; each key has its own, of some days."""
+        days = 2.1 + crc32(key.encode()) % 70 / 10
+        turns = [2 * math.pi * (self.now - time) / DAY / days for time in self.times]
+        return [0.6 * math.sin(turn) + 0.4 * math.sin(2.7 * turn) for turn in turns]
+
     def statuses(self, check: str | None = None) -> list[int]:
         """Return the state of one component, or of all together: 0 healthy, 1 degraded, 2 unhealthy."""
         codes = [0] * len(self.times)
@@ -154,7 +171,7 @@ class Story:
         return [starts[at - 1] if (at := bisect_right(starts, time)) else first for time in self.times]
 
 
-def _rhythm(time: float) -> float:
+def rhythm(time: float) -> float:
     """Customers work on weekdays, most of them early in the afternoon (UTC)."""
     day = (time / DAY) % 1
     daily = 1 + 0.42 * math.sin(2 * math.pi * (day - 0.33)) + 0.08 * math.sin(4 * math.pi * (day - 0.1))

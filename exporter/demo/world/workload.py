@@ -33,11 +33,12 @@ class Workload:
             (1.6, self._browse),
             (0.7, self._call),
             (0.5, self._use_feature),
-            (0.04, self._sign_up),
-            (0.04, self._cancel),
-            (0.03, self._change_plan),
-            (0.05, self._open_ticket),
-            (0.05, self._close_ticket),
+            # Customers come and go at the pace of the tables' half year, not at that of calls.
+            (0.0001, self._sign_up),
+            (0.0001, self._cancel),
+            (0.002, self._change_plan),
+            (0.01, self._open_ticket),
+            (0.01, self._close_ticket),
         )
         try:
             async with asyncio.TaskGroup() as group:
