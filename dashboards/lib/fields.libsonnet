@@ -92,6 +92,7 @@ local dashes = { fill: 'dash', dash: [8, 6] };
     'custom.lineStyle': dashes,
     'custom.lineWidth': 1,
     'custom.fillOpacity': 0,
+    'custom.stacking': { mode: 'none', group: 'before' },
   }),
 
   // A third period beside these two.

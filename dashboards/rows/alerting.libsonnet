@@ -95,7 +95,7 @@ function(ctx)
       wish=6,
       colour=colours.neutral,
       text='value',
-      rare='no drill yet',
+      rare='no drill known',
       overrides=[panels.named('result', {
         unit: 'none',
         mappings: panels.words([[0, 'Missed', colours.bad], [1, 'Arrived', colours.good]]),

@@ -162,7 +162,7 @@ local parts(ctx) =
       background=true,
       mappings=panels.words([[0, 'All up', colours.good]]),
       thresholds=[[null, colours.good], [1, colours.bad]],
-      noValue='exporter down',
+      noValue='not known',
     ),
     config: panels.stat(
       'exporter/config',
@@ -226,7 +226,7 @@ local parts(ctx) =
       links=[stale, ctx.links.scrapes],
       wish=8,
       height=8,
-      noValue='exporter down',
+      noValue='not known',
     ),
     served: panels.timeseries(
       'exporter/served',

@@ -8,7 +8,7 @@ local marked(ctx, view) = [x for x in queries.all(ctx) if x.query.view == view];
 {
   section(ctx, view, links):: layout.section('Own measures', layout.spread(
     [kpis.course(k, links) for k in ctx.kpis if k.view == view]
-    + [queries.chart(x.query, x.metric, links) for x in marked(ctx, view)], 3
+    + std.flatMap(function(x) queries.charts(x.query, x.metric, links), marked(ctx, view)), 3
   )),
 
   // The variables that these panels read.

@@ -106,7 +106,6 @@ function(ctx, source)
         height=7,
         fill=0,
         overrides=[panels.painted('query', colours.neutral), panels.painted('waiting', colours.warn)],
-        noValue='no traffic',
       ),
     ],
   ])

@@ -84,7 +84,6 @@ local parts(ctx, key, target, detail) =
       decimals=2,
       max=1,
       sparkline=true,
-      noValue='no reads',
       thresholds=[[null, colours.bad], [limits.cache_hit.bad, colours.warn], [limits.cache_hit.warn, colours.good]],
     ),
     total_size: panels.stat(
@@ -195,7 +194,6 @@ local parts(ctx, key, target, detail) =
       links=[detail, statements],
       min=null,
       max=1,
-      noValue='no reads',
       colour=colours.neutral,
       legend=false,
       thresholds=[[null, colours.bad], [limits.cache_hit.bad, colours.warn], [limits.cache_hit.warn, colours.good]],

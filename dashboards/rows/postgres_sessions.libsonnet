@@ -83,7 +83,6 @@ function(ctx, server, target)
         panels.painted('fatal', colours.bad),
         panels.painted('killed', colours.accent),
       ],
-      noValue='no data',
     ),
     blocked: panels.timeseries(
       'postgres/blocked',

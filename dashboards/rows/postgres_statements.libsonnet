@@ -29,7 +29,6 @@ function(ctx, server)
     links=links,
     colour=colours.neutral,
     legend=false,
-    noValue='no statements',
   ) + more;
   {
     calls: line(
@@ -61,7 +60,6 @@ function(ctx, server)
       links=[ctx.links.runbook('DatabaseStatementsSlow'), ctx.links.postgres('$target')],
       colour=colours.neutral,
       legend=false,
-      noValue='no statements',
       thresholds=[[null, colours.good], [slow, colours.bad]],
     ),
     by_time: panels.timeseries(
@@ -86,7 +84,6 @@ function(ctx, server)
       height=9,
       stack=true,
       overrides=panels.queried(std.length(ranks)) + [panels.painted('other', colours.unknown)],
-      noValue='no statements',
     ),
     kinds: panels.timeseries(
       'statements/kinds',
@@ -103,7 +100,6 @@ function(ctx, server)
       links=links,
       height=9,
       fill=0,
-      noValue='no statements',
       overrides=[
         panels.painted('found in memory', colours.neutral),
         panels.painted('read', colours.warn),
@@ -138,7 +134,6 @@ function(ctx, server)
       sort='Time',
       wish=24,
       height=12,
-      noValue='no calls',
       overrides=[
         panels.named('Time', { unit: 's', decimals: 1 }),
         panels.named('Mean', { unit: 's', decimals: 1 }),
@@ -180,6 +175,5 @@ function(ctx, server)
       height=8,
       decimals=0,
       thresholds=[[null, colours.good], [0.9, colours.warn]],
-      noValue='no statements',
     ),
   }

@@ -73,7 +73,6 @@ function(ctx, server, target)
       links=[ctx.links.runbook('DatabaseWalLarge'), ctx.links.technical],
       colour=colours.neutral,
       legend=false,
-      noValue='no data',
     ),
     wal_size: panels.timeseries(
       'postgres/wal_size',

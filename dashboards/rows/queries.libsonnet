@@ -50,24 +50,74 @@ local compared(before, after, every) = [
 local every(query) = query.every_seconds + 's';
 local gap(query) = 4000 * std.parseJson(query.every_seconds);  // milliseconds: a poll or three may fail
 
+// Labels that say how something ended, and the words for a good end.
+local outcomes = ['status', 'outcome', 'result'];
+local well = 'completed|succeeded|success|successful|ok|paid|healthy';
+local ends(metric) = std.length([0 for label in outcomes if metric.own[:1] == [label]]) > 0;
+
+local per_minute(metric, by='', offset='') =
+  '60 * sum' + by + ' (rate(' + metric.name + metric.selector + '[$__rate_interval]' + offset + '))';
+local earlier(query, metric) =
+  t.range(per_minute(metric, offset=' offset $compare'), '${compare:text} before', every(query));
+
 // Counters are shown as what happens, so a total becomes events per minute or day.
+local rate(query, metric, links) =
+  local usual(bound) = '60 * anomaly:' + bound + '{anomaly="' + metric.name + '"}';
+  panels.timeseries(
+    key(query, metric),
+    title(query, metric) + ' per minute',
+    what=metric.help + ' Dashed: earlier; shaded: what is usual at this hour.',
+    good=good(metric),
+    act=act(query),
+    targets=[
+      t.range(per_minute(metric), 'now', every(query)),
+      earlier(query, metric),
+      t.range(usual('upper'), 'usual at most', every(query)),
+      t.range(usual('lower'), 'usual at least', every(query)),
+    ],
+    unit='suffix: /min',
+    links=links,
+    overrides=[panels.painted('now', colours.neutral), panels.before] + panels.band('usual at least', 'usual at most'),
+    gap=gap(query),
+  );
+
+// What went wrong is a thin line on top of all that went well; so it has a panel of its own.
+local failures(query, metric, links) =
+  local label = metric.own[0];
+  local bad = metric { selector: std.strReplace(metric.selector, '}', ', ' + label + '!~"' + well + '"}') };
+  panels.timeseries(
+    key(query, metric) + '/ends',
+    title(query, metric) + ' that did not end well',
+    what='Share of all that ended otherwise than well, by ' + label + '. ' + metric.help,
+    good='A few percent, and steady.',
+    act=act(query),
+    targets=[t.range(
+      per_minute(bad, ' by (' + label + ')') + ' / on () group_left () (' + per_minute(metric) + ' > 0)',
+      by(metric),
+      every(query)
+    )],
+    unit='percentunit',
+    links=links,
+    fill=0,
+    overrides=panels.by_initial + panels.worded(colours.of_label(label)),
+    gap=gap(query),
+  );
+
 local rateBy(query, metric, links) =
   panels.timeseries(
     key(query, metric),
     title(query, metric) + ' per minute',
-    what=metric.help,
+    what=metric.help + ' Dashed: all of them, earlier.',
     good=good(metric),
     act=act(query),
-    targets=[t.range(
-      '60 * sum by (' + metric.own[0] + ') (rate(' + metric.name + metric.selector + '[$__rate_interval]))',
-      by(metric),
-      every(query)
-    )],
+    targets=[
+      t.range(per_minute(metric, ' by (' + metric.own[0] + ')'), by(metric), every(query)),
+      earlier(query, metric),
+    ],
     unit='suffix: /min',
     links=links,
-    wish=12,
     stack=true,
-    overrides=panels.worded(colours.of_label(metric.own[0])),
+    overrides=panels.by_initial + panels.worded(colours.of_label(metric.own[0])) + [panels.before],
     gap=gap(query),
   );
 
@@ -103,21 +153,23 @@ local level(query, metric, links) = panels.timeseries(
 );
 
 local levelBy(query, metric, links) =
+  local sums = units.additive(metric.unit);
+  local series = metric.name + metric.selector;
   panels.timeseries(
     key(query, metric),
     by_title(query, metric),
-    what=metric.help,
+    what=metric.help + (if sums then ' Dashed: all of them, earlier.' else ''),
     good=good(metric),
     act=act(query),
-    targets=[t.range(
-      over(metric) + ' by (' + metric.own[0] + ') (' + metric.name + metric.selector + ')',
-      by(metric),
-      every(query)
-    )],
+    targets=[
+      t.range(over(metric) + ' by (' + metric.own[0] + ') (' + series + ')', by(metric), every(query)),
+    ] + (
+      if sums then [t.range('sum(' + series + ' offset $compare)', '${compare:text} before', every(query))] else []
+    ),
     unit=metric.unit,
     links=links,
-    stack=units.additive(metric.unit),
-    overrides=panels.worded(colours.of_label(metric.own[0])),
+    stack=sums,
+    overrides=panels.by_initial + panels.worded(colours.of_label(metric.own[0])) + [panels.before],
     decimals=decimals(metric.unit),
     gap=gap(query),
   );
@@ -155,37 +207,57 @@ local barsBy(query, metric, links) =
 
   all(ctx):: [{ query: q, metric: m } for q in ctx.queries for m in q.metrics],
 
-  // One big number with its course and, for levels, its change over the time shown.
-  headline(query, metric, links, wish=4):: panels.stat(
-    'headline/' + query.name + '/' + metric.name,
-    title(query, metric),
-    what=metric.help + (
-      if metric.type == 'counter' then ' Counted over the time range of this page.'
-      else ' The percentage is the change over the time range of this page.'
+  // One big number with its course and, for levels, its change over the time shown; or `compared` with $compare earlier.
+  headline(query, metric, links, wish=4, compared=false)::
+    local counter = metric.type == 'counter';
+    local series = metric.name + metric.selector;
+    local at(offset) =
+      if counter then 'sum(increase(' + series + '[$__range]' + offset + '))'
+      // Of long ago there may be a value every few minutes only.
+      else if offset != '' then whole(metric, 'last_over_time(' + series + '[15m]' + offset + ')')
+      else whole(metric, series);
+    local change = '100 * (' + at('') + ' / (' + at(' offset $compare') + ' > 0) - 1)';
+    panels.stat(
+      'headline/' + query.name + '/' + metric.name,
+      title(query, metric),
+      what=metric.help + (if counter then ' Counted over the time range of this page.' else '') + (
+        if compared then ' The percentage is the change, ▲ up or ▼ down, against as much earlier as the page compares with.'
+        else if counter then ''
+        else ' The percentage is the change over the time range of this page.'
+      ),
+      good=good(metric),
+      act=act(query),
+      targets=
+      if compared then [
+        t.instant(at(''), title(query, metric)),
+        t.instant(change + ' > 0', 'up'),
+        t.instant('-(' + change + ') >= 0', 'down'),
+      ]
+      else if counter then [t.instant(at(''), title(query, metric))]
+      else [t.range(at(''), title(query, metric), every(query))],
+      unit=metric.unit,
+      links=links,
+      wish=wish,
+      decimals=if counter then 0 else decimals(metric.unit),
+      colour=if units.money(metric.unit) then colours.accent else colours.neutral,
+      sparkline=!compared && !counter,
+      change=!compared && !counter,
+      text='value',
+      overrides=[
+        panels.named('up', { unit: 'suffix: % ▲', decimals: 1 }),
+        panels.named('down', { unit: 'suffix: % ▼', decimals: 1 }),
+      ],
     ),
-    good=good(metric),
-    act=act(query),
-    targets=[
-      if metric.type == 'counter'
-      then t.instant('sum(increase(' + metric.name + metric.selector + '[$__range]))', title(query, metric))
-      else t.range(whole(metric, metric.name + metric.selector), title(query, metric), every(query)),
-    ],
-    unit=metric.unit,
-    links=links,
-    wish=wish,
-    decimals=if metric.type == 'counter' then 0 else decimals(metric.unit),
-    colour=if units.money(metric.unit) then colours.accent else colours.neutral,
-    sparkline=metric.type != 'counter',
-    change=metric.type != 'counter',
-  ),
 
-  // The course of one metric, or null when its query wants only the big number.
-  chart(query, metric, links)::
+  // The course of one metric; nothing when its query wants only the big number.
+  charts(query, metric, links)::
     local labelled = metric.own != [];
-    if query.panel == 'stat' then null
+    if query.panel == 'stat' then []
     else if metric.type == 'counter' then
-      (if labelled then rateBy(query, metric, links) else eventsPerDay(query, metric, links))
-    else if labelled && query.panel == 'bar' then barsBy(query, metric, links)
-    else if labelled then levelBy(query, metric, links)
-    else level(query, metric, links),
+      if ends(metric) then [rate(query, metric, links), failures(query, metric, links)]
+      else if labelled then [rateBy(query, metric, links)]
+      else [eventsPerDay(query, metric, links)]
+    else if labelled && query.panel == 'bar' then [barsBy(query, metric, links)]
+    else if labelled then [levelBy(query, metric, links)]
+    else [level(query, metric, links)],
 }

@@ -24,7 +24,6 @@ local demand(ctx, service) =
     height=7,
     colour=colours.neutral,
     overrides=[panels.painted('now', colours.neutral), panels.before] + panels.band('usual at least', 'usual at most'),
-    noValue='no traffic',
   );
 
 local served(ctx, service) = panels.timeseries(
@@ -43,7 +42,6 @@ local served(ctx, service) = panels.timeseries(
   max=1,
   colour=colours.good,
   legend=false,
-  noValue='no traffic',
 );
 
 function(ctx) layout.section('Demand', [

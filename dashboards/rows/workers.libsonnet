@@ -119,7 +119,6 @@ local parts(ctx, only, names) =
       fill=0,
       overrides=apart,
       softMax=0.01,
-      noValue='no traffic',
     ),
     disconnects: panels.timeseries(
       'workers/disconnects',

@@ -9,13 +9,15 @@ local traffic = import '../rows/traffic.libsonnet';
 function(ctx)
   local links = [ctx.links.executive, ctx.links.technical];
   local all = [x for x in queries.all(ctx) if x.query.view == 'business' || x.query.view == 'executive'];
-  local charts(chosen) = [
-    p
-    for p in [queries.chart(x.query, x.metric, links) for x in all if chosen(x.metric)]
-    if p != null
-  ];
-  local counter(m) = m.type == 'counter';
-  local money(m) = !counter(m) && units.money(m.unit);
+  local charts(chosen) =
+    std.flatMap(function(x) if chosen(x) then queries.charts(x.query, x.metric, links) else [], all);
+  // What happens is counted, or says how it went; the rest says what there is.
+  local counted(x) = x.metric.type == 'counter';
+  local happens(x) =
+    counted(x)
+    || std.length([0 for m in x.query.metrics if m.type == 'counter']) > 0
+    || (!units.additive(x.metric.unit) && x.query.panel != 'bar');
+  local money(x) = !happens(x) && units.money(x.metric.unit);
   local goals = [k for k in ctx.kpis if k.view == 'business' || k.view == 'executive'];
   dashboard.new(
     ctx,
@@ -24,7 +26,11 @@ function(ctx)
     "What customers do and pay, from the platform's own database, compared with earlier.",
     [
       layout.section('', layout.spread(
-        [queries.headline(x.query, x.metric, links) for x in all if queries.summable(x.query, x.metric)], 6
+        [
+          queries.headline(x.query, x.metric, links, compared=true)
+          for x in all
+          if queries.summable(x.query, x.metric)
+        ], 5
       )),
       layout.section('Targets', (
         if std.length(goals) == 1
@@ -32,9 +38,11 @@ function(ctx)
         else layout.spread([kpis.card(k, links) for k in goals], 4)
              + layout.spread([kpis.course(k, links) for k in goals], 2)
       )),
-      layout.section('What happens', layout.spread(charts(counter), 3)),
+      layout.section('What happens', layout.spread(
+        charts(counted) + charts(function(x) happens(x) && !counted(x)), 3
+      )),
       layout.section('Customers and revenue', layout.spread(
-        charts(money) + charts(function(m) !counter(m) && !money(m)), 3
+        charts(money) + charts(function(x) !happens(x) && !money(x)), 3
       )),
       traffic(ctx),
     ],

@@ -52,7 +52,6 @@ local glance(ctx) = [
     links=[ctx.links.to('service'), ctx.links.business],
     colour=colours.neutral,
     sparkline=true,
-    noValue='no traffic',
   )),
   present(ctx.slos, panels.stat(
     'glance/burn',
@@ -65,7 +64,6 @@ local glance(ctx) = [
     links=[ctx.links.to('slo'), ctx.links.runbook('ErrorBudgetBurnFast'), ctx.links.executive],
     decimals=1,
     sparkline=true,
-    noValue='no traffic',
     thresholds=[[null, colours.good], [1, colours.warn], [ctx.slos[0].tiers[0].factor, colours.bad]],
   )),
   present(ctx.services, panels.stat(
@@ -79,7 +77,6 @@ local glance(ctx) = [
     links=[ctx.links.to('service'), ctx.links.recorded],
     colour=colours.neutral,
     sparkline=true,
-    noValue='no traffic',
   )),
   present(ctx.health, panels.stat(
     'glance/health',
@@ -119,7 +116,7 @@ local glance(ctx) = [
     wish=3,
     mappings=panels.words([[0, 'All up', colours.good]]),
     thresholds=[[null, colours.good], [1, colours.bad]],
-    noValue='exporter down',
+    noValue='not known',
   ),
 ];
 

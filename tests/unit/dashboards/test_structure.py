@@ -9,7 +9,7 @@ from tests.support.dashboards import Json, panels, rules, shown
 
 UNITS = re.compile(
     r"short|none|locale|percentunit|s|ms|bytes|Bps|reqps|ops|iops|dateTimeFromNow"
-    r"|currency[A-Z]{3}|suffix:(×| /min| /hour| /day| down| up)|count:/s"
+    r"|currency[A-Z]{3}|suffix:(×| /min| /hour| /day| down| up)|count:(/s|per day)"
 )
 
 
@@ -148,8 +148,9 @@ def test_nine_panels_of_ten_lead_on_and_no_link_is_dead(variant: Json, boards: l
                     assert url.startswith(outside), url
         for panel in panels(board):
             if panel["type"] == "text":
-                for uid in re.findall(r"\(/d/([\w-]+)\)", panel["options"]["content"]):
+                for uid, asked in re.findall(r"\(/d/([\w-]+)([^)]*)\)", panel["options"]["content"]):
                     assert uid in variables
+                    assert "${__url_time_range}" in asked
 
 
 def test_no_click_leads_to_the_page_itself(boards: list[Json]) -> None:
