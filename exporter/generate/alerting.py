@@ -63,7 +63,7 @@ def alerting_entry(platform: Platform) -> dict[str, Any]:
         "drill": drill and {"every": str(drill.every), "overdue_seconds": f"{_OVERDUE * drill.every:.0f}"},
         "alerts": {
             name: {
-                key: str(value) if key in ("for", "window", "threshold") else value
+                key: str(value) if key in ("for", "keep_firing_for", "window", "threshold") else value
                 for key, value in override.model_dump(by_alias=True, exclude_unset=True).items()
             }
             for name, override in alerting.alerts.items()

@@ -114,6 +114,9 @@ class AlertOverride(Part):
     enabled: bool = True
     wait: Duration | None = Field(default=None, alias="for")
     """How long the condition must hold."""
+    keep_firing_for: Interval | None = None
+    """How long it goes on when the condition has ended: one that comes and goes is told once in this time, and its end
+    so much later."""
     window: Interval | None = None
     """How far back it looks, where it counts events; it fires as long after the last of them."""
     priority: Priority | None = None

@@ -137,11 +137,12 @@ function(catalogue)
       kind: 'symptom',
       rules: each({
         health: true,
-        expr: 'max by (target, status) (pg_health_status{target="%(target)s", status=~"degraded|unhealthy"}) == 1',
-        value: '{{ $labels.status }}',
+        // Without the label: one that is now degraded, now unhealthy, is never healthy.
+        expr: 'max by (target) (pg_health_status{target="%(target)s", status=~"degraded|unhealthy"}) == 1',
+        value: '{{ with query `pg_health_status{target="%(target)s", status="unhealthy"} == 1` }}unhealthy{{ else }}degraded{{ end }}',
         threshold: 'not healthy for %(for)s',
         summary: '%(title)s is not healthy.',
-        description: 'By its test of connecting, reading and writing, %(title)s has been {{ $labels.status }} for %(for)s.',
+        description: 'By its test of connecting, reading and writing, %(title)s has not been healthy for %(for)s.',
         impact: 'Slow or failing: %(dependents)s.',
         action: 'See which of connect, query and write is slow; a slow write alone is the disk or a lock.',
         panel: 'up',
@@ -153,8 +154,9 @@ function(catalogue)
       priority: 'p1',
       kind: 'cause',
       rules: each({
-        expr: 'sum by (target, datname) (increase(pg_stat_database_checksum_failures_total{target="%(target)s"}[1h])) > 0',
-        value: '{{ $value | humanize }} damaged pages',
+        // The time rather than the counter: that one may begin above 0, and nothing would be seen to grow.
+        expr: 'time() - max by (target, datname) (pg_stat_database_checksum_last_failure_timestamp_seconds{target="%(target)s"}) < 3600',
+        value: 'damaged pages, found {{ $value | humanizeDuration }} ago',
         threshold: 'any',
         summary: 'Data of %(title)s are damaged.',
         description: 'Pages of {{ $labels.datname }} have failed their checksum within the last hour.',
@@ -169,6 +171,7 @@ function(catalogue)
       priority: 'p4',
       kind: 'cause',
       rules: each({
+        awake: true,
         expr: 'max by (target) (changes(pg_postmaster_start_time_seconds{target="%(target)s"}[15m])) > 0',
         value: 'restarts in 15m: {{ $value }}',
         threshold: 'any',

@@ -8,7 +8,12 @@ function(catalogue) {
     priority: 'p3',
     kind: 'meta',
     rules: [own {
-      expr: 'min by (job, instance) (up{job!~"platform-exporter|node|alertmanager"}) == 0',
+      // One of several exporters is a target like others; of the last one ExporterDown speaks.
+      expr: |||
+        min by (job, instance) (up{job!~"node|alertmanager"}) == 0
+        unless on (job)
+        max by (job) (up{job="platform-exporter"}) == 0
+      |||,
       value: 'scrape fails',
       threshold: 'no successful scrape for %(for)s',
       summary: 'A target cannot be scraped.',

@@ -2,8 +2,13 @@
 
 local services = import '../lib/service.libsonnet';
 
-// The same alert for each service of which `has` holds.
-local each(catalogue, has, part) = [
+// Looks of the exporter are no customers: health and database alerts speak of them.
+local counted(signal) = signal.sparse;
+local timed(signal) = std.objectHasAll(signal, 'quantile');
+
+// The same alert for each service of which `has` holds. %(enough)s says that there were at least so many events in five
+// minutes: of fewer the percentile is one unlucky customer. Looks come as often as they come.
+local each(catalogue, has, part, fewest='1') = [
   part {
     service: service.name,
     words: {
@@ -11,24 +16,23 @@ local each(catalogue, has, part) = [
       title: service.title,
       question: service.question,
       events: services.signal(catalogue, service).events,
+      enough:
+        if !counted(services.signal(catalogue, service)) then ''
+        else '\nand on (service)\nservice:requests:rate5m{service="' + service.name + '"} * 300 >= ' + fewest,
     },
   }
   for service in services.with_signal(catalogue)
   if has(services.signal(catalogue, service))
 ];
 
-// Looks of the exporter are no customers: health and database alerts speak of them.
-local counted(signal) = signal.sparse;
-local timed(signal) = std.objectHasAll(signal, 'quantile');
-
-local slow(catalogue, record, words) = each(
+local slow(catalogue, record, words, fewest) = each(
   catalogue, if record == 'mean' then function(signal) std.objectHas(signal, 'mean') else timed, {
-    expr: 'service:latency_seconds:' + record + '{service="%(service)s"} > %(threshold)s',
+    expr: 'service:latency_seconds:' + record + '{service="%(service)s"} > %(threshold)s%(enough)s',
     threshold: words + ' above %(limit)s for %(for)s',
     summary: '%(title)s is slow.',
     impact: 'Customers wait; some give up, and slow requests hold on to connections that others need.',
     panel: null,
-  }
+  }, fewest
 );
 local on_panel(rules) = [rule { panel: 'service/' + rule.service + '/latency' } for rule in rules];
 
@@ -70,7 +74,7 @@ function(catalogue) {
         description: 'One in twenty %(events)s takes longer than %(value)s; over %(limit)s for %(for)s.',
         action: "Compare with the database's latency and with the vendors: the slow part is usually one of them.",
       }
-      for rule in slow(catalogue, 'p95', 'p95')
+      for rule in slow(catalogue, 'p95', 'p95', '20')
     ]),
   },
 
@@ -88,7 +92,7 @@ function(catalogue) {
         description: 'One in a hundred %(events)s takes longer than %(value)s; over %(limit)s for %(for)s.',
         action: 'Find the few expensive requests: cold starts, large accounts, missing indexes.',
       }
-      for rule in slow(catalogue, 'p99', 'p99')
+      for rule in slow(catalogue, 'p99', 'p99', '100')
     ]),
   },
 
@@ -105,7 +109,7 @@ function(catalogue) {
         description: 'The average of the %(events)s takes %(value)s; over %(limit)s for %(for)s.',
         action: 'Everything is slow, not some requests: look at the database, its connections and the load first.',
       }
-      for rule in slow(catalogue, 'mean', 'mean')
+      for rule in slow(catalogue, 'mean', 'mean', '5')
     ]),
   },
 }

@@ -14,6 +14,7 @@ function(catalogue) {
       {
         service: service.name,
         words: { service: service.name, title: service.title, question: service.question },
+        // The last part bridges times in which nothing is known: they are no requests either.
         expr: |||
           service:requests:rate5m{service="%(service)s"} == 0
           and on (service)
@@ -22,6 +23,10 @@ function(catalogue) {
             or on (service)
             ALERTS{alertname="TrafficStopped", alertstate="firing", service="%(service)s"}
           )
+          or
+          0 * max by (service) (ALERTS{alertname="TrafficStopped", alertstate="firing", service="%(service)s"})
+          unless on (service)
+          service:requests:rate5m{service="%(service)s"}
         |||,
         value: '{{ $value | humanize }} requests/s',
         threshold: 'none for %(for)s, after more than %(threshold)s requests/s an hour before',

@@ -9,7 +9,7 @@
 // rules has one object for each component: service, labels, expr, value, threshold, summary, description, impact,
 // action, panel (key of the panel that shows it on the technical dashboard) and `words`, which fill every %(word)s of
 // its texts together with %(for)s, %(window)s, %(threshold)s, %(limit)s and %(value)s: the threshold and the value as people read
-// them. Its own `for` and `priority` go before the alert's, and the platform file's before both.
+// them. Its own `for`, `keep_firing_for` and `priority` go before the alert's, and the platform file's before both.
 
 local text = import 'text.libsonnet';
 local units = import 'units.libsonnet';
@@ -46,7 +46,7 @@ local rule(catalogue, name, alert, part, settled) =
     alert: name,
     expr: filled('expr'),
     [if std.objectHas(settled, 'for') then 'for']: settled['for'],
-    [if std.objectHas(part, 'keep_firing_for') then 'keep_firing_for']: part.keep_firing_for,
+    [if std.objectHas(settled, 'keep_firing_for') then 'keep_firing_for']: settled.keep_firing_for,
     labels: std.get(part, 'labels', {}) {
       severity: std.get(part, 'severity', catalogue.alerting.priorities[settled.priority].severity),
       priority: settled.priority,
@@ -64,7 +64,7 @@ local rule(catalogue, name, alert, part, settled) =
 
 // One component's rules: the alert itself, and its milder level where that is less urgent.
 local levels(catalogue, name, alert, override, part) =
-  local settled = settle(['for', 'priority'], [override, part, alert]) + settle(['window', 'threshold', 'warn'], [override, alert]);
+  local settled = settle(['for', 'keep_firing_for', 'priority'], [override, part, alert]) + settle(['window', 'threshold', 'warn'], [override, alert]);
   local milder = std.get(alert, 'warn_priority', 'p3');
   [rule(catalogue, name, alert, part, settled)]
   + (

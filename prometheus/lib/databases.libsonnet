@@ -7,7 +7,8 @@ local dependents(catalogue, source) = [
 ];
 
 {
-  // part.panel is the last word of the panel's key; part.health asks for databases whose health is measured.
+  // part.panel is the last word of the panel's key; part.health asks for databases whose health is measured, part.awake
+  // for those that do not scale to zero.
   each(catalogue, part):: [
     part {
       local titles = dependents(catalogue, database.source),
@@ -22,6 +23,8 @@ local dependents(catalogue, source) = [
       panel: 'postgres/' + database.target + '/' + part.panel,
     }
     for database in catalogue.sources
-    if database.kind == 'postgres' && (!std.get(part, 'health', false) || std.get(database, 'health', false))
+    if database.kind == 'postgres'
+       && (!std.get(part, 'health', false) || std.get(database, 'health', false))
+       && (!std.get(part, 'awake', false) || !std.objectHas(database, 'sleeps'))
   ],
 }

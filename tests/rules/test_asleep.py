@@ -72,3 +72,16 @@ def test_which_alerts_a_silent_database_fires(
     )
     done = subprocess.run([promtool, "test", "rules", test], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_waking_up_is_no_restart(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yml"
+    names = {}
+    for kind, text in {
+        "sleeps": PLATFORM,
+        "awake": PLATFORM.replace("      neon: ", "      # neon: "),
+    }.items():
+        file.write_text(text)
+        names[kind] = files(catalogue(file))["prometheus/rules/alerts-database.yml"]
+    assert "DatabaseRestarted" not in names["sleeps"]
+    assert "DatabaseRestarted" in names["awake"]
