@@ -22,6 +22,7 @@ from exporter.engine.source import SourceError
 from exporter.engine.state import MemoryStore
 from exporter.platform.load import load
 from exporter.platform.model import Platform
+from tests.integration.support import COMMAND, exporter
 from tests.support.alertmanager import Alertmanager, Sinks, alertmanager, sinks, write_secrets
 from tests.support.forky import forky_binary
 from tests.support.process import free_port
@@ -216,6 +217,51 @@ async def test_a_drill_goes_on_after_a_restart_and_is_not_sent_twice(stack: Stac
     await second.collect()
     assert len(here.arrived("pagerduty", "Drill", "firing")) == 1
     await second.close()
+
+
+async def test_a_command_waits_its_turn_and_then_drills_anew(stack: Stack) -> None:
+    """Both carry on what the store holds; neither fails because the other one was faster."""
+    _, here, file = stack
+    store, platform = MemoryStore(), load(file)
+    run, command = drill_source(platform, 3600, here.url), drill_source(platform, 0, here.url)
+    run.keep_in(store)
+    command.keep_in(store)
+    await run.collect()
+    deadline = time.monotonic() + 60
+    while command.own is None:
+        assert time.monotonic() < deadline, "the drill does not end"
+        await asyncio.gather(run.collect(), command.collect())
+        await asyncio.sleep(0.2)
+    assert {outcome.verdict for outcome in command.own.outcomes} == {"arrived"}
+    assert run.run is not None
+    collected = dict(await run.collect())
+    assert run.run.name == command.own.name
+    assert collected[drill.LAST] == {(): command.own.began}
+    marks = {body["payload"]["summary"] for body in here.arrived("pagerduty", "Drill", "firing")}
+    assert len(marks) == 2, "that of `run`, then that of the command"
+    await run.close()
+    await command.close()
+
+
+def test_what_the_command_proves_the_exporter_knows(program: Path, tmp_path: Path) -> None:
+    """A revoked webhook is found on schedule, mended, and proved by hand: the alert ends without another week."""
+    with _stack(program, PLATFORM, tmp_path) as (_, here, file):
+        webhook = tmp_path / "secrets" / "slack_webhook"
+        good = webhook.read_text()
+        webhook.write_text(f"{here.url}/slack/services/T00000000/B00000000/revoked")
+        with exporter(PLATFORM, tmp_path) as running:
+            running.wait_value(0, "platform_exporter_drill_success", 60, channel="critical")
+            words: list[str | Path] = [COMMAND, "drill", "-p", file]
+            webhook.write_text(good)
+            done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert "is not told" not in done.stdout
+            for channel in EVERYWHERE:
+                running.wait_value(1, "platform_exporter_drill_success", 30, channel=channel)
+            words += ["--state-dir", tmp_path / "elsewhere"]
+            done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert "The exporter is not told: there is no state in" in done.stdout
 
 
 async def test_without_alertmanager_it_says_so_and_misses_nothing_later(
