@@ -5,6 +5,7 @@
 // Unresolved has the labels of the alert that it is about, so what silences the one silences the other.
 
 local down = import '../prometheus/lib/down.libsonnet';
+local matchers = import 'matchers.libsonnet';
 
 local place = ['platform', 'environment'];
 
@@ -16,7 +17,6 @@ local rule(source, target, equal=[]) = {
 
 local tier(name) = ['slo_tier = "' + name + '"'];
 local slower(names) = ['slo_tier =~ "' + std.join('|', names) + '"'];
-local equals(labels) = [label + ' = "' + labels[label] + '"' for label in std.objectFields(labels)];
 
 // What tells one thing from another within a service: a full disk hides no warning about another one.
 local components = [
@@ -92,7 +92,7 @@ local dependencies(catalogue) = [
 local known_issues(alerting) = std.flatMap(
   function(issue)
     local source = ['alertname = "KnownIssue"', 'issue = "' + issue.name + '"'];
-    local target = equals(issue.labels);
+    local target = matchers.all(issue.labels);
     if issue.alert == '' then [rule(source, target + ['alertname != "KnownIssue"'])]
     else [
       rule(source, ['alertname = "' + issue.alert + '"'] + target),

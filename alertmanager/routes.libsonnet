@@ -2,24 +2,23 @@
 // nobody has solved.
 
 local intervals = import 'intervals.libsonnet';
+local matchers = import 'matchers.libsonnet';
 
 // Two alerts of one name on one component are one message; the same on two components are two.
 local group_by = ['alertname', 'service'];
 
-local equals(labels) = [label + ' = "' + labels[label] + '"' for label in std.objectFields(labels)];
-
 // One channel and one priority. What a window of maintenance is about has a branch of its own below it: a route's
 // mutes are not inherited, so each branch names all of its own.
-local by_priority(alerting, channel, priority, matchers) =
+local by_priority(alerting, channel, priority, conditions) =
   local own_window = [
     {
-      matchers: ['service = "' + service + '"'],
+      matchers: [matchers.equal('service', service)],
     } + intervals.on_route(alerting, priority, service)
     for service in intervals.services(alerting)
   ];
   {
     receiver: channel.name,
-    matchers: ['priority = "' + priority + '"'] + matchers,
+    matchers: ['priority = "' + priority + '"'] + conditions,
     [if std.objectHas(alerting.timing.repeat, priority) then 'repeat_interval']: alerting.timing.repeat[priority],
     // The next channel may want the same alert.
     continue: true,
@@ -29,24 +28,24 @@ local by_priority(alerting, channel, priority, matchers) =
 // A telephone number gets one message per group and interval: a single group for all that goes there keeps it to that.
 // An interval begins with a message; what is solved within it is not told, so the next group cannot come too early.
 // Drills go by, so that none of them holds back what is real.
-local sms(alerting, channel, priority, matchers) = [
-  by_priority(alerting, channel, priority, matchers + ['alertname != "Drill"']) {
+local sms(alerting, channel, priority, conditions) = [
+  by_priority(alerting, channel, priority, conditions + ['alertname != "Drill"']) {
     group_by: ['platform'],
     group_interval: channel.group_interval,
     routes:: [],
   },
-  by_priority(alerting, channel, priority, matchers + ['alertname = "Drill"']) { routes:: [] },
+  by_priority(alerting, channel, priority, conditions + ['alertname = "Drill"']) { routes:: [] },
 ];
 
 // The routes of one priority through one channel.
-local through(alerting, channel, priority, matchers=[]) =
-  if channel.kind == 'sms' then sms(alerting, channel, priority, matchers)
-  else [by_priority(alerting, channel, priority, matchers)];
+local through(alerting, channel, priority, conditions=[]) =
+  if channel.kind == 'sms' then sms(alerting, channel, priority, conditions)
+  else [by_priority(alerting, channel, priority, conditions)];
 
 local named(alerting, name) = [channel for channel in alerting.channels if channel.name == name][0];
 
 local usual(alerting) = std.flattenArrays([
-  through(alerting, channel, priority, equals(channel.only))
+  through(alerting, channel, priority, matchers.all(channel.only))
   for channel in alerting.channels
   for priority in channel.priorities
 ]);
@@ -55,7 +54,7 @@ local usual(alerting) = std.flattenArrays([
 // the same way.
 local exceptions(alerting) = [
   {
-    matchers: matchers,
+    matchers: matchers.all(labels),
     routes: std.flattenArrays([
       through(alerting, named(alerting, name), priority)
       for name in entry.value.channels
@@ -64,7 +63,7 @@ local exceptions(alerting) = [
   }
   for entry in std.objectKeysValues(alerting.alerts)
   if std.get(entry.value, 'channels') != null
-  for matchers in [equals({ alertname: entry.key }), equals({ alertname: 'Drill', about: entry.key })]
+  for labels in [{ alertname: entry.key }, { alertname: 'Drill', about: entry.key }]
 ];
 
 // The alert Unresolved carries the step; it goes to the step's channels and to nobody else.
@@ -92,16 +91,16 @@ local heartbeat(alerting) =
 // Alerts that are there to be seen and to silence others, not to be told.
 local silent = [{ receiver: 'silent', matchers: ['alertname =~ "KnownIssue|DependencyDown"'] }];
 
-// One group a component and priority, told anew at every tick: a call that was lost is made up for by the next one.
+// One group a component, check and priority, told anew at every tick: a call that was lost is made up for by the next one.
 local status_page(alerting) =
   if alerting.status_page == null then [] else [{
     receiver: 'status-page',
     matchers: [
-      'service =~ "' + std.join('|', [std.strReplace(name, '.', '\\\\.') for name in alerting.status_page.services]) + '"',
+      matchers.one_of('service', alerting.status_page.services),
       'kind =~ "symptom|cause"',
       'priority =~ "p1|p2|p3"',
     ],
-    group_by: ['service', 'priority'],
+    group_by: ['service', 'priority', 'source', 'check'],
     group_wait: '0s',
     group_interval: '1m',
     repeat_interval: '1s',

@@ -3,7 +3,6 @@
 Source of the rules: Alertmanager's dispatch/route.go; a test compares every answer with amtool's.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,36 +10,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from exporter.generate.matcher import Matcher
+
 Labels = Mapping[str, str]
 
-_MATCHER = re.compile(r'(?P<label>\w+) (?P<operator>=|!=|=~|!~) "(?P<value>(?:[^"\\]|\\.)*)"')
 _OWN = ("heartbeat", "silent", "status-page")
 """Receivers that are no people."""
 _NEVER_ESCALATED = ("Unresolved", "KnownIssue", "DependencyDown", "Watchdog")
-
-
-@dataclass(frozen=True, slots=True)
-class Matcher:
-    """One condition on a label; a label that is missing is an empty one."""
-
-    label: str
-    operator: str
-    value: str
-
-    @classmethod
-    def parse(cls, text: str) -> "Matcher":
-        """Read a matcher as the generator writes it. Raises ValueError."""
-        match = _MATCHER.fullmatch(text)
-        if match is None:
-            raise ValueError(f"{text!r} is no matcher")
-        value = re.sub(r"\\(.)", r"\1", match["value"])
-        return cls(match["label"], match["operator"], value)
-
-    def holds(self, labels: Labels) -> bool:
-        """Tell whether the condition holds."""
-        found = labels.get(self.label, "")
-        same = re.fullmatch(self.value, found) is not None if "~" in self.operator else found == self.value
-        return same is not self.operator.startswith("!")
 
 
 @dataclass(frozen=True, slots=True)

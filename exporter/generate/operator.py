@@ -8,12 +8,12 @@ namespace: `spec.alertmanagerConfigMatcherStrategy.type: None`.
 Fields: https://prometheus-operator.dev/docs/api-reference/api/
 """
 
-import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
 from exporter.generate.mark import header
+from exporter.generate.matcher import Matcher
 from exporter.generate.mixin import tree
 from exporter.generate.overrides import refuse_unused
 from exporter.generate.text import yaml_text
@@ -31,7 +31,6 @@ _SPELLED = {
     "thumb_url": "thumbURL",
     "topic_arn": "topicARN",
 }
-_MATCHER = re.compile(r'(\w+) (=|!=|=~|!~) "(.*)"')
 
 
 def operator_files(catalogue: dict[str, Any]) -> dict[str, str]:
@@ -184,12 +183,11 @@ def _pairs(mapping: dict[str, str]) -> list[dict[str, str]]:
 
 
 def _matchers(written: list[str]) -> list[dict[str, str]]:
-    found = []
-    for text in written:
-        match = _MATCHER.fullmatch(text)
-        assert match is not None, f"the generator writes matchers as name operator value: {text}"
-        found.append({"name": match[1], "matchType": match[2], "value": match[3]})
-    return found
+    """Return matchers as the operator takes them. It puts quotes and escapes around values itself."""
+    return [
+        {"name": matcher.label, "matchType": matcher.operator, "value": matcher.value}
+        for matcher in map(Matcher.parse, written)
+    ]
 
 
 def _camel(name: str) -> str:

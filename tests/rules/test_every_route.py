@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from exporter.generate import catalogue, files
+from exporter.generate.matcher import Matcher
 from exporter.generate.mixin import tree as documents
-from exporter.routes import Matcher, Route, alerts, rows, tree
+from exporter.routes import Route, alerts, rows, tree
 
 ROOT = Path(__file__).parents[2]
 PLATFORMS = sorted((ROOT / "platforms").glob("*.yml"))

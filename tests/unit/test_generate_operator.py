@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,30 @@ def test_routes_below_the_first_are_as_the_definition_of_the_first(objects: list
         jsonschema.Draft202012Validator(schema).validate({**route, "routes": []})
         assert route.get("receiver", next(iter(receivers))) in receivers
         assert set(route.get("muteTimeIntervals", [])) <= intervals
+
+
+def _matchers(route: dict[str, Any]) -> Iterator[list[Any]]:
+    yield route.get("matchers", [])
+    for child in route.get("routes", []):
+        yield from _matchers(child)
+
+
+@pytest.mark.parametrize("file", PLATFORMS, ids=lambda path: path.stem)
+def test_the_operator_makes_the_matchers_that_alertmanager_has(file: Path) -> None:
+    """It puts each value into quotes, with escapes, by itself: Matcher.String of its v1alpha1."""
+
+    def made(matcher: dict[str, str]) -> str:
+        value = matcher["value"].replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+        return f'{matcher["name"]} {matcher["matchType"]} "{value}"'
+
+    document = catalogue(file)
+    written = tree(document)["alertmanager/alertmanager.yml"]
+    config = yaml.safe_load(operator_files(document)["kubernetes/alertmanagerconfig.yml"])["spec"]
+    found = [[made(matcher) for matcher in matchers] for matchers in _matchers(config["route"])]
+    assert found == list(_matchers(written["route"]))
+    for rule, wanted in zip(config["inhibitRules"], written["inhibit_rules"], strict=True):
+        assert list(map(made, rule["sourceMatch"])) == wanted["source_matchers"]
+        assert list(map(made, rule["targetMatch"])) == wanted["target_matchers"]
 
 
 def test_rules_are_those_that_prometheus_reads() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.routes import Matcher
+from exporter.generate.matcher import Matcher
 
 WHOLE = Path(__file__).parents[1] / "support" / "whole.yml"
 COMMAND = Path(sys.executable).with_name("platform-exporter")

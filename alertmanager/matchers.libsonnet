@@ -1,0 +1,21 @@
+// Alertmanager's matchers, as text.
+
+local meta = std.stringChars('\\.+*?()[]{}|^$');
+
+// Alertmanager's old parser and its new one read these escapes alike.
+local quoted(value) =
+  local escapes = [['\\', '\\\\'], ['"', '\\"'], ['\n', '\\n']];
+  '"' + std.foldl(function(text, escape) std.strReplace(text, escape[0], escape[1]), escapes, value) + '"';
+
+local literally(value) = std.foldl(function(text, c) std.strReplace(text, c, '\\' + c), meta, value);
+
+{
+  // The matcher of one value, whatever it holds.
+  equal(label, value):: label + ' = ' + quoted(value),
+
+  // One for each label of an object.
+  all(labels):: [$.equal(label, labels[label]) for label in std.objectFields(labels)],
+
+  // The matcher of any of these values.
+  one_of(label, values):: label + ' =~ ' + quoted(std.join('|', std.map(literally, values))),
+}
