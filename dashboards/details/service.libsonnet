@@ -1,6 +1,7 @@
 // One service: what customers ask of it, what they get, what was promised.
 local colours = import '../lib/colours.libsonnet';
 local dashboard = import '../lib/dashboard.libsonnet';
+local known = import '../lib/known.libsonnet';
 local layout = import '../lib/layout.libsonnet';
 local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
@@ -15,14 +16,14 @@ local vitals(ctx) = [
     'service/requests',
     'Requests',
     what='Requests (or checks) per second, over five minutes.',
-    good='The usual for this hour; compare with the dashed lines below.',
+    good='The usual for this hour; compare with the lines below.',
     act='A sudden end is a broken way in; a jump is a campaign, a retry storm or abuse.',
     targets=[t.range(of('service:requests:rate5m'), 'requests')],
     unit='reqps',
     links=[ctx.links.technical, ctx.links.business],
     colour=colours.neutral,
     sparkline=true,
-    noValue='no traffic',
+    noValue='not known',
   ),
   panels.stat(
     'service/failed',
@@ -35,7 +36,7 @@ local vitals(ctx) = [
     links=[ctx.links.technical, ctx.links.firing],
     decimals=2,
     sparkline=true,
-    noValue='no traffic',
+    noValue='not known',
     thresholds=[
       [null, colours.good],
       [ctx.limits.error_ratio.warn, colours.warn],
@@ -58,18 +59,20 @@ local vitals(ctx) = [
   panels.stat(
     'service/alerts',
     'Alerts',
-    what='Alerts about this service that fire now.',
+    what='How urgent the alerts about this service are that fire now.',
     good='None.',
-    act='Open them: each names its runbook.',
-    targets=[t.instant(
-      'count(ALERTS{alertstate="firing", service="$service"}) or 0 * max(' + of('service:requests:rate5m') + ') or vector(0)',
-      'firing'
-    )],
+    act='See below which: each has its runbook.',
+    targets=[t.instant(known.zero(
+      std.join(' or ', [
+        level[0] + ' * max(' + known.firing('severity="' + level[1] + '", service="$service"') + ')'
+        for level in [['3', 'critical'], ['2', 'warning'], ['1', 'info']]
+      ])
+    ), 'worst')],
     unit='none',
     links=[ctx.links.firing, ctx.links.operations],
     background=true,
-    thresholds=[[null, colours.good], [1, colours.bad]],
-    mappings=panels.words([[0, 'None', colours.good]]),
+    mappings=states.alert,
+    noValue='not known',
   ),
 ];
 
@@ -77,8 +80,8 @@ local signals(ctx) = [
   panels.timeseries(
     'service/traffic',
     'Requests',
-    what='Requests per second; dashed: a day and a week earlier.',
-    good='The line follows the dashed ones.',
+    what='Requests per second; dashed: a day earlier, dotted: a week earlier.',
+    good='The line follows the others.',
     act='A sudden end of traffic is a broken way in (DNS, certificate, deploy).',
     targets=[
       t.range(of('service:requests:rate5m'), 'now'),
@@ -88,8 +91,8 @@ local signals(ctx) = [
     unit='reqps',
     links=[ctx.links.business, ctx.links.recorded],
     colour=colours.neutral,
-    noValue='no traffic',
-    overrides=[panels.before],
+    noValue='not known',
+    overrides=[panels.before, panels.long_before('a week before')],
   ),
   panels.timeseries(
     'service/errors',
@@ -103,7 +106,7 @@ local signals(ctx) = [
     ),
     unit='percentunit',
     links=[ctx.links.technical, ctx.links.recorded],
-    noValue='no traffic',
+    noValue='not known',
     overrides=[panels.painted('failed', colours.bad), panels.limit('allowed', colours.warn)],
   ),
   panels.timeseries(
@@ -178,7 +181,7 @@ local promises(ctx) = [
     min=null,
     max=1,
     softMin=0,
-    thresholds=slo.left(ctx),
+    thresholds=slo.left_lines(ctx),
     overrides=slo.apart(ctx),
     noValue='no objective',
   ),
@@ -205,18 +208,23 @@ local history(ctx) = [
   panels.timeline(
     'service/firing',
     'Alerts about this service',
-    what='When each alert about this service fired.',
-    good='Nothing at all.',
+    what='When each alert about this service fired, and how urgent it was.',
+    good='No alert.',
     act='The one that fired first is nearest to the cause; open its runbook.',
     targets=[t.range(
-      'max by (alertname) (max_over_time(ALERTS{alertstate="firing", service="$service"}[$__rate_interval]))',
+      known.or_none(
+        known.worst('alertname', 'service="$service"'),
+        of('service:requests:rate5m') + ' or up{job="platform-exporter"}',
+        'alertname',
+        'No alert'
+      ),
       '{{alertname}}'
     )],
-    mappings=panels.words([[1, 'Firing', colours.bad]]),
+    mappings=states.alert,
     links=[ctx.links.firing, ctx.links.operations],
     wish=24,
     height=6,
-    rare='no alert in this period',
+    noValue='not known',
   ),
 ];
 

@@ -1,9 +1,11 @@
 // One service level: is the promise kept, how fast is the budget spent, since when?
 local colours = import '../lib/colours.libsonnet';
 local dashboard = import '../lib/dashboard.libsonnet';
+local known = import '../lib/known.libsonnet';
 local layout = import '../lib/layout.libsonnet';
 local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
+local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
 local slo = import '../rows/slo.libsonnet';
 
@@ -26,7 +28,7 @@ local vitals(ctx) = [
   panels.stat(
     'slo/kept',
     'Kept',
-    what='Share of the events of the whole period that were good; the number beside is what is left of the budget.',
+    what='Share of the events of the whole period that were good.',
     good='At least what was promised.',
     act='Below it the promise is broken: reliability comes before features.',
     targets=[t.instant('1 - ' + of('slo:error_budget:ratio') + ' * (1 - ' + remaining + ')', 'kept')],
@@ -34,7 +36,7 @@ local vitals(ctx) = [
     links=[ctx.links.executive, ctx.links.recorded],
     decimals=3,
     colour=colours.neutral,
-    noValue='no traffic',
+    noValue='not known',
   ),
   panels.stat(
     'slo/left',
@@ -48,7 +50,7 @@ local vitals(ctx) = [
     decimals=0,
     background=true,
     thresholds=slo.left(ctx),
-    noValue='no traffic',
+    noValue='not known',
   ),
   panels.stat(
     'slo/pace',
@@ -62,7 +64,7 @@ local vitals(ctx) = [
     decimals=1,
     sparkline=true,
     thresholds=[[null, colours.good], [1, colours.warn], [ctx.slos[0].tiers[0].factor, colours.bad]],
-    noValue='no traffic',
+    noValue='not known',
   ),
   panels.stat(
     'slo/count',
@@ -70,12 +72,12 @@ local vitals(ctx) = [
     what='Events that counted against the objective in the time shown.',
     good='Few, spread evenly.',
     act='Find the minute with the most of them below.',
-    targets=[t.instant('avg_over_time(' + of('slo:events_bad:rate5m') + '[$__range]) * $__range_s', 'failed')],
+    targets=[t.instant('60 * sum_over_time(' + of('slo:events_bad:rate5m') + '[$__range:1m])', 'failed')],
     unit='locale',
     links=[ctx.links.technical, ctx.links.recorded],
     decimals=0,
     colour=colours.neutral,
-    noValue='no traffic',
+    noValue='not known',
   ),
 ];
 
@@ -98,7 +100,7 @@ local pace(ctx) =
       softMax=2,
       thresholds=if same then slo.burn_steps(tiers) else [],
       overrides=slo.burn_colours(tiers),
-      noValue='no traffic',
+      noValue='not known',
     ),
     panels.timeseries(
       'slo/remaining',
@@ -115,8 +117,8 @@ local pace(ctx) =
       softMin=0,
       legend=false,
       colour=colours.neutral,
-      thresholds=slo.left(ctx),
-      noValue='no traffic',
+      thresholds=slo.left_lines(ctx),
+      noValue='not known',
     ),
   ];
 
@@ -134,7 +136,7 @@ local events(ctx) = [
     colour=colours.bad,
     softMax=1,
     legend=false,
-    noValue='no traffic',
+    noValue='not known',
   ),
   panels.timeseries(
     'slo/all',
@@ -147,21 +149,22 @@ local events(ctx) = [
     links=[ctx.links.runbook('SliMissing'), ctx.links.recorded],
     colour=colours.neutral,
     legend=false,
-    noValue='no traffic',
+    noValue='not known',
   ),
   panels.timeline(
     'slo/alerts',
     'Alerts of this service level',
-    what='When its alerts fired.',
-    good='Nothing at all.',
+    what='When its alerts fired, and how urgent they were.',
+    good='No alert.',
     act='Fast and medium page; slow and trend ask for work this week.',
     targets=[t.range(
-      'max by (alertname) (max_over_time(ALERTS{alertstate="firing", slo="$slo"}[$__rate_interval]))', '{{alertname}}'
+      known.or_none(known.worst('alertname', 'slo="$slo"'), of('slo:events_total:rate5m'), 'alertname', 'No alert'),
+      '{{alertname}}'
     )],
-    mappings=panels.words([[1, 'Firing', colours.bad]]),
+    mappings=states.alert,
     links=[ctx.links.firing, ctx.links.operations],
     wish=8,
-    rare='no alert in this period',
+    noValue='not known',
   ),
 ];
 

@@ -74,12 +74,12 @@ local labels = {
 };
 
 // For things that are merely different: enough for the Workers or sources of a platform; green stays for what is good,
-// red for what is wrong. The first five are those that a thin line shows on white.
+// red for what is wrong. The first four are told apart as thin lines, on white too.
 local different = [hue.sky, hue.orange, hue.purple, hue.blue, hue.plum, hue.yellow, hue.grey];
 
 hue + meaning + {
   different: different,
-  plain: different[:5],
+  plain: different[:4],
   words: outcomes + sessions + plans + quantiles,
   // The words that are usual in a label; none for a label that is not known here.
   of_label(label):: std.objectFields(std.get(labels, label, {})),

@@ -87,7 +87,20 @@ function(catalogue)
   };
   local limits = thresholds_of(catalogue);
   local links = links_of(catalogue.monitoring, views, limits);
+  // What the exporter does itself has no title in the platform file; others may have that of the service they tell of.
+  local lane(source) =
+    local own = {
+      drill: 'Drill',
+      status_page: 'Status page',
+      'cloudflare.workers': 'Cloudflare Workers',
+    };
+    local kinds = { health: 'health', pgbouncer: 'pooler', postgres: 'database' };
+    local named = std.get(own, source.source, source.title);
+    if std.count([s.title for s in catalogue.services + catalogue.sources], named) > 1 && std.objectHas(kinds, source.kind)
+    then named + ' · ' + kinds[source.kind] else named;
   {
+    // Name of a source among services and other sources.
+    lane:: lane,
     platform: catalogue.platform,
     environment: catalogue.environment,
     title: catalogue.title,
@@ -108,7 +121,9 @@ function(catalogue)
     queries: queries,
     kpis: kpis,
     // Titles of what alerts and promises name: services and sources; service levels.
-    titles: [[s.name, s.title] for s in catalogue.services] + [[s.source, s.title] for s in catalogue.sources],
+    titles: [[s.name, s.title] for s in catalogue.services] + [[s.source, lane(s)] for s in catalogue.sources],
+    // What this team calls its priorities: p1 to p4 are what the alerts carry.
+    priorities: [[p, catalogue.alerting.priorities[p].word] for p in std.objectFields(catalogue.alerting.priorities)],
     promises: [[slo.slo, slo.title] for slo in slos],
     // Whether maintenance was announced, of whatever; then the exporter says when it goes on.
     maintained: some(std.get(catalogue.alerting, 'maintenance', [])),

@@ -27,12 +27,19 @@ local fields = import 'fields.libsonnet';
     [1, '✓ Met', colours.good],
   ]),
 
-  // 0 fine, 1 a warning fires, 2 a critical alert fires, 3 nothing is known.
+  // The worst alert about something, or about the source that would know.
   component:: fields.words([
     [0, 'Fine', colours.good],
     [1, 'Warning', colours.warn],
     [2, 'Critical', colours.bad],
-    [3, 'Unknown', colours.unknown],
+  ]),
+
+  // Severity of alerts, the worst first.
+  alert:: fields.words([
+    [0, 'None', colours.good],
+    [1, 'Info', colours.neutral],
+    [2, 'Warning', colours.warn],
+    [3, 'Critical', colours.bad],
   ]),
 
   // One-hot series of a health document to the code above.

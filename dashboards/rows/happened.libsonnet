@@ -1,8 +1,16 @@
 // What happened: incidents, states, and the week in numbers beside the week before.
+local colours = import '../lib/colours.libsonnet';
+local known = import '../lib/known.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
+local units = import '../lib/units.libsonnet';
 local queries = import 'queries.libsonnet';
+
+// Every minute counts once, however often it was measured: what is recorded each five seconds now weighs no more than
+// what was recorded once a minute.
+local minutely(expr, window, offset='') = 'sum_over_time((' + expr + ')[' + window + ':1m]' + offset + ')';
+local critical = known.firing('severity="critical"');
 
 local present(list, panel) = if std.length(list) == 0 then null else panel;
 
@@ -16,7 +24,7 @@ local states_of(ctx) = [
     targets=[
       local one = 'service="' + s.name + '"';
       t.range(
-        'max by (service) (max_over_time(ALERTS{alertstate="firing", severity="critical", ' + one + '}[$__rate_interval]))'
+        'max by (service) (max_over_time(' + known.firing('severity="critical", ' + one) + '[$__rate_interval]))'
         + ' or 0 * max by (service) (service:requests:rate5m{' + one + '})', s.title
       )
       for s in ctx.services
@@ -41,27 +49,44 @@ local states_of(ctx) = [
   )),
 ];
 
+// Somebody looked, then: customers were counted, or the exporter was asked.
+local looked(ctx, offset='') =
+  'max(' + (if std.length(ctx.services) == 0 then '' else 'service:requests:rate5m' + offset + ' or ')
+  + 'up{job="platform-exporter"}' + offset + ')';
+
 local incidents(ctx) = panels.table(
   'happened/list',
   'Incidents in this period',
-  what='Critical alerts of the time shown, and for how long each was firing.',
+  what='Critical alerts of the time shown: for how long each was firing, and when it last was. Those with one end belong to one fault.',
   good='None.',
   act='Click a name for its runbook; ask for the review of each.',
-  targets=[t.table(
-    'sort_desc(300 * sum by (alertname, service) (sum_over_time('
-    + 'ALERTS{alertstate="firing", severity="critical"}[$__range:5m])))'
-  )],
+  targets=[
+    t.table(known.or_none(
+      '60 * sum by (alertname, service) (' + minutely(critical, '$__range') + ')', looked(ctx), 'service', 'No incident'
+    )),
+    t.table(
+      '1000 * max by (alertname, service) (timestamp(' + critical + ')'
+      + ' or max_over_time(timestamp(' + critical + ')[$__range:5m]))'
+    ),
+  ],
+  merge=true,
   unit='none',
-  columns=[['alertname', 'Alert'], ['service', 'Service'], ['Value', 'Duration']],
-  links=[ctx.links.firing, ctx.links.operations],
+  columns=[
+    ['alertname', 'Alert'],
+    ['service', 'Service'],
+    ['Value #A', 'Duration'],
+    ['Value #B', 'Last'],
+  ],
+  links=[ctx.links.operations, ctx.links.firing],
   drill=ctx.links.runbookOfRow,
   wish=12,
-  height=7,
-  rare='No incident in this period',
-  sort='Duration',
+  height=8,
+  noValue='not known',
+  sort='Last',
   overrides=[
     panels.named('Service', { mappings: panels.titled(ctx.titles) }),
-    panels.named('Duration', { unit: 's', decimals: 0 }),
+    panels.named('Duration', { unit: 's', decimals: 0, 'custom.width': 84, mappings: panels.words([[0, ' ', colours.unknown]]) }),
+    panels.named('Last', { unit: 'dateTimeFromNow', 'custom.width': 110 }),
   ],
 );
 
@@ -70,27 +95,30 @@ local week(ctx) =
   local number(title, expr) = { title: title, expr: expr };
   local counters = [x for x in queries.all(ctx) if x.metric.type == 'counter'];
   local requests = [s.name for s in ctx.services if std.length(s.scripts) > 0];
+  local of_customers = '{service=~"' + std.join('|', requests) + '"}';
   local lines(offset) = [
     number(
       'Minutes of incidents',
-      '(5 * sum(sum_over_time(ALERTS{alertstate="firing", severity="critical"}[7d:5m]' + offset + ')) or vector(0))'
+      '(' + known.zero(minutely('max(' + critical + ')', '7d', offset), looked(ctx, offset)) + ')'
     ),
   ] + (
     if std.length(requests) == 0 then []
     else [
-      number(
-        'Requests of customers',
-        'sum(avg_over_time(service:requests:rate5m{service=~"' + std.join('|', requests) + '"}[7d]' + offset + ')) * 604800'
-      ),
-      number(
-        'Requests that failed',
-        'sum(avg_over_time(service:errors:rate5m{service=~"' + std.join('|', requests) + '"}[7d]' + offset + ')) * 604800'
-      ),
+      number('Requests of customers', '60 * sum(' + minutely('service:requests:rate5m' + of_customers, '7d', offset) + ')'),
+      number('Requests that failed', '60 * sum(' + minutely('service:errors:rate5m' + of_customers, '7d', offset) + ')'),
     ]
   ) + [
     number(queries.title(x.query, x.metric), 'sum(increase(' + x.metric.name + x.metric.selector + '[7d]' + offset + '))')
     for x in counters
+  ] + [
+    number(
+      queries.title(x.query, x.metric) + ' at the end',
+      'sum(' + x.metric.name + x.metric.selector + offset + ')'
+    )
+    for x in queries.all(ctx)
+    if x.metric.type == 'gauge' && x.query.view == 'executive' && units.additive(x.metric.unit)
   ];
+  local count = std.length(lines(''));
   local told(all) =
     std.join(' or ', [
       'label_replace(' + all[i].expr + ', "what", "' + all[i].title + '", "", "")'
@@ -113,8 +141,9 @@ local week(ctx) =
     columns=[['what', 'What'], ['Value #A', 'Last 7 days'], ['Value #B', '7 days before']],
     links=[ctx.links.business, ctx.links.operations],
     wish=12,
-    height=7,
+    height=std.min(14, 3 + count),  // every row is seen
     decimals=0,
+    overrides=[panels.named(heading, { 'custom.width': 104 }) for heading in ['Last 7 days', '7 days before']],
   );
 
 // Lines of panels.

@@ -1,11 +1,10 @@
 // What those on duty ask: what fires, what state is every part in, what runs full?
 local colours = import '../lib/colours.libsonnet';
+local known = import '../lib/known.libsonnet';
 local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
-
-local firing(severity) = 'ALERTS{alertstate="firing", severity="' + severity + '"}';
 
 // "a|b" of names that hold no meta characters: they are slugs, or a slug and a dot.
 local any(names) = std.strReplace(std.join('|', names), '.', '\\\\.');
@@ -16,12 +15,13 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
   what=what,
   good='None.',
   act=act,
-  targets=[t.instant('count(' + firing(severity) + ') or vector(0)', title)],
+  targets=[t.instant(known.zero('count(' + known.firing('severity="' + severity + '"') + ')'), title)],
   unit='none',
   links=[ctx.links.operations, ctx.links.firing],
   background=true,
   thresholds=[[null, colours.good], [1, colour]],
   mappings=panels.words([[0, 'None', colours.good]]),
+  noValue='not known',
 );
 
 {
@@ -44,15 +44,19 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
   pending(ctx):: panels.stat(
     'alerts/pending',
     'About to fire',
-    what='Alerts whose condition holds, but not yet for long enough.',
+    what='Critical alerts and warnings whose condition holds, but not yet for long enough; one for each thing concerned.',
     good='None, or now and then one that goes away.',
     act='Have a look before they fire.',
-    targets=[t.instant('count(ALERTS{alertstate="pending"}) or vector(0)', 'pending')],
+    targets=[t.instant(known.zero(
+      'count(count by (alertname, service) '
+      + '(ALERTS{alertstate="pending", severity=~"critical|warning", alertname!="Unresolved"}))'
+    ), 'pending')],
     unit='none',
     links=[ctx.links.rules, ctx.links.firing],
     background=true,
     thresholds=[[null, colours.good], [1, colours.warn]],
     mappings=panels.words([[0, 'None', colours.good]]),
+    noValue='not known',
   ),
   silenced(ctx):: panels.stat(
     'alerts/silences',
@@ -66,19 +70,23 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
     background=true,
     thresholds=[[null, colours.good], [1, colours.warn]],
     mappings=panels.words([[0, 'None', colours.good]]),
+    noValue='not known',
   ),
 
   // One row for each alert that fires, most serious first.
   table(ctx):: panels.table(
     'alerts/table',
     'What fires now',
-    what='Alerts that fire now, and since when their condition holds.',
-    good='An empty table.',
-    act='Click the name for its runbook; begin with the critical ones.',
-    targets=[t.table(
-      'sort_desc(1000 * max by (alertname, severity, priority, service) '
-      + '(ALERTS_FOR_STATE{severity!="none"} and ignoring (alertstate) ALERTS{alertstate="firing", severity!="none"}))'
-    )],
+    what='Alerts that fire now, the most urgent first, and since when their condition holds.',
+    good='Nothing fires.',
+    act='Take the first; a click on the name opens its runbook.',
+    targets=[t.table(known.or_none(
+      '1000 * max by (alertname, severity, priority, service) (ALERTS_FOR_STATE{severity!="none"} and ignoring (alertstate) '
+      + known.firing('severity!="none"') + ')',
+      known.alerts,
+      'severity',
+      'none'
+    ))],
     unit='none',
     columns=[
       ['alertname', 'Alert'],
@@ -89,12 +97,15 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
     ],
     links=[ctx.links.firing, ctx.links.rules],
     drill=ctx.links.runbookOfRow,
-    wish=12,
-    height=7,
-    rare='nothing fires',
+    sort=['Priority', 'Since'],
+    wish=14,
+    height=10,
+    noValue='not known',
     overrides=[
+      panels.named('Alert', { 'custom.minWidth': 190 }),
       panels.named('Concerns', { mappings: panels.titled(ctx.titles) }),
-      panels.named('Since', { unit: 'dateTimeFromNow' }),
+      panels.named('Since', { unit: 'dateTimeFromNow', mappings: panels.words([[0, ' ', colours.unknown]]) }),
+      panels.named('Priority', { mappings: panels.titled(ctx.priorities) }),
       panels.named('Severity', {
         mappings: [{
           type: 'value',
@@ -102,6 +113,7 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
             critical: { text: '● critical', color: colours.bad, index: 0 },
             warning: { text: '▲ warning', color: colours.warn, index: 1 },
             info: { text: 'info', color: colours.neutral, index: 2 },
+            none: { text: '✓ nothing fires', color: colours.good, index: 3 },
           },
         }],
         'custom.cellOptions': { type: 'color-text' },
@@ -114,19 +126,24 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
     'alerts/course',
     'Alerts over time',
     what='Alerts that fired, by how urgent they were.',
-    good='An empty panel.',
+    good='No bar.',
     act='Warnings for hours that nobody acts on: mend the cause or change the threshold.',
-    targets=[t.range(
-      'sum by (severity) (max_over_time(ALERTS{alertstate="firing", severity!="none"}[$__rate_interval]))', '{{severity}}'
-    )],
+    targets=[
+      t.range(known.zero(
+        'count(max_over_time(' + known.firing('severity="' + severity + '"') + '[$__rate_interval]))',
+        'max(max_over_time(up{job="platform-exporter"}[$__rate_interval]))'
+      ), severity)
+      for severity in ['critical', 'warning', 'info']
+    ],
     unit='short',
     links=[ctx.links.firing, ctx.links.rules],
-    wish=12,
-    height=7,
+    wish=10,
+    height=10,
     style='bars',
     stack=true,
     decimals=0,
-    rare='no alert in this period',
+    softMax=1,
+    noValue='not known',
     overrides=[
       panels.painted('critical', colours.bad),
       panels.painted('warning', colours.warn),
@@ -148,14 +165,15 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
       act='The lane that turned first is nearest to the cause.',
       targets=[t.range(
         'max by (service) ('
-        + 'max by (service) (max_over_time(ALERTS{alertstate="firing", severity="critical", service=~"' + all + '"}[$__rate_interval])) * 2'
-        + ' or max by (service) (max_over_time(ALERTS{alertstate="firing", severity="warning", service=~"' + all + '"}[$__rate_interval]))'
+        + 'max by (service) (max_over_time(' + known.firing('severity="critical", service=~"' + all + '"') + '[$__rate_interval])) * 2'
+        + ' or max by (service) (max_over_time(' + known.firing('severity="warning", service=~"' + all + '"') + '[$__rate_interval]))'
         + (if std.length(names) == 0 then '' else ' or 0 * max by (service) (service:requests:rate5m)')
         + ' or label_replace(1 - min by (source) (min_over_time(platform_exporter_source_up[$__rate_interval])), "service", "$1", "source", "(.*)")'
         + ')', '{{service}}'
       )],
       mappings=states.component,
-      overrides=[panels.named(s.name, { displayName: s.title }) for s in ctx.services],
+      overrides=[panels.named(s.name, { displayName: s.title }) for s in ctx.services]
+                + [panels.named(s.source, { displayName: ctx.lane(s) }) for s in ctx.sources],
       links=[ctx.links.operations, ctx.links.firing],
       drill=if std.length(names) > 0 then ctx.links.service(ctx.links.label('service')) else null,
       wish=wish,
@@ -185,29 +203,39 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
 
   // Shares of limits: what runs full next?
   capacity(ctx)::
-    local share(title, expr) = { title: title, expr: expr };
+    local share(title, expr, limits) = { title: title, expr: expr, limits: limits };
+    local budget = ctx.limits.budget_left;
     local shares = std.flatMap(function(source) [share(
       source.title + ': connections',
       '(sum(pg_stat_activity_count{target="' + source.target + '"}) or 0 * max(pg_up{target="' + source.target + '"} == 1))'
-      + ' / max(pg_settings_max_connections{target="' + source.target + '"})'
+      + ' / max(pg_settings_max_connections{target="' + source.target + '"})',
+      ctx.limits.connections
     )], ctx.postgres) + [
-      share(slo.title + ': error budget', '1 - slo:period_error_budget_remaining:ratio{slo="' + slo.slo + '"}')
+      share(
+        slo.title + ': error budget',
+        '1 - max(slo:period_error_budget_remaining:ratio{slo="' + slo.slo + '"})',
+        { warn: 1 - budget.warn, bad: 1 - budget.bad }
+      )
       for slo in ctx.slos
     ] + [
-      share(quota.title + ': quota', 'quota:used:ratio{quota="' + quota.name + '"}')
+      share(quota.title + ': quota', 'max(quota:used:ratio{quota="' + quota.name + '"})', ctx.limits.capacity)
       for quota in ctx.quotas
     ] + [
-      share('Exporter: open files', 'max(process_open_fds / process_max_fds and on (job, instance) platform_exporter_build_info)'),
+      share(
+        'Exporter: open files',
+        'max(process_open_fds / process_max_fds and on (job, instance) platform_exporter_build_info)',
+        ctx.limits.capacity
+      ),
     ];
-    local limits = ctx.limits.capacity;
+    local steps(limits) = [[null, colours.good], [limits.warn, colours.warn], [limits.bad, colours.bad]];
     [
       panels.bars(
         'capacity/now',
         'How full is it?',
         what='Share of each limit that is used now: connections, error budgets, quotas, files.',
-        good='Under ' + numbers.percent(limits.warn) + '.',
-        act='Above ' + numbers.percent(limits.bad) + ' act today: raise the limit, or use less.',
-        targets=[t.instant(s.expr, s.title) for s in shares],
+        good='Green: each has limits of its own, those that alert.',
+        act='Orange: plan more of it this week. Orange-red: raise the limit or use less, today.',
+        targets=[t.instant(s.expr + ' or vector(NaN)', s.title) for s in shares],
         unit='percentunit',
         links=[if std.length(ctx.postgres) > 0 then ctx.links.to('postgres'), ctx.links.technical],
         wish=10,
@@ -215,12 +243,17 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
         max=1,
         decimals=0,
         names='top',
-        thresholds=[[null, colours.good], [limits.warn, colours.warn], [limits.bad, colours.bad]],
+        thresholds=steps(ctx.limits.capacity),
+        overrides=[
+          panels.named(s.title, { thresholds: panels.steps(steps(s.limits), s.title) })
+          for s in shares
+          if s.limits != ctx.limits.capacity
+        ],
       ),
       panels.timeseries(
         'capacity/course',
         'Is it filling up?',
-        what='The same shares over time; dashed: when to look, when to act.',
+        what='The same shares over time; dashed: the limits of quotas and files, those of the others are near them.',
         good='Flat lines far below the dashed ones.',
         act='A steady climb says when: extend the line with your eyes, and act before it arrives.',
         targets=[t.range(s.expr, s.title) for s in shares],
@@ -231,7 +264,7 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
         fill=0,
         max=1,
         decimals=0,
-        thresholds=[[null, colours.good], [limits.warn, colours.warn], [limits.bad, colours.bad]],
+        thresholds=steps(ctx.limits.capacity),
       ),
     ],
 }

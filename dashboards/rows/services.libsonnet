@@ -20,7 +20,7 @@ local traffic(ctx, service) = panels.timeseries(
   unit='reqps',
   links=[ctx.links.service(service.name), ctx.links.business, ctx.links.recorded],
   colour=colours.neutral,
-  noValue='no traffic',
+  noValue='not known',
   overrides=[panels.before],
 );
 
@@ -46,7 +46,7 @@ local errors(ctx, service) =
     ],
     thresholds=marks,
     softMax=marks[2][0] * 1.2,
-    noValue='no traffic',
+    noValue='not known',
     colour=colours.bad,
     legend=false,
   );
@@ -62,7 +62,7 @@ local latency(ctx, service) = panels.timeseries(
   links=[ctx.links.service(service.name), ctx.links.runbook('LatencyHigh'), ctx.links.recorded],
   fill=0,
   overrides=panels.worded(['p50', 'p95', 'p99']),
-  noValue='no traffic',
+  noValue='not known',
 );
 
 // "Can customers …?": answered from the share of requests that failed in the last five minutes.
@@ -82,7 +82,7 @@ local question(ctx, service) =
     height=5,
     background=true,
     text='value',
-    noValue='No traffic',
+    noValue='not known',
     thresholds=[[null, colours.good], [partly, colours.warn], [0.5, colours.bad]],
     mappings=panels.ranges([
       [null, partly, 'Yes', colours.good],

@@ -9,6 +9,11 @@ local left(ctx) =
   local limits = ctx.limits.budget_left;
   [[null, colours.bad], [limits.bad, colours.warn], [limits.warn, colours.good]];
 
+// The same limits as lines: each is painted in what begins below it.
+local left_lines(ctx) =
+  local limits = ctx.limits.budget_left;
+  [[null, colours.unknown], [limits.bad, colours.bad], [limits.warn, colours.warn]];
+
 local window_colours = [colours.bad, colours.orange, colours.purple, colours.sky];
 
 // The burn rate over each window that alerts. `matcher` selects the SLO, `slo` gives windows and limits.
@@ -29,6 +34,7 @@ local burn_steps(slo) = [[null, colours.good]] + [
 
 local burn(ctx, slo) =
   local fast = slo.tiers[0];
+  local word = [pair[1] for pair in ctx.priorities if pair[0] == fast.priority][0];
   panels.timeseries(
     'slo/' + slo.slo + '/burn',
     slo.title + ' · burn rate',
@@ -36,7 +42,7 @@ local burn(ctx, slo) =
          + std.join(', ', [numbers.text(tier.factor, 1) + '× (' + tier.tier + ')' for tier in slo.tiers]) + '.',
     good='Under 1×: at this pace the budget lasts its ' + numbers.text(slo.period_days) + ' days.',
     act='Above ' + numbers.text(fast.factor, 1) + '× the whole budget is gone in ' + fast.exhausted_in + ' and '
-        + fast.priority + ' is alerted: open the runbook.',
+        + word + ' is alerted: open the runbook.',
     targets=burn_targets(slo, 'slo="' + slo.slo + '"'),
     unit='suffix:×',
     links=[ctx.links.slo(slo.slo), ctx.links.runbook('ErrorBudgetBurnFast'), ctx.links.rules],
@@ -46,7 +52,7 @@ local burn(ctx, slo) =
     softMax=fast.factor * 1.1,
     thresholds=burn_steps(slo),
     overrides=burn_colours(slo),
-    noValue='no traffic',
+    noValue='not known',
   );
 
 local remaining(ctx, slo, title, wish=7, height=8) =
@@ -68,8 +74,8 @@ local remaining(ctx, slo, title, wish=7, height=8) =
     max=1,
     softMin=0,
     colour=colours.neutral,
-    thresholds=left(ctx),
-    noValue='no traffic',
+    thresholds=left_lines(ctx),
+    noValue='not known',
   );
 
 local events(ctx, slo) = panels.timeseries(
@@ -86,7 +92,7 @@ local events(ctx, slo) = panels.timeseries(
   style='bars',
   colour=colours.bad,
   legend=false,
-  noValue='no traffic',
+  noValue='not known',
 );
 
 // Each service level in a colour and under a title of its own.
@@ -96,6 +102,7 @@ local apart(ctx) =
 
 {
   left:: left,
+  left_lines:: left_lines,
   apart:: apart,
   remaining:: remaining,
   burn_targets:: burn_targets,

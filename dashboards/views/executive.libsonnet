@@ -1,6 +1,7 @@
 // For everyone: can customers use it, do we keep what we promised, and how is business? In plain words, no jargon.
 local colours = import '../lib/colours.libsonnet';
 local dashboard = import '../lib/dashboard.libsonnet';
+local known = import '../lib/known.libsonnet';
 local layout = import '../lib/layout.libsonnet';
 local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
@@ -18,10 +19,18 @@ local now(ctx) = [
   panels.stat(
     'now/incidents',
     'Open incidents',
-    what='Critical alerts that fire now: somebody has been called.',
+    what='Services that customers feel to be broken now; somebody has been called. One fault counts once for each.',
     good='None.',
     act='Nothing to do here but wait; the operations view shows the progress.',
-    targets=[t.instant('count(ALERTS{alertstate="firing", severity="critical"}) or vector(0)', 'incidents')],
+    targets=[t.instant(
+      known.zero(
+        // Causes alone count, too, by what is broken, until somebody feels it.
+        std.join(' or ', [
+          'count(count by (service) (' + known.firing('severity="critical"' + kind) + '))'
+          for kind in [', kind="symptom"', '']
+        ])
+      ), 'incidents'
+    )],
     unit='none',
     links=[ctx.links.operations, ctx.links.firing],
     wish=5,
@@ -29,6 +38,7 @@ local now(ctx) = [
     background=true,
     thresholds=[[null, colours.good], [1, colours.bad]],
     mappings=panels.words([[0, 'None', colours.good]]),
+    noValue='not known',
   ),
   present(ctx.health, panels.stat(
     'now/health',
@@ -57,7 +67,7 @@ local now(ctx) = [
     wish=5,
     height=5,
     background=true,
-    noValue='No traffic',
+    noValue='not known',
     mappings=
     local paging = ctx.slos[0].tiers[0].factor;
     panels.ranges([
@@ -80,7 +90,7 @@ local equal(level) = if level.sli == 'availability' then 'or full outage of' els
 
 local kept(ctx, level) = panels.stat(
   'availability/' + level.slo,
-  level.title + ', last ' + days(level),
+  level.title + ' · target ' + level.objective_text,
   what='Share of what was asked in the last ' + days(level) + ' that was answered as promised; promised: '
        + level.objective_text + '.',
   good=level.objective_text + ' or more.',
@@ -91,7 +101,7 @@ local kept(ctx, level) = panels.stat(
   wish=5,
   height=6,
   decimals=3,
-  noValue='No traffic yet',
+  noValue='not known',
   thresholds=[[null, colours.bad], [level.objective, colours.good]],
 );
 
@@ -115,7 +125,7 @@ local budget(ctx, level) =
     height=6,
     decimals=0,
     text='value_and_name',
-    noValue='No traffic yet',
+    noValue='not known',
     thresholds=slo.left(ctx),
     mappings=panels.ranges([[null, 0, 'Used up', colours.bad]]),
     overrides=[panels.named(equal(level), {
@@ -190,14 +200,16 @@ local reading(ctx) = panels.text(
     '- **' + s.title + '** promises **' + s.objective_text + '** over ' + days(s) + '. That allows ' + outage(s)
     + ' ' + shortfall(s) + ': the *error budget*.'
     for s in ctx.slos
-  ] + [
-    '- Plenty of budget left: release as usual. Under ' + numbers.percent(ctx.limits.budget_left.warn)
-    + ': release with care. Used up: reliability first.',
-    '- **Grey** means that nothing is known, not that all is well. Percentages beside numbers are the change over the time shown at the top.',
-    '- Click a number for the details behind it; the **i** beside each title says what good looks like.',
+  ] + (
+    if std.length(ctx.slos) == 0 then [] else [
+      '- Under ' + numbers.percent(ctx.limits.budget_left.warn) + ' of a budget left: release with care. Used up: reliability first.',
+    ]
+  ) + [
+    '- **Grey**: nothing is known. Percentages beside numbers: the change over the time shown.',
+    '- Click a number for the details; the **i** beside a title says what good looks like.',
   ]),
   wish=24,
-  height=std.min(10, 3 + std.ceil((std.length(ctx.slos) + 3) / 2)),
+  height=std.min(10, 4 + std.length(ctx.slos)),
 );
 
 // What the team marked for this page; otherwise the first few levels that its database knows.
@@ -231,4 +243,5 @@ function(ctx)
     from='now-30d',
     refresh='5m',
     severities='critical',
+    starts=false,
   )

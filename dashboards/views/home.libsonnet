@@ -6,18 +6,19 @@ local exporter = import '../rows/exporter.libsonnet';
 local operations = import '../rows/operations.libsonnet';
 local services = import '../rows/services.libsonnet';
 
+// Short: on a phone each takes one line.
 local about = {
-  executive: 'Can customers use it, do we keep what we promised, how is business? The last 30 days.',
-  technical: 'What is wrong, and in which part? The last six hours.',
-  business: 'What customers do and pay, against the week before.',
-  operations: 'What fires, what runs full, does the monitoring work?',
-  service: 'One service: traffic, failures, time to answer, promises, alerts.',
-  slo: 'One promise: is it kept, how fast is its budget spent?',
-  postgres: 'One database server, in the order of the questions.',
-  statements: 'Which SQL takes the time?',
-  health: 'What the platform says about its own parts.',
+  executive: 'Are our promises kept?',
+  technical: 'What is wrong, and where?',
+  business: 'What do customers do and pay?',
+  operations: 'What fires, what runs full?',
+  service: 'One service, its alerts.',
+  slo: 'One promise, its budget.',
+  postgres: 'One database server.',
+  statements: 'Which SQL takes time?',
+  health: 'What the parts say.',
   workers: 'The code at the edge.',
-  exporter: 'Exporter, Prometheus and Alertmanager.',
+  exporter: 'Can these pages be believed?',
 };
 local order = [
   'executive',
@@ -38,7 +39,7 @@ local guide(ctx, names, key, title) = panels.text(
   title,
   'The pages there are, and the question that each of them answers.',
   std.join('\n', [
-    '- **[' + ctx.views[name].title + '](/d/' + ctx.views[name].uid + ')** ' + about[name]
+    '- **[' + ctx.views[name].title + '](' + ctx.links.to(name).url + ')** ' + about[name]
     for name in names
     if ctx.views[name].exists
   ]),

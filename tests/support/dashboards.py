@@ -25,7 +25,7 @@ VARIABLES = {
     "$script": "demo-api",
 }
 TARGET_LABELS = {"job", "instance", "platform", "environment"}
-_ALERT = {"alertname", "severity", "service", "priority", "slo"}
+_ALERT = {"alertname", "severity", "service", "priority", "slo", "kind"}
 FROM_PROMETHEUS = {
     "up": TARGET_LABELS,
     "scrape_duration_seconds": TARGET_LABELS,

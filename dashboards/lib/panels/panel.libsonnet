@@ -69,7 +69,7 @@ local panel(type, p, field, options, more={}) =
     options: options,
   } + more;
 
-// Words for "no value at all" and for the NaN that ends a line: in grey, even where the panel has one fixed colour.
+// Words for "no value at all" and for NaN: in grey, even where the panel has one fixed colour.
 local nothing(rare, noValue) = [{
   type: 'special',
   options: {

@@ -1,11 +1,13 @@
 // One or a few big values. Without `sparkline` the value is that of now, or "nothing". With it, each target is one line
-// over the time shown, and the value is its end: a line whose source is gone ends with NaN, not with what was last known.
+// over the time shown, and the value is its end: a line that did not get as far as that is not shown, nor its change.
 local panel = import 'panel.libsonnet';
 
 // Grafana asks for as many values as the panel has pixels, which would be one in hours on a page of 30 days, and the
 // last of them as old. So many are one in 5 minutes there, which is as old as Prometheus' own answers may be.
 local dense = 8640;
-local ended(target) = target { expr: 'max(' + target.expr + ') or vector(NaN)' };
+local lasting(target) =
+  local line = 'max(' + target.expr + ')';
+  target { expr: line + ' and on () last_over_time((' + line + ')[10s:10s] @ end())' };
 
 local texts = { auto: 1, value: 1, name: 1, value_and_name: 1 };
 
@@ -41,7 +43,7 @@ local texts = { auto: 1, value: 1, name: 1, value_and_name: 1 };
     what: what,
     good: good,
     act: act,
-    targets: if sparkline then std.map(ended, targets) else targets,
+    targets: if sparkline then std.map(lasting, targets) else targets,
     unit: unit,
     links: links,
     drill: drill,

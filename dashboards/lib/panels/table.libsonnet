@@ -1,6 +1,7 @@
 // Rows of instant queries. `columns`: [[label or "Value", heading], …] in order; other columns are dropped. Several
-// queries are joined by the label `join`; their columns are then "Value #A", "Value #B", …. `order` is the column
-// that says in which order the rows stand; `drill` makes the first column a link.
+// queries are joined by the label `join`, or by all labels (`merge`); their columns are then "Value #A", "Value #B", ….
+// `order` is the column that says in which order the rows stand, `sort` the heading of the one that is largest first,
+// or several headings, smallest first; `drill` makes the first column a link.
 local fields = import '../fields.libsonnet';
 local panel = import 'panel.libsonnet';
 
@@ -15,6 +16,7 @@ local panel = import 'panel.libsonnet';
     unit,
     columns,
     join=null,
+    merge=false,
     order=null,
     links=[],
     drill=null,
@@ -29,7 +31,7 @@ local panel = import 'panel.libsonnet';
     sort=null
   )::
     local names = [c[0] for c in columns];
-    assert join != null || std.length(targets) == 1 : key + ': several queries need a label to join them by';
+    assert join != null || merge || std.length(targets) == 1 : key + ': several queries need a label to join them by';
     panel.of('table', {
       key: key,
       title: title,
@@ -54,16 +56,23 @@ local panel = import 'panel.libsonnet';
         fields.named(c[1], { unit: 'string' })
         for c in columns
         if !std.startsWith(c[0], 'Value')
-      ] + overrides + (
+      ] + [fields.named(columns[0][1], { 'custom.minWidth': 140 })] + overrides + (
         if drill == null then [] else [fields.named(columns[0][1], { links: [drill] })]
       ),
-    }, { custom: { align: 'left', cellOptions: { type: 'auto' }, filterable: false } }, {
+    }, {
+      // Narrow enough for five columns on a phone.
+      custom: { align: 'left', minWidth: 66, cellOptions: { type: 'auto' }, filterable: false },
+    }, {
       showHeader: true,
       cellHeight: 'sm',
-      sortBy: if sort == null then [] else [{ displayName: sort, desc: true }],
+      sortBy:
+        if sort == null then []
+        else if std.isArray(sort) then [{ displayName: heading, desc: false } for heading in sort]
+        else [{ displayName: sort, desc: true }],
     }, {
       transformations:
-        (if join == null then [] else [{ id: 'joinByField', options: { byField: join, mode: 'outer' } }])
+        (if merge then [{ id: 'merge', options: {} }] else [])
+        + (if join == null then [] else [{ id: 'joinByField', options: { byField: join, mode: 'outer' } }])
         + (if order == null then [] else [{ id: 'sortBy', options: { fields: {}, sort: [{ field: order, desc: false }] } }])
         + [
           { id: 'filterFieldsByName', options: { include: { names: names } } },
