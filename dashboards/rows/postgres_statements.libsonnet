@@ -15,6 +15,7 @@ function(ctx, server)
   local taken(of) = 'sum by (queryid) (rate(' + named + '[$__rate_interval])) and on (queryid) (' + of + ')';
   local ranked(n) = taken(if n == 1 then most(1) else most(n) + ' unless on (queryid) ' + most(n - 1));
   local ranks = std.range(1, 6);
+  local short = '"id", "$1", "queryid", ".*(.{5})"';  // of nineteen digits
   local over(metric) = 'sum by (queryid, user) (increase(pg_stat_statements_top_' + metric + '_total' + on + '[$__range]))';
   local slow = ctx.limits.of('DatabaseStatementsSlow');
   local links = [ctx.links.runbook('DatabaseStatementSlow'), ctx.links.postgres('$target')];
@@ -70,7 +71,7 @@ function(ctx, server)
       good='No single one takes most of the time.',
       act='Take the thickest: find it in the table below, look its text up in pg_stat_statements, then EXPLAIN it.',
       targets=[
-        t.range('label_replace(' + ranked(n) + ', "id", "$1", "queryid", ".*(.{5})")', '…{{id}}')
+        t.range('label_replace(' + ranked(n) + ', ' + short + ')', '…{{id}}')
         for n in ranks
       ] + [
         t.range(
@@ -109,11 +110,12 @@ function(ctx, server)
     table: panels.table(
       'statements/table',
       'Statements that take most',
-      what='For the time shown: how often each ran, how long in all and on average, and what it returned.',
+      what='For the time shown: how long each ran in all, how often, how long on average, and what it returned; named by'
+           + ' the last five digits of its query id, as above.',
       good='What takes most is what the business needs most.',
       act='Long on average: an index. Often and short: ask once for many rows. Many rows: ask for fewer.',
       targets=[
-        t.table('topk(20, ' + over('exec_seconds') + ' > 0)'),
+        t.table('label_replace(topk(20, ' + over('exec_seconds') + ' > 0), ' + short + ')'),
         t.table(over('calls')),
         t.table(over('exec_seconds') + ' / (' + over('calls') + ' > 0)'),
         t.table(over('rows') + ' / (' + over('calls') + ' > 0)'),
@@ -122,13 +124,14 @@ function(ctx, server)
       join='queryid',
       unit='short',
       columns=[
-        ['queryid', 'Query id'],
-        ['user 1', 'User'],
+        ['id', 'Statement'],  // a phone shows the first four columns
         ['Value #A', 'Time'],
         ['Value #B', 'Calls'],
         ['Value #C', 'Mean'],
         ['Value #D', 'Rows per call'],
         ['Value #E', 'Blocks read'],
+        ['user 1', 'User'],
+        ['queryid', 'Query id'],
       ],
       links=links,
       sort='Time',

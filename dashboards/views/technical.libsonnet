@@ -113,7 +113,7 @@ local glance(ctx) = [
     targets=[t.instant('count(platform_exporter_source_up == 0) or 0 * max(platform_exporter_source_up)', 'sources')],
     unit='suffix: down',
     links=[ctx.links.exporter, ctx.links.runbook('SourceStale')],
-    wish=3,
+    background=true,
     mappings=panels.words([[0, 'All up', colours.good]]),
     thresholds=[[null, colours.good], [1, colours.bad]],
     noValue='not known',
