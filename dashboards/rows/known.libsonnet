@@ -1,2 +1,0 @@
-// Moved to lib/known.libsonnet; here until every row asks there.
-import '../lib/known.libsonnet'
