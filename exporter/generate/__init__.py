@@ -14,7 +14,8 @@ from exporter.generate.files import files
 from exporter.generate.folder import difference, write
 from exporter.generate.mixin import alert_settings
 from exporter.generate.operator import operator_files
-from exporter.platform.load import locate
+from exporter.platform.document import Location, dotted, read
+from exporter.platform.problems import Problem
 
 __all__ = ["alert_settings", "catalogue", "difference", "files", "operator_files", "write"]
 
@@ -25,4 +26,10 @@ def catalogue(path: Path) -> dict[str, Any]:
     Raises:
         PlatformError: the file is not usable, or asks for something that could never have an effect.
     """
-    return overrides.checked(_catalogue(path), lambda *problem: locate(path, *problem))
+    document = _catalogue(path)
+    text = read(path)
+
+    def locate(keys: Location, message: str, remedy: str) -> Problem:
+        return Problem(text.file, text.line(keys), dotted(keys), message, remedy)
+
+    return overrides.checked(document, locate)

@@ -18,22 +18,25 @@ _DURATIONS = ("ms", "s", "m", "h", "d", "w", "y")
 _SIZES = ("B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
 # unit of an alert → the suffixes that a threshold of it may have, and how one is written
 _WRITTEN: dict[str, tuple[tuple[str, ...], str]] = {
-    "ratio": (("%",), "a percentage such as 5%, or a number such as 0.05"),
-    "seconds": (_DURATIONS, "a duration such as 500ms or 5m, or a number of seconds"),
-    "bytes": (_SIZES, "a size such as 10GiB, or a number of bytes"),
-    "count": ((), "a number such as 20"),
-    "number": ((), "a number such as 20"),
-    "factor": (("%",), "a number such as 2, or a percentage such as 200%"),
+    "ratio": (("", "%"), "a percentage such as 5%, or a number such as 0.05"),
+    # Not without a unit: whoever writes 500 means milliseconds.
+    "seconds": (_DURATIONS, "a duration such as 500ms or 5m"),
+    "bytes": (_SIZES, "a size such as 10GiB"),
+    "count": (("",), "a number such as 20"),
+    "number": (("",), "a number such as 20"),
+    "factor": (("", "%"), "a number such as 2, or a percentage such as 200%"),
 }
+_NEVER_ZERO = ("ratio", "seconds", "bytes", "factor")
+"""Units of what is more than nothing all the time."""
 
 
 def checked(catalogue: dict[str, Any], locate: Locate) -> dict[str, Any]:
     """Return the catalogue with thresholds as plain numbers in base units.
 
     Raises:
-        PlatformError: an override names no alert, sets a threshold that the alert does not have or that is written in
-            another unit, or a window that it does not have or that holds too few scrapes, or makes an alert page that
-            must not.
+        PlatformError: an override names no alert, sets a threshold that the alert does not have, that is in another
+            unit or that nothing or everything exceeds, a milder one that is none, or a window that it does not have or
+            that holds too few scrapes, or makes an alert page that must not.
     """
     known = alert_settings()
     problems: list[Problem] = []
@@ -100,9 +103,28 @@ def _problems(name: str, override: dict[str, Any], locate: Locate) -> Iterator[P
                 f"Alerts with a threshold: {having}.",
             )
             continue
-        suffixes, example = _WRITTEN[settings.get("unit", "number")]
-        if _suffix(written) not in ("", *suffixes):
+        unit = settings.get("unit", "number")
+        suffixes, example = _WRITTEN[unit]
+        if _suffix(written) not in suffixes:
             yield locate((*keys, level), f"{written!r} is not in the unit of {name}", f"Write {example}.")
+        elif unit == "ratio" and (number := Decimal(_plain(written, unit))) >= 1:
+            yield locate(
+                (*keys, level),
+                f"{name} compares a share, and {written} is {plain(100 * number)}%",
+                f"Write less than all: {example}.",
+            )
+        elif (
+            unit in _NEVER_ZERO
+            and not Decimal(_plain(written, unit))
+            and Decimal(settings["threshold"])
+            and "below" not in settings
+        ):
+            yield locate(
+                (*keys, level),
+                f"at {written} {name} would always fire, or at the least it sees",
+                f"Write {example}; or switch it off with `enabled: false`.",
+            )
+    yield from _order_problems(name, override, locate)
     milder = settings.get("warn_priority", "p3")
     if (
         override.get("warn") is not None
@@ -118,6 +140,34 @@ def _problems(name: str, override: dict[str, Any], locate: Locate) -> Iterator[P
             (*keys, "priority"),
             f"{name} only says that something is unusual, and must page nobody",
             "Choose p3 or p4; an alert with a fixed threshold may page.",
+        )
+
+
+def _order_problems(name: str, override: dict[str, Any], locate: Locate) -> Iterator[Problem]:
+    """Look whether the milder level is reached first."""
+    settings = alert_settings()[name]
+    unit = settings.get("unit", "number")
+    suffixes, _ = _WRITTEN[unit]
+    texts = {level: override.get(level) for level in _LEVELS}
+    if "threshold" not in settings or any(
+        text is not None and _suffix(text) not in suffixes for text in texts.values()
+    ):
+        return
+    levels = {
+        level: Decimal(_plain(text, unit)) if text is not None else Decimal(settings[level])
+        for level, text in texts.items()
+        if text is not None or level in settings
+    }
+    urgent = override.get("priority") or settings.get("priority", "p1")
+    if "warn" not in levels or urgent >= settings.get("warn_priority", "p3"):
+        return
+    below = "below" in settings
+    if levels["warn"] <= levels["threshold"] if below else levels["warn"] >= levels["threshold"]:
+        level = "warn" if texts["warn"] is not None else "threshold"
+        yield locate(
+            ("alerting", "alerts", name, level),
+            f"at {texts[level]} the milder threshold, `warn`, is not reached before the other",
+            f"Write `threshold`, and a `warn` that is {'more' if below else 'less'}.",
         )
 
 

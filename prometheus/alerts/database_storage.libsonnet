@@ -121,6 +121,7 @@ function(catalogue)
       kind: 'capacity',
       unit: 'bytes',
       threshold: '1073741824',
+      below: true,
       rules: each({
         expr: 'min by (target, slot_name) (pg_replication_slot_safe_wal_size_bytes{target="%(target)s"}) < %(threshold)s',
         value: '%(value)s left',

@@ -134,6 +134,7 @@ function(catalogue) {
     kind: 'symptom',
     unit: 'ratio',
     threshold: '0',
+    below: true,
     warn: '0.25',
     warn_priority: 'p4',
     rules: [

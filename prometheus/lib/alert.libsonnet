@@ -3,7 +3,7 @@
 //
 // An alert is {for, window, priority, kind, threshold, warn, unit, rules}. `window` is how far back it looks where it
 // counts events, %(window)s in its texts. `threshold` is the number that it compares with, in
-// `unit` (a key of lib/units.libsonnet); `warn` is a milder one that makes a second rule of the same name and priority
+// `unit` (a key of lib/units.libsonnet), `below` says that it fires under it; `warn` is a milder one that makes a second rule of the same name and priority
 // p3 (`warn_priority`), unless the alert itself is no more urgent. `enabled: false` leaves it out until a platform file asks for it by any change.
 //
 // rules has one object for each component: service, labels, expr, value, threshold, summary, description, impact,
@@ -15,7 +15,7 @@ local text = import 'text.libsonnet';
 local units = import 'units.libsonnet';
 local url = import 'url.libsonnet';
 
-local settings = ['for', 'window', 'priority', 'threshold', 'unit', 'warn', 'warn_priority'];
+local settings = ['for', 'window', 'priority', 'threshold', 'below', 'unit', 'warn', 'warn_priority'];
 
 // {key: value} for each key that one of the layers holds; the first layer that has it wins.
 local settle(keys, layers) = {

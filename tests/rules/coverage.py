@@ -9,8 +9,8 @@
 `bad` and `good` say them for alerts without a threshold. `$n` is how many minutes there are. `$service`, `$source`,
 `$target`, `$slo`, `$sli`, `$priority`, `$dependency` and `$anomaly` are labels of the generated rule, so that one
 scenario serves every platform.
-The alert is looked at when `for` and `lead` (minutes; what its windows need to fill) are over. `below: true` is for
-alerts that fire under their threshold, `alone: true` for those that read other alerts.
+The alert is looked at when `for` and `lead` (minutes; what its windows need to fill) are over. `alone: true` is for
+alerts that read others.
 
 Scenarios are put together in as few tests as their series allow: those with the same series and another value exclude
 each other.
@@ -117,7 +117,7 @@ def _values(catalogue: dict[str, Any], name: str, scenario: dict[str, Any]) -> t
     more, less = Decimal("1.25"), Decimal("0.75")
     values = (
         (levels[0] * less, levels[-1] * more)
-        if scenario.get("below")
+        if settings.get("below")
         else (levels[-1] * more, levels[0] * less)
     )
     return plain(values[0]), plain(values[1])
