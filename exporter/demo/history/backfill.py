@@ -30,10 +30,8 @@ _AVERAGED = ("slo:events_bad:rate5m", "slo:events_total:rate5m")
 _EVEN_STEP = 60
 _EXACT_FROM = 1e5
 _PAST = re.compile(r"\[|\boffset\b")
-_SLOW = re.compile(
-    r"anomaly:.*|slo:(objective|error_budget|period).*|slo:sli_error:ratio_rate\d+[hd]|kpi_target"
-)
-"""What changes slowly is written once a minute."""
+_TIMES = "_timestamp_seconds"
+"""Ages are drawn from times: those need as many samples as rates, and all of their digits."""
 _UNSEEN: dict[str, float] = {
     "anomaly:level": 22 * DAY,
     "anomaly:expected": 25 * HOUR,
@@ -43,6 +41,8 @@ _UNSEEN: dict[str, float] = {
 _MOST_SERIES = 12
 """Of one metric: the past of a hundred tables tells no more than that of a few."""
 _WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]+")
+_RANGED = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]+)(?:\{[^{}]*\})?\[\$__rate_interval")
+"""What is looked at over a few seconds."""
 _NAME = re.compile(r"^[a-zA-Z_:][a-zA-Z0-9_:]*", re.MULTILINE)
 _WORKERS = {"demo-api": REQUESTS, "demo-webhooks": 0.7}
 _EXPORTER = "platform-exporter"
@@ -65,9 +65,9 @@ def write(present: Present, file: Path, now: float | None = None) -> int:
     story = Story(end, moments(end, _STEPS))
     reach: dict[str, float] = dict.fromkeys(_AVERAGED, float(DAYS * DAY)) | _UNSEEN
     drawn: set[str] = set()
-    for back, name, over_time in _asked(present.generated):
+    for back, name, needs_many in _asked(present.generated):
         reach[name] = max(back, reach.get(name, 0.0))
-        if over_time:
+        if needs_many:
             drawn.add(name)
     samples = 0
     series: Counter[str] = Counter()
@@ -76,7 +76,9 @@ def write(present: Present, file: Path, now: float | None = None) -> int:
             name = item[0]["__name__"]
             if asked_for := reach.get(name):
                 known_for = max(asked_for, _A_WEEK if series[name] < _SERIES_OF_A_WEEK else 0.0)
-                samples += _write(out.write, story, item, known_for, asked_for, name in drawn)
+                samples += _write(
+                    out.write, story, item, known_for, asked_for, name in drawn or name.endswith(_TIMES)
+                )
                 series[name] += 1
         out.write("# EOF\n")
     return samples
@@ -88,19 +90,20 @@ def _range(start: float, end: float, step: float) -> Iterator[float]:
 
 
 def _asked(generated: Path) -> Iterator[tuple[float, str, bool]]:
-    """Yield, for each word of each query: how far its dashboard looks back, the word, whether a line is drawn of it."""
+    """Yield, for each word of each query: how far its dashboard looks back, the word, whether it needs many samples."""
     for path in (generated / "dashboards").rglob("*.json"):
         document = orjson.loads(path.read_bytes())
         back = _REACH[document["time"]["from"]]
         for annotation in document["annotations"]["list"]:
             for word in _WORD.findall(annotation["expr"]):
-                yield back, word, True
+                yield back, word, word in _RANGED.findall(annotation["expr"])
         for panel in _panels(document["panels"]):
             for target in panel.get("targets", ()):
                 # A query about this very moment needs no past.
                 if not target["instant"] or _PAST.search(target["expr"]):
+                    ranged = _RANGED.findall(target["expr"])
                     for word in _WORD.findall(target["expr"]):
-                        yield back, word, not target["instant"]
+                        yield back, word, not target["instant"] and word in ranged
 
 
 def _panels(panels: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -152,8 +155,7 @@ def _served(page: str, story: Story, reach: Mapping[str, float], target: Mapping
                 value = _series(page) if name == "platform_exporter_snapshot_series" else sample.value
                 values = past(story, name, sample.labels, value, counter, share)
                 labels = {"__name__": name, **sample.labels}
-                # Ages are drawn from times: those need as many samples as rates.
-                yield _at(target, (labels, values, counter or name.endswith("_timestamp_seconds")))
+                yield _at(target, (labels, values, counter or name.endswith(_TIMES)))
 
 
 def _sums(page: str) -> dict[str, float]:
@@ -202,8 +204,8 @@ def _write(
         lines = _evenly(story, values, head)
     else:
         start, day, dense = (story.since(story.now - ago) for ago in (known_for, _STEPS[1][0], _STEPS[-1][0]))
-        # Rates over half a minute need all of the nearest samples, levels fewer of them.
-        every = 6 if not drawn or _SLOW.fullmatch(name) else 1 if counter else 2
+        # Of what is not looked at over a few seconds, each minute's is enough.
+        every = 1 if drawn else 6
         # Levels are rough; times, counts and customers are not.
         digits = ".6g" if not counter and abs(values[-1] or 0.0) < _EXACT_FROM else ""
         lines = [

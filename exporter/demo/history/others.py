@@ -32,8 +32,8 @@ _SECONDS = {
 }
 _INVOCATIONS = ("cloudflare_workers_requests_total", "cloudflare_workers_errors_total")
 _AGE = "platform_exporter_source_served_age_seconds"
-_AGES = {"health.": 0.45, "postgres.": 0.38, "status_page": 1.4}
-_SCRAPES = {"platform-exporter": 0.0125, "prometheus": 0.012, "alertmanager": 0.0027}
+_AGES = {"health.": 0.3, "postgres.": 0.3}
+_SCRAPES = {"platform-exporter": 0.007, "prometheus": 0.008, "alertmanager": 0.0025}
 """Job → seconds."""
 
 TOLD = {*_PER_INVOCATION, *_SECONDS, *_INVOCATIONS, _AGE}
@@ -60,7 +60,7 @@ def workers(story: Story, paces: Mapping[str, float]) -> Iterator[Past]:
 def sources(story: Story, entries: Sequence[Mapping[str, Any]]) -> Iterator[Past]:
     """Yield how old each source's data were when they were scraped: read just before."""
     for entry in entries:
-        usual = next((age for start, age in _AGES.items() if entry["source"].startswith(start)), 1.0)
+        usual = next((age for start, age in _AGES.items() if entry["source"].startswith(start)), 2.5)
         ages = [usual * (1 + 0.3 * drift) for drift in story.drift(entry["source"])]
         yield {"__name__": _AGE, "source": entry["source"]}, ages, False
 

@@ -12,7 +12,7 @@ from generate_series(1, 240) as n,
 
 insert into users (organization_id, email, created_at, last_seen_at)
 select o.id, 'user' || u || '@org' || o.id || '.example', o.created_at,
-       coalesce(o.cancelled_at, now() - interval '1 hour' * ((o.id * 31 + u * 17) % 1100))
+       coalesce(o.cancelled_at, now() - interval '1 hour' * ((o.id * 31 + u * 17) % 735))
 from organizations as o,
      generate_series(1, case o.plan when 'starter' then 2 when 'team' then 6 else 14 end) as u;
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+import time
 from importlib.resources import files
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+
+from exporter.demo.history.story import DAY, rhythm
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +68,24 @@ async def prepare_product(product_url: str) -> None:
         row = await cursor.fetchone()
         if row is not None and not row[0]:
             await connection.execute(_script("history.sql"))
+            await connection.execute(_TODAY, {"share": today(time.time())})
     async with await psycopg.AsyncConnection.connect(product_url, autocommit=True) as connection:
         await connection.execute("analyze")
+
+
+# The tables were filled evenly; the calls of today are those that the rhythm of the day leads to by now.
+_TODAY = """
+    update daily_calls set calls = round(calls * %(share)s), seconds = round(seconds * %(share)s)
+    where day = current_date
+"""
+
+
+def today(now: float) -> float:
+    """Return the calls since midnight (UTC), as a share of what there were at the present pace all day."""
+    steps = 96
+    midnight = now // DAY * DAY
+    paces = [rhythm(midnight + (now - midnight) * (step + 0.5) / steps) for step in range(steps)]
+    return sum(paces) / steps / rhythm(now)
 
 
 async def tidy_forever(product_url: str) -> None:
