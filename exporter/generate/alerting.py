@@ -13,6 +13,7 @@ from exporter.platform.calendar import window_names
 from exporter.platform.load import locate
 from exporter.platform.model import Platform
 from exporter.platform.problems import Problem, suggestion
+from exporter.platform.routing import speaks_for
 from exporter.platform.status_page import StatusPage
 from exporter.platform.values import Duration, Secret
 
@@ -106,16 +107,16 @@ def _status_page(platform: Platform, page: StatusPage) -> dict[str, Any]:
 
 
 def concerned(platform: Platform, page: StatusPage) -> set[str]:
-    """Return the components of the page and everything that they depend on, directly or not."""
+    """Return what the label `service` says of the page's components and of all that they depend on, directly or not."""
     found: set[str] = set()
-    waiting = list(page.components)
+    waiting = [name.partition("/")[0] for name in page.components]
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
             service = platform.services.get(name)
             waiting += service.depends_on if service is not None else []
-    return found
+    return {speaks_for(platform, name) for name in found}
 
 
 def _channel(name: str, channel: Channel, alerting: Alerting) -> dict[str, Any]:

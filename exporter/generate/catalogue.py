@@ -14,6 +14,7 @@ from exporter.platform.load import fingerprint, load
 from exporter.platform.model import RUNBOOKS, Platform
 from exporter.platform.problems import PlatformError
 from exporter.platform.quotas import Quota
+from exporter.platform.routing import speaks_for
 from exporter.platform.values import Duration, Size, plain
 
 RETENTION_DAYS = 45
@@ -78,6 +79,7 @@ def _sources(platform: Platform) -> list[dict[str, Any]]:
                 "source": source.name,
                 "kind": kind,
                 "target": target,
+                "service": speaks_for(platform, source.name),
                 "title": getattr(entry, "title", None) or source.name,
                 "every": str(Duration(source.every)),
                 "every_seconds": f"{source.every:g}",

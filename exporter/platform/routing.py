@@ -6,6 +6,7 @@ from exporter.platform.alerting import Alerting
 from exporter.platform.document import Location
 from exporter.platform.model import Platform
 from exporter.platform.problems import suggestion
+from exporter.platform.status_page import StatusPage
 from exporter.sources import KINDS
 
 Broken = tuple[Location, str, str]
@@ -18,6 +19,16 @@ def components(platform: Platform) -> list[str]:
     """Return what the label `service` may say: services, and sources as kind.name."""
     sources = [f"{kind}.{name}" for kind in KINDS for name in platform.section(kind)]
     return [*platform.services, *sources]
+
+
+def speaks_for(platform: Platform, source: str) -> str:
+    """Return what the label `service` of a source's alerts says: a health endpoint may be a service's own."""
+    kind, _, key = source.partition(".")
+    if kind == "health":
+        for name, service in platform.services.items():
+            if key in (name, service.signals.health):
+                return name
+    return source
 
 
 def broken_routing(platform: Platform) -> Iterator[Broken]:
@@ -92,10 +103,25 @@ def _services(platform: Platform) -> Iterator[Broken]:
         for index, name in enumerate(window.services)
     ]
     if (page := platform.alerting.status_page) is not None:
-        named += [(("alerting", "status_page", "components", name), name) for name in page.components]
+        whole = [name for name in page.components if "/" not in name]
+        named += [(("alerting", "status_page", "components", name), name) for name in whole]
+        yield from _checks(platform, page)
     for where, name in named:
         if name not in known:
             yield where, f"`{name}` is no service or source of this file", suggestion(name, known)
+
+
+def _checks(platform: Platform, page: StatusPage) -> Iterator[Broken]:
+    """The documents alone can be looked for: what their checks are called, the product knows."""
+    documents = [f"health.{name}" for name in platform.section("health")]
+    for name in page.components:
+        where: Location = ("alerting", "status_page", "components", name)
+        source, slash, check = name.partition("/")
+        if slash and source not in documents:
+            yield where, f"`{source}` is no health endpoint of this file", suggestion(source, documents)
+        elif slash and not check:
+            remedy = f"Write the name of a check of the document behind the slash, or `{source}` alone."
+            yield where, "names no check", remedy
 
 
 def _circles(platform: Platform) -> Iterator[Broken]:

@@ -1,15 +1,16 @@
 """What the page should say, what it says, and the one next step between the two: a pure state machine.
 
-A level is published once it has lasted; one incident at a time covers all components that are out. The state is plain
+A level is published once it has lasted; of levels that alternate, the least that was never fallen short of, or on the
+way back the worst that was not exceeded. One incident at a time covers all components that are out. The state is plain
 data, so that it survives a restart, and each step leads to a state from which the next can be found again.
 """
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from exporter.statuspage.levels import Level, impact, is_outage, worst
+from exporter.statuspage.levels import LEVELS, Level, impact, is_outage
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(slots=True)
@@ -22,18 +23,35 @@ class Group:
 
 @dataclass(slots=True)
 class Component:
-    """One component: the level that the alerts ask for and since when, and the one that was published."""
+    """One component: the level that the alerts ask for, and the one that was published."""
 
     wanted: Level = "operational"
-    since: float = 0.0
+    crossed: dict[Level, float] = field(default_factory=dict)
+    """Level → when the alerts last began, or ceased, to ask for that level or a worse one."""
     shown: Level = "operational"
     doubt: bool = False
     """Whether something was published of which nobody knows whether it took effect."""
 
-    @property
-    def due(self) -> bool:
-        """Whether the page may say something else than it should."""
-        return self.doubt or self.wanted != self.shown
+    def want(self, level: Level, now: float) -> None:
+        """Note the level that is asked for at `now`."""
+        first, last = sorted((LEVELS.index(self.wanted), LEVELS.index(level)))
+        self.crossed |= dict.fromkeys(LEVELS[first + 1 : last + 1], now)
+        self.wanted = level
+
+    def due(self, after: float, now: float) -> Level | None:
+        """Return the level to publish, None while none is to be.
+
+        What was asked for in the last `after` seconds lies between two levels; what is shown is taken into these
+        bounds. What is in doubt is published anew when there is but one level to choose.
+        """
+        lasting = [level for level in LEVELS[1:] if now - self.crossed.get(level, 0.0) >= after]
+        wanted, shown = LEVELS.index(self.wanted), LEVELS.index(self.shown)
+        least = max((at for level in lasting if (at := LEVELS.index(level)) <= wanted), default=0)
+        most = min(
+            (at - 1 for level in lasting if (at := LEVELS.index(level)) > wanted), default=len(LEVELS) - 1
+        )
+        goal = min(max(shown, least), most)
+        return LEVELS[goal] if goal != shown or (self.doubt and least == most) else None
 
 
 @dataclass(slots=True)
@@ -47,7 +65,7 @@ class Incident:
 
 @dataclass(slots=True)
 class State:
-    """All that must survive. The keys of `groups` are service and priority, with a space between."""
+    """All that must survive. The keys of `groups` are those of `levels.group_key`."""
 
     groups: dict[str, Group] = field(default_factory=dict)
     components: dict[str, Component] = field(default_factory=dict)
@@ -61,12 +79,19 @@ class State:
 
     @classmethod
     def load(cls, data: dict[str, Any]) -> "State":
-        """Read what `dump` wrote. Raises KeyError, TypeError or ValueError."""
-        if data["format"] != FORMAT:
+        """Read what `dump` wrote, or an exporter before it. Raises KeyError, TypeError or ValueError."""
+        if data["format"] not in (1, FORMAT):
             raise ValueError(f"format {data['format']}")
+        components = data["components"]
+        if data["format"] == 1:  # it knew since when a level is asked for, and nothing of those between
+            components = {
+                name: {key: value for key, value in entry.items() if key != "since"}
+                | {"crossed": dict.fromkeys(LEVELS[1:], entry["since"])}
+                for name, entry in components.items()
+            }
         return cls(
             groups={name: Group(**entry) for name, entry in data["groups"].items()},
-            components={name: Component(**entry) for name, entry in data["components"].items()},
+            components={name: Component(**entry) for name, entry in components.items()},
             incident=Incident(**data["incident"]) if data["incident"] else None,
             opening=data["opening"],
         )
@@ -100,29 +125,18 @@ class Resolve:
 Step = Publish | Open | Resolve
 
 
-def services(state: State) -> dict[str, Level]:
-    """Return service → the worst level of its groups."""
-    found: dict[str, Level] = {}
-    for name, group in state.groups.items():
-        service = name.rpartition(" ")[0]
-        found[service] = worst([found.get(service, "operational"), group.level])
-    return found
-
-
 def want(state: State, levels: dict[str, Level], now: float) -> None:
     """Note the levels that the alerts ask for at `now`; components that are not among them are forgotten."""
     state.components = {name: state.components.get(name, Component()) for name in levels}
     for name, level in levels.items():
-        component = state.components[name]
-        if component.wanted != level:
-            component.wanted, component.since = level, now
+        state.components[name].want(level, now)
 
 
 def next_step(state: State, after: float, now: float) -> Step | None:
     """Return the next thing to do, None when the page says what it should. A level must last `after` seconds."""
     for name, component in state.components.items():
-        if component.due and now - component.since >= after:
-            return Publish(name, component.wanted)
+        if (level := component.due(after, now)) is not None:
+            return Publish(name, level)
     outages = {name: each.shown for name, each in state.components.items() if is_outage(each.shown)}
     incident = state.incident
     if outages and incident is None:
@@ -162,4 +176,4 @@ def done(state: State, step: Step, incident_id: str = "") -> None:
 
 def pending(state: State, after: float, now: float) -> dict[str, bool]:
     """Return component → whether its level has lasted and is not published yet."""
-    return {name: each.due and now - each.since >= after for name, each in state.components.items()}
+    return {name: each.due(after, now) is not None for name, each in state.components.items()}

@@ -39,7 +39,8 @@ class Publisher:
             await self._api.unresolved()
         except SourceError as error:
             return "", [Gap(f"{error.reason}: {error}", error.remedy)]
-        for name, component in self._page.components.items():
+        shown = {name: self._page.components[name] for name in self._page.shown_as()}
+        for name, component in shown.items():
             try:
                 found = await self._api.component(component)
             except SourceError as error:
@@ -53,7 +54,7 @@ class Publisher:
                     )
                 )
         rehearsal = ", dry run" if self._page.dry_run else ""
-        return f"page {self._page.page}, {len(self._page.components)} components{rehearsal}", gaps
+        return f"page {self._page.page}, {len(shown)} components{rehearsal}", gaps
 
     async def take(self, step: Step) -> str:
         """Take a step; return the id of the incident that it is about, "" for none."""
@@ -130,7 +131,10 @@ class Publisher:
         service = self._platform.services.get(name)
         if service is not None:
             return service.title
-        kind, _, key = name.partition(".")
+        source, _, check = name.partition("/")
+        if check:
+            return check[:1].upper() + check[1:].replace("_", " ")
+        kind, _, key = source.partition(".")
         return str(getattr(self._platform.section(kind).get(key), "title", None) or key)
 
 

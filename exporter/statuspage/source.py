@@ -6,8 +6,9 @@ published is not published again, and several exporters that share their state w
 
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from typing import Any
 
 import orjson
 
@@ -17,9 +18,17 @@ from exporter.engine.state import Conflict, MemoryStore, StateError, StateStore
 from exporter.logs import Log
 from exporter.platform.model import Platform
 from exporter.platform.status_page import StatusPage
-from exporter.statuspage.alertmanager import Alertmanager
+from exporter.statuspage.alertmanager import Alert, Alertmanager
+from exporter.statuspage.checks import missing_checks
 from exporter.statuspage.client import StatuspageClient
-from exporter.statuspage.levels import LEVELS, Level, component_levels, level_of
+from exporter.statuspage.levels import (
+    LEVELS,
+    Level,
+    component_levels,
+    group_key,
+    group_labels,
+    level_of,
+)
 from exporter.statuspage.machine import (
     Group,
     State,
@@ -27,7 +36,6 @@ from exporter.statuspage.machine import (
     done,
     next_step,
     pending,
-    services,
     want,
 )
 from exporter.statuspage.publisher import Publisher
@@ -55,6 +63,9 @@ _TIMEOUT = 30.0
 _REQUEST_TIMEOUT = 10.0
 _SILENCE = 300.0
 """A group that fires is told anew each minute; after so long without a word Alertmanager is asked."""
+
+_TICK = 60.0
+"""Seconds between Alertmanager's calls about a group that fires."""
 
 _STEPS = 8
 """So many steps are taken in one collection, each of at most three requests, one a second."""
@@ -101,8 +112,8 @@ class StatusPageSource(Source):
         """Take one call of Alertmanager. Raises ValueError for what is none, StateError when it cannot be kept."""
         try:
             call = orjson.loads(body)
-            group = f"{call['groupLabels']['service']} {call['groupLabels']['priority']}"
-            level = level_of(call["alerts"])
+            labels = call["groupLabels"]
+            group, level = group_key(labels), self._level(labels, call["alerts"])
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             raise ValueError("this is no call of Alertmanager about a service and a priority") from error
         await self._change(lambda state: _hear(state, group, level))
@@ -112,6 +123,8 @@ class StatusPageSource(Source):
         state = await self._change(lambda state: None)
         for group in [name for name, each in state.groups.items() if time.time() - each.heard > _SILENCE]:
             state = await self._ask(group, state)
+        for document in {group_labels(name)["source"] for name in state.groups} & self._page.documents():
+            state = await self._ask_document(document, state)
         for _ in range(_STEPS):
             step = next_step(state, self._page.after, time.time())
             if step is None:
@@ -123,17 +136,44 @@ class StatusPageSource(Source):
 
     async def _ask(self, group: str, state: State) -> State:
         """Ask Alertmanager about a group that it is silent of; while it does not answer, what it said last holds."""
-        service, _, priority = group.rpartition(" ")
+        labels = group_labels(group)
         try:
-            level = await self._alertmanager.level({"service": service, "priority": priority})
+            alerts = await self._alertmanager.alerts(labels)
         except SourceError as error:
             log.warning("status_page.unsure", group=group, error=str(error))
             return state
+        level = self._level(labels, [alert.as_sent() for alert in alerts])
         return await self._change(lambda state: _hear(state, group, level))
 
+    async def _ask_document(self, document: str, state: State) -> State:
+        """Ask Alertmanager about all groups of a health document in trouble.
+
+        It says nothing of the checks while the document's own alert keeps theirs back, neither that they fire nor that
+        they are over. What was heard of before it was silenced counts until it ends.
+        """
+        try:
+            alerts = await self._alertmanager.alerts({"source": document})
+        except SourceError as error:
+            log.warning("status_page.unsure", group=document, error=str(error))
+            return state
+        found: dict[str, list[Alert]] = {}
+        for alert in alerts:
+            found.setdefault(group_key(alert.labels), []).append(alert)
+        levels = {
+            group: self._level(group_labels(group), [alert.as_sent() for alert in members])
+            for group, members in found.items()
+            if group in state.groups or any(alert.told(alerts) for alert in members)
+        }
+        return await self._change(lambda state: _hear_document(state, document, levels))
+
+    def _level(self, labels: Mapping[str, str], alerts: Iterable[Mapping[str, Any]]) -> Level:
+        """Return how bad a group's alerts say that it is."""
+        return level_of(alerts, whole=self._page.has_check(labels.get("source", ""), labels.get("check", "")))
+
     async def inspect(self) -> tuple[str, list[Gap]]:
-        """Read the page and each of its components; nothing is changed."""
-        return await self._publisher.inspect()
+        """Read the page, each of its components, and the documents of its checks; nothing is changed."""
+        reached, gaps = await self._publisher.inspect()
+        return reached, [*gaps, *await missing_checks(self._platform, self._page)]
 
     async def _change(self, change: Callable[[State], None]) -> State:
         """Apply a change to the state, whoever else changes it meanwhile, and return the state."""
@@ -141,7 +181,8 @@ class StatusPageSource(Source):
             state, version = await self._read()
             before = state.dump()
             change(state)
-            want(state, component_levels(self._platform, services(state)), time.time())
+            levels = {name: group.level for name, group in state.groups.items()}
+            want(state, component_levels(self._platform, levels), time.time())
             if state.dump() == before:
                 return state
             try:
@@ -162,7 +203,7 @@ class StatusPageSource(Source):
     def down(self) -> Collected:
         """While the page's vendor does not answer, everything may be behind."""
         out = Collected()
-        for name in self._page.components:
+        for name in self._page.shown_as():
             out.set(PENDING, 1, name)
         return out
 
@@ -184,6 +225,24 @@ def _hear(state: State, group: str, level: Level) -> None:
         state.groups.pop(group, None)
     else:
         state.groups[group] = Group(level, time.time())
+
+
+def _hear_document(state: State, document: str, levels: Mapping[str, Level]) -> None:
+    """Take the levels of all groups of a document.
+
+    What is not new is noted as often as the calls would do it. What is missing is over when it still is a minute later:
+    Prometheus has then told an Alertmanager that was started anew of all that fires.
+    """
+    now = time.time()
+    for group, known in list(state.groups.items()):
+        if group_labels(group)["source"] != document or group in levels:
+            continue
+        if now - known.heard > 2 * _TICK:
+            del state.groups[group]
+    for group, level in levels.items():
+        heard = state.groups.get(group)
+        if heard is None or heard.level != level or now - heard.heard > _TICK:
+            _hear(state, group, level)
 
 
 def build(platform: Platform) -> list[Source]:

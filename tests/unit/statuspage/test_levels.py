@@ -7,7 +7,7 @@ import pytest
 
 from exporter.platform.load import load
 from exporter.platform.model import Platform
-from exporter.statuspage.levels import Level, component_levels, impact, level_of
+from exporter.statuspage.levels import Level, component_levels, group_key, group_labels, impact, level_of
 
 PLATFORM = """
 platform: shop
@@ -62,25 +62,82 @@ def test_alerts_say_how_bad_it_is(alerts: list[dict[str, Any]], level: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("services", "web", "api", "docs"),
+    ("groups", "web", "api", "docs"),
     [
         ({}, "operational", "operational", "operational"),
-        ({"api": "degraded_performance"}, "operational", "degraded_performance", "operational"),
-        ({"api": "partial_outage"}, "partial_outage", "partial_outage", "operational"),
-        ({"postgres.main": "major_outage"}, "major_outage", "major_outage", "operational"),
+        ({"api p3 health.api": "degraded_performance"}, "operational", "degraded_performance", "operational"),
         (
-            {"postgres.main": "major_outage", "docs": "partial_outage"},
+            {"api p1": "partial_outage", "api p3": "operational"},
+            "partial_outage",
+            "partial_outage",
+            "operational",
+        ),
+        ({"postgres.main p1": "major_outage"}, "major_outage", "major_outage", "operational"),
+        (
+            {"postgres.main p1 postgres.main": "major_outage", "docs p2": "partial_outage"},
             "major_outage",
             "major_outage",
             "partial_outage",
         ),
-        ({"unknown": "major_outage"}, "operational", "operational", "operational"),
+        ({"unknown p1": "major_outage"}, "operational", "operational", "operational"),
     ],
 )
 def test_an_outage_reaches_all_that_depends_on_it(
-    platform: Platform, services: dict[str, Level], web: str, api: str, docs: str
+    platform: Platform, groups: dict[str, Level], web: str, api: str, docs: str
 ) -> None:
-    assert component_levels(platform, services) == {"web": web, "api": api, "docs": docs}
+    assert component_levels(platform, groups) == {"web": web, "api": api, "docs": docs}
+
+
+CHECKS = PLATFORM.replace(
+    "components: {web: cmpweb, api: cmpapi, docs: cmpdocs}",
+    "components: {api: cmpapi, health.api: cmpapi, health.api/worker: cmpapi, health.api/cache: cmpcache,"
+    " health.web: cmpweb}",
+)
+"""Alerts about health.api and health.web carry service=api and service=web, as these are the services' own signals."""
+
+
+@pytest.mark.parametrize(
+    ("groups", "api", "cache", "web"),
+    [
+        ({}, "operational", "operational", "operational"),
+        ({"api p1 health.api": "major_outage"}, "major_outage", "operational", "operational"),
+        ({"api p2 health.api cache": "major_outage"}, "operational", "major_outage", "operational"),
+        ({"api p2 health.api worker": "major_outage"}, "major_outage", "operational", "operational"),
+        ({"api p2 health.api mail": "partial_outage"}, "partial_outage", "operational", "operational"),
+        ({"web p2 health.web cache": "partial_outage"}, "operational", "operational", "operational"),
+        ({"web p1 health.web": "major_outage"}, "operational", "operational", "major_outage"),
+        ({"docs p1 health.web": "major_outage"}, "operational", "operational", "major_outage"),
+    ],
+)
+def test_a_check_has_a_component_of_its_own(
+    tmp_path: Path, groups: dict[str, Level], api: str, cache: str, web: str
+) -> None:
+    """Names with the id of another are the same component, as bad as the worst of them."""
+    file = tmp_path / "shop.yml"
+    file.write_text(CHECKS)
+    found = component_levels(load(file), groups)
+    assert found == {"api": api, "health.api/cache": cache, "health.web": web}
+
+
+def test_of_one_check_that_is_unhealthy_nothing_works() -> None:
+    unhealthy = [alert(alertname="HealthCheckUnhealthy", priority="p3", check="cache")]
+    slow = [alert(alertname="HealthCheckSlow", priority="p3", check="cache")]
+    assert level_of(unhealthy) == "degraded_performance"
+    assert level_of(unhealthy, whole=True) == "major_outage"
+    assert level_of(slow, whole=True) == "degraded_performance"
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"service": "api", "priority": "p1", "source": "", "check": ""},
+        {"service": "api", "priority": "p1", "source": "health.api", "check": ""},
+        {"service": "api", "priority": "p2", "source": "health.api", "check": "job queue"},
+        {"service": "api", "priority": "p2", "source": "", "check": "cache"},
+    ],
+)
+def test_a_group_is_known_by_its_labels(labels: dict[str, str]) -> None:
+    assert group_labels(group_key({name: value for name, value in labels.items() if value})) == labels
 
 
 def test_an_incident_is_as_bad_as_its_worst_component() -> None:
