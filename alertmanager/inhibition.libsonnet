@@ -18,20 +18,51 @@ local rule(source, target, equal=[]) = {
 local tier(name) = ['slo_tier = "' + name + '"'];
 local slower(names) = ['slo_tier =~ "' + std.join('|', names) + '"'];
 
-// What tells one thing from another within a service: a full disk hides no warning about another one.
+// What tells one thing from another within a service: a full disk hides no warning about another one. Every label that a
+// rule can have, but for those that say how bad it is and who hears of it; tests/rules/test_routes.py sees that none lacks.
 local components = [
+  'anomaly',
+  'application_name',
+  'audience',
+  'channel',
   'check',
+  'collector',
+  'component',
+  'covers',
+  'dataset',
   'datname',
+  'dependency',
   'device',
+  'family',
+  'fstype',
+  'grant',
+  'holder',
   'instance',
+  'integration',
+  'issue',
+  'job',
   'mountpoint',
+  'platform_hash',
+  'queryid',
   'quota',
+  'rule_group',
   'schemaname',
+  'script_name',
   'sequencename',
+  'sli',
   'slo',
+  'slo_tier',
   'slot_name',
   'source',
+  'target',
 ];
+
+// One alert of one thing says it once, as bad as it is.
+local worse(severity, milder) = rule(
+  ['severity = "' + severity + '"', 'service != ""'],
+  ['severity =~ "' + std.join('|', milder) + '"', 'service != ""'],
+  ['alertname', 'service', 'alert'] + components
+);
 
 local always = [
   rule(tier('fast'), slower(['medium', 'slow', 'trend']), ['slo']),
@@ -39,11 +70,8 @@ local always = [
   rule(tier('slow'), tier('trend'), ['slo']),
   // Whoever was paged because customers fail learns nothing from a fixed limit that follows minutes later.
   rule(tier('fast') + ['sli = "availability"', 'service != ""'], ['alertname = "ErrorRateHigh"', 'service != ""'], ['service']),
-  rule(
-    ['severity = "critical"', 'service != ""'],
-    ['severity =~ "warning|info"', 'service != ""'],
-    ['alertname', 'service', 'alert'] + components
-  ),
+  worse('critical', ['warning', 'info']),
+  worse('warning', ['info']),
   // Without the exporter every series is missing; one page says so, not one for each thing that can no longer be seen.
   rule(
     ['alertname = "ExporterDown"'],
@@ -93,7 +121,8 @@ local known_issues(alerting) = std.flatMap(
   function(issue)
     local source = ['alertname = "KnownIssue"', 'issue = "' + issue.name + '"'];
     local target = matchers.all(issue.labels);
-    if issue.alert == '' then [rule(source, target + ['alertname != "KnownIssue"'])]
+    // The dead man's switch and the proof of the channels are about no issue.
+    if issue.alert == '' then [rule(source, target + ['alertname !~ "KnownIssue|Watchdog|Drill"'])]
     else [
       rule(source, ['alertname = "' + issue.alert + '"'] + target),
       rule(source, ['alertname = "Unresolved"', 'alert = "' + issue.alert + '"'] + target),

@@ -66,6 +66,16 @@ DISK = {"alertname": "DiskFull", "service": "node", "instance": "db-1:9100", "mo
     "severity": "critical",
     "priority": "p2",
 }
+SCRIPT = {
+    "alertname": "WorkerErrors",
+    "service": "cloudflare.workers",
+    "source": "cloudflare.workers",
+    "script_name": "checkout",
+    "kind": "symptom",
+    "severity": "critical",
+    "priority": "p2",
+}
+BUDGET = {**SLOW, "alertname": "ErrorBudgetLow", "slo_tier": ""}
 MISSING = {**SLOW, "alertname": "SliMissing", "kind": "meta", "slo_tier": ""}
 KNOWN = {
     "alertname": "KnownIssue",
@@ -112,6 +122,25 @@ TABLE = [
         "… and hides no warning about another one",
         DISK,
         {**DISK, "mountpoint": "/data", "severity": "warning", "priority": "p3"},
+        False,
+    ),
+    ("… of the same script", SCRIPT, {**SCRIPT, "severity": "warning", "priority": "p3"}, True),
+    (
+        "… and not of another one",
+        SCRIPT,
+        {**SCRIPT, "script_name": "resize", "severity": "warning", "priority": "p3"},
+        False,
+    ),
+    (
+        "a warning covers what is for information",
+        BUDGET,
+        {**BUDGET, "severity": "info", "priority": "p4"},
+        True,
+    ),
+    (
+        "… but not about another service level",
+        BUDGET,
+        {**BUDGET, "slo": "api-latency", "severity": "info", "priority": "p4"},
         False,
     ),
     (

@@ -14,6 +14,7 @@ import yaml
 from tests.rules.conftest import GOLDEN
 
 CONFIG = GOLDEN / "alertmanager" / "alertmanager.yml"
+EXPECTED = Path(__file__).parent / "expected"
 TEMPLATES = GOLDEN / "alertmanager" / "templates" / "*.tmpl"
 
 ROUTES = [
@@ -63,6 +64,27 @@ def test_alertmanager_accepts_the_configuration(amtool: Path) -> None:
     done = subprocess.run([amtool, "check-config", CONFIG], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 templates" in done.stdout
+
+
+def test_critical_covers_warnings_about_the_same_thing_alone() -> None:
+    """A label that a rule can have and the table of inhibition does not know would let one script hide another."""
+    said = {"alertname", "escalation", "kind", "priority", "severity", "ticket", "told"}
+    documents = [yaml.load(path.read_text(), yaml.CSafeLoader) for path in EXPECTED.glob("*.yml")]
+    labels = {
+        label
+        for document in documents
+        for test in document["tests"]
+        for tried in test.get("alert_rule_test", ())
+        for alert in tried.get("exp_alerts") or ()
+        for label in alert["exp_labels"]
+    }
+    assert {"script_name", "mountpoint", "queryid"} <= labels
+    known = [
+        set(rule["equal"])
+        for rule in yaml.safe_load(CONFIG.read_text())["inhibit_rules"]
+        if 'severity = "critical"' in rule["source_matchers"]
+    ]
+    assert [labels - said - equal for equal in known] == [set()]
 
 
 def test_every_integration_says_whether_it_tells_of_the_end() -> None:
