@@ -1,5 +1,6 @@
 """Collectors: a statement, fitted to a server, and how its rows become samples."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -32,6 +33,13 @@ _SHORT = _LONGEST_LABEL // 4
 
 _READ = frozenset({float, type(None)})
 """Types of the cells of a column that psycopg read as numbers."""
+_LONGEST_ROW = 1 << 14
+_LONGEST_ANSWER = 1 << 25
+_SHORTEST_BOUND = 1 << 10
+"""Bytes of a row of own SQL, and of all its rows together."""
+_ROW_OF_BYTES = " bytes in a row, more than"
+_TOO_LONG = re.compile(rf"(\d+){_ROW_OF_BYTES} (\d+)")
+
 _BOOLEANS: dict[Cell, float] = {"t": 1.0, "f": 0.0, b"t": 1.0, b"f": 0.0}
 
 _TEXT, _FLOAT = adapters.types["text"].oid, adapters.types["float8"].oid
@@ -114,7 +122,8 @@ class Collector:
             pieces["schema"] = schema
         for name, piece in pieces.items():
             text = text.replace(f"{{{name}}}", piece)
-        return "\n".join(("select * from (", text, f") as rows limit {limit + 1}")).encode()
+        fitted = "\n".join(("select * from (", text, f") as rows limit {limit + 1}"))
+        return (_bounded(fitted, limit) if self.own else fitted).encode()
 
     def _schema(self, facts: Facts) -> str | None:
         conditions = (term(condition) for condition in self.statement.when)
@@ -126,6 +135,30 @@ class Collector:
             ),
             None,
         )
+
+
+def _bounded(sql: str, limit: int) -> str:
+    """Have the server refuse a row that is too long before it is sent: libpq takes in whatever comes.
+
+    The limit within keeps what is asked for from being worked out twice. A constant text would be cast when planning.
+    """
+    most = max(_SHORTEST_BOUND, min(_LONGEST_ROW, _LONGEST_ANSWER // limit))
+    size = 'pg_catalog.pg_column_size("whole row")'
+    refusal = f"pg_catalog.concat({size}, '{_ROW_OF_BYTES} {most}')::pg_catalog.bool"
+    bound = f"case when {size} operator(pg_catalog.>) {most} then {refusal} else true end"
+    return "\n".join(("select * from (", sql, f') as "whole row" where {bound}'))
+
+
+def too_long(message: str) -> SourceError | None:
+    """Return what the server means when it refuses a row for its length."""
+    if (match := _TOO_LONG.search(message)) is None:
+        return None
+    size, most = map(int, match.groups())
+    return SourceError(
+        "rejected",
+        f"a row has {size:,} bytes, more than {most:,}",
+        remedy="Select labels and values alone, shorten texts with left(…, 100), or lower `limit`.",
+    )
 
 
 def _choice(choices: dict[str, str], facts: Facts) -> str:

@@ -15,7 +15,7 @@ from exporter.engine.families import Collected
 from exporter.engine.source import SourceError
 from exporter.engine.trace import note, step
 from exporter.platform.values import Secret
-from exporter.sources.postgres.collector import Collector, Last, Table, samples
+from exporter.sources.postgres.collector import Collector, Last, Table, samples, too_long
 from exporter.sources.postgres.connection import connect, failure
 from exporter.sources.postgres.facts import Server, discover, rows
 from exporter.sources.postgres.fold import Fold
@@ -331,7 +331,7 @@ class Session:
         what = f"collector {run.collector.name}" + (f" in {self._database}" if self._database else "")
         note(what, self.statement(run).decode(), answer.seconds)
         if answer.error is not None:
-            self._fail(run, failure(answer.error), now)
+            self._fail(run, too_long(str(answer.error)) or failure(answer.error), now)
             return
         assert answer.result is not None, "an answer without an error has a result"
         try:
