@@ -2,17 +2,10 @@
 
 local reason = import '../lib/reason.libsonnet';
 
-// Whom a health endpoint speaks for: the service of that name or signal, or else itself.
-local component(catalogue, source) =
-  local speaks_for(service) =
-    service.name == source.target
-    || std.member([signal.target for signal in service.signals if signal.kind == 'health'], source.target);
-  ([service.name for service in catalogue.services if speaks_for(service)] + [source.source])[0];
-
 // The same alert for each endpoint, with what the endpoint is called.
 local each(catalogue, part) = [
   part {
-    service: component(catalogue, source),
+    service: source.service,
     labels: { source: source.source },
     words: { source: source.source, target: source.target, title: source.title },
     panel: 'health/status',
