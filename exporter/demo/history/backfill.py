@@ -22,7 +22,7 @@ from exporter.demo.history.story import DAY, DAYS, HOUR, Story, moments
 _REACH = {"now-6h": 6.3 * HOUR, "now-24h": 25 * HOUR, "now-7d": 15 * DAY, "now-30d": DAYS * DAY}
 # What is looked at for hours may be looked at for a week: fewer series of it, and fewer samples.
 _A_WEEK = 7.1 * DAY
-_SERIES_OF_A_WEEK = 6
+_SERIES_OF_A_WEEK = 10
 # The nearer, the denser: (seconds before the start, step). Rates over a minute need several samples in it.
 _STEPS = ((DAYS * DAY, 300), (25 * HOUR, 60), (6.3 * HOUR, 10))
 # Averages over a month weigh samples, not time: what they read is written in one density throughout.
@@ -31,7 +31,7 @@ _EVEN_STEP = 60
 _EXACT_FROM = 1e5
 _PAST = re.compile(r"\[|\boffset\b")
 _TIMES = "_timestamp_seconds"
-"""Ages are drawn from times: those need as many samples as rates, and all of their digits."""
+"""Ages are drawn from times: those need as many samples as rates, all of their digits, and mean nothing from afar."""
 _UNSEEN: dict[str, float] = {
     "anomaly:level": 22 * DAY,
     "anomaly:expected": 25 * HOUR,
@@ -75,10 +75,10 @@ def write(present: Present, file: Path, now: float | None = None) -> int:
         for item in _all(present, story, reach):
             name = item[0]["__name__"]
             if asked_for := reach.get(name):
-                known_for = max(asked_for, _A_WEEK if series[name] < _SERIES_OF_A_WEEK else 0.0)
-                samples += _write(
-                    out.write, story, item, known_for, asked_for, name in drawn or name.endswith(_TIMES)
-                )
+                time_of = name.endswith(_TIMES)
+                a_week = series[name] < _SERIES_OF_A_WEEK and not time_of
+                known_for = max(asked_for, _A_WEEK if a_week else 0.0)
+                samples += _write(out.write, story, item, known_for, asked_for, name in drawn or time_of)
                 series[name] += 1
         out.write("# EOF\n")
     return samples

@@ -26,7 +26,7 @@ _SECONDS = {
     "cloudflare_workers_request_duration_seconds": _WALL,
     "cloudflare_workers_wall_time_seconds": _WALL,
     "cloudflare_workers_cpu_time_seconds": {
-        "demo-api": (0.0012, 0.0016, 0.0027, 0.0051, 0.0091),
+        "demo-api": (0.0012, 0.0015, 0.0024, 0.0043, 0.0072),
         "demo-webhooks": (0.0011, 0.0012, 0.0014, 0.0015, 0.0016),
     },
 }

@@ -160,6 +160,10 @@ def _growing(story: Story, labels: Labels, value: float) -> Values:
     ]
 
 
+def _filling(story: Story, labels: Labels, value: float) -> Values:
+    return [float(round(value * growth)) for growth in story.growth]
+
+
 def _averaged(story: Story, labels: Labels, value: float) -> Values:
     """Means over days: they turn slowly."""
     return [value * (1 + 0.04 * drift) for drift in story.drift("mean")]
@@ -280,8 +284,7 @@ _PASTS: tuple[tuple[re.Pattern[str], _Past], ...] = tuple(
         (r"business_\w+_seconds_avg", _averaged),
         (r"business_(?!\w+_total$)\w+", _growing),
         (r"pg_up", _database_up),
-        (r"pg_database_size_bytes", _growing),
-        (r"pg_table_\w*size\w*bytes", _growing),
+        (r"pg_(database|table)_\w*size\w*", _filling),
         (r"pg_(stat_activity_count|sessions\w*|backends)", _busy),
         (r"pg_stat_activity_max_tx_duration|pg_oldest_\w+_age_seconds", _short),
         (r"platform_exporter_source_up", _source_up),
