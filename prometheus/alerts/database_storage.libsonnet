@@ -31,7 +31,7 @@ function(catalogue)
       threshold: '300',
       warn: '30',
       rules: each({
-        expr: 'max by (target) (pg_replication_lag_seconds{target="%(target)s"}) > %(threshold)s',
+        expr: 'max by (target) (pg_standby_lag_seconds{target="%(target)s"} or on (target) pg_replication_lag_seconds{target="%(target)s"}) > %(threshold)s',
         value: '%(value)s behind',
         threshold: 'over %(limit)s for %(for)s',
         summary: '%(title)s, a replica, lags behind.',

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.integration.postgres.support import DATABASE, MONITOR, Samples, Server, asking, soon
-from tests.support.postgres import PostgresCluster
+from tests.support.postgres import PostgresCluster, standby_cluster
+from tests.support.postgres_versions import programs
 from tests.support.process import wait_until
 
 SUBSCRIPTION, SLOT = "copies", "copies_slot"
@@ -74,6 +75,51 @@ async def test_replay_that_is_paused(standby: PostgresCluster) -> None:
         finally:
             standby.execute("select pg_wal_replay_resume()")
         await soon(asked, lambda samples: samples.value("pg_recovery_paused") == 0.0)
+
+
+async def test_lag_of_a_standby_that_has_replayed_nothing_yet(server: Server) -> None:
+    with standby_cluster(server.cluster, "paused", programs(server.version)) as standby:
+        standby.execute("select pg_wal_replay_pause()")
+        server.run("create table written as select generate_series(1, 10000) as number")
+        try:
+            async with asking(standby.dsn(DATABASE, user=MONITOR, password=MONITOR)) as asked:
+                samples = await soon(
+                    asked, lambda samples: samples if samples.value("pg_wal_receiver_lag_bytes") else None
+                )
+                assert samples.value("pg_replication_lag_seconds") != 0.0
+                before = samples.number("pg_standby_lag_seconds")
+                assert 0 < before < 600
+                assert (await asked.collect()).number("pg_standby_lag_seconds") > before
+
+                standby.execute("select pg_wal_replay_resume()")
+                await soon(asked, lambda samples: samples.value("pg_standby_lag_seconds") == 0.0)
+
+                timeline = (await asked.collect()).number("pg_timeline_id")
+                standby.execute("select pg_promote()")
+                samples = await asked.collect()
+                assert samples.number("pg_timeline_id") == timeline + 1
+                assert samples.number("pg_replication_lag_seconds") == 0.0
+                assert samples.number("pg_replication_last_replay_seconds") == 0.0
+                assert samples.value("pg_replication_last_replay_timestamp_seconds") is None
+                assert samples.value("pg_standby_lag_seconds") is None
+        finally:
+            server.run("drop table written")
+
+
+async def test_lag_of_a_standby_that_receives_nothing(server: Server) -> None:
+    with standby_cluster(server.cluster, "cut_off", programs(server.version)) as standby:
+        async with asking(standby.dsn(DATABASE, user=MONITOR, password=MONITOR)) as asked:
+            await soon(asked, lambda samples: samples.value("pg_standby_lag_seconds") == 0.0)
+            standby.execute("alter system set primary_conninfo = 'host=127.0.0.1 port=1'")
+            if server.version < 13:
+                standby.stop()
+                standby.start()
+            else:
+                standby.execute("select pg_reload_conf()")
+            samples = await soon(
+                asked, lambda samples: samples if samples.value("pg_wal_receiver_up") == 0.0 else None
+            )
+            assert samples.number("pg_standby_lag_seconds") > 0
 
 
 async def test_decoding_that_does_not_fit_into_memory(server: Server) -> None:
