@@ -277,17 +277,30 @@ async def test_a_window_that_cannot_be_counted_whole_is_not_counted(
     await subject.close()
 
 
-async def test_a_state_that_fails_is_said_and_harms_no_other_statement(
-    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Broken(MemoryStore):
-        async def read(self, key: str) -> NoReturn:
-            raise StateError("no space left on device")
+class Broken(MemoryStore):
+    async def read(self, key: str) -> NoReturn:
+        raise StateError("no space left on device")
 
+
+class Silent(MemoryStore):
+    async def read(self, key: str) -> NoReturn:
+        await asyncio.Event().wait()
+        raise AssertionError("it never answers")
+
+
+@pytest.mark.parametrize("store", [Broken(), Silent()])
+async def test_a_state_that_fails_is_said_and_harms_no_other_statement(
+    store: MemoryStore, own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own_postgres.execute("create table events (at timestamptz, kind text)")
-    subject = source(monkeypatch, own_postgres.dsn(), windowed(), query("good"))
-    subject.keep_in(Broken())
+    many = [windowed(name=f"mine_{number}") for number in range(8)]
+    subject = source(monkeypatch, own_postgres.dsn(), *many, query("good"))
+    subject.keep_in(store)
+    started = time.monotonic()
     families = await collect(subject)
+    assert time.monotonic() - started < 4, "each waits a second, all at once"
     assert families["good"] == {("main",): 1.0}
-    assert families["pg_scrape_collector_failing"] == {("main", "queries.mine", "state"): 1.0}
+    assert set(families["pg_scrape_collector_failing"]) == {
+        ("main", f"queries.mine_{number}", "state") for number in range(8)
+    }
     await subject.close()
