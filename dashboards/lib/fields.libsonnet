@@ -18,6 +18,26 @@ local painted(name, colour) = {
   matcher: { id: 'byName', options: name },
   properties: [{ id: 'color', value: { mode: 'fixed', fixedColor: colour } }],
 };
+
+// The hue goes by the first and the last letter or digit, the same on every page: names of one system begin or end
+// alike, rarely both. Of two with the same hue one is darker.
+local by_name =
+  local letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
+  local n = std.length(colours.plain);
+  local classes = [
+    '[' + std.join('', [letters[k] + std.asciiUpper(letters[k]) for k in std.range(0, 35) if k % n == i]) + ']'
+    for i in std.range(0, n - 1)
+  ];
+  [
+    override('byRegexp', '/^\\W*(' + std.join('|', [
+      classes[first] + '.*' + classes[last]
+      for first in std.range(0, n - 1)
+      for last in std.range(0, n - 1)
+      if (first + 2 * last) % n == i
+    ]) + ')\\W*$/', { color: { mode: 'shades', fixedColor: colours.plain[i] } })
+    for i in std.range(0, n - 1)
+  ];
+
 local dashes = { fill: 'dash', dash: [8, 6] };
 
 {
@@ -36,20 +56,8 @@ local dashes = { fill: 'dash', dash: [8, 6] };
     local n = std.length(colours.different);
     std.mapWithIndex(function(i, name) painted(name, colours.different[i % n]), names),
 
-  // Series whose names nobody knows beforehand (applications, components): the hue goes by the first letter or digit,
-  // the same on every page; of two with the same hue one is darker.
-  by_initial::
-    local letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
-    local hues = colours.plain;
-    local n = std.length(hues);
-    [
-      override('byRegexp', '/^\\W*[' + std.join('', [
-        letters[k] + std.asciiUpper(letters[k])
-        for k in std.range(0, std.length(letters) - 1)
-        if k % n == i
-      ]) + ']/', { color: { mode: 'shades', fixedColor: hues[i] } })
-      for i in std.range(0, n - 1)
-    ],
+  // Series whose names nobody knows beforehand (applications, components).
+  by_name:: by_name,
 
   // The series that says that there is nothing (known.libsonnet): a grey line, on a page of bars, too.
   absent(name):: named(name, {

@@ -11,7 +11,13 @@ local alerting = import 'alerting.libsonnet';
 local own(metric) = metric + ' and on (job, instance) platform_exporter_build_info';
 
 local parts(ctx) =
-  local apart = panels.apart([s.source for s in ctx.sources]);
+  local n = std.length(colours.different);
+  // Each source under its title, in a colour of its own.
+  local apart = std.mapWithIndex(function(i, s) panels.named(s.source, {
+    displayName: ctx.lane(s),
+    color: panels.fixed(colours.different[i % n]),
+  }), ctx.sources);
+  local titled = [panels.named(s.source, { displayName: ctx.lane(s) }) for s in ctx.sources];
   local stale = ctx.links.runbook('SourceStale');
   local down = ctx.links.runbook('ExporterDown');
   {
@@ -25,6 +31,7 @@ local parts(ctx) =
       links=[ctx.links.exporter, stale, ctx.links.scrapes],
       wish=12,
       height=7,
+      overrides=titled,
       mappings=states.up,
     ),
     age: panels.timeseries(
@@ -152,7 +159,7 @@ local parts(ctx) =
     ),
     failing: panels.stat(
       'exporter/failing',
-      'Sources',
+      'Sources now',
       what="How many of the exporter's sources failed when last collected.",
       good='All up.',
       act='What a failing source feeds is missing; the reasons stand below.',
@@ -205,6 +212,7 @@ local parts(ctx) =
       wish=8,
       height=8,
       decimals=1,
+      overrides=titled,
       max=ctx.limits.source_age.bad,
       thresholds=[
         [null, colours.good],

@@ -31,7 +31,7 @@ local durations(ctx) = panels.timeseries(
   links=[ctx.links.health, ctx.links.runbook('HealthCheckSlow')],
   wish=9,
   fill=0,
-  overrides=panels.by_initial,
+  overrides=panels.by_name,
   thresholds=[[null, colours.good], [ctx.limits.of('HealthCheckSlow'), colours.bad]],
 );
 
@@ -79,7 +79,7 @@ local fetch(ctx) = panels.timeseries(
   height=5,
   colour=if std.length(ctx.health) == 1 then colours.neutral else null,
   legend=std.length(ctx.health) > 1,
-  overrides=if std.length(ctx.health) == 1 then [] else panels.by_initial,
+  overrides=if std.length(ctx.health) == 1 then [] else panels.by_name,
 );
 
 local share(ctx) = panels.bars(
@@ -117,7 +117,7 @@ local changes(ctx) = panels.timeseries(
   stack=true,
   decimals=0,
   softMax=1,
-  overrides=panels.by_initial,
+  overrides=panels.by_name,
 );
 
 local pool(ctx) = panels.timeseries(

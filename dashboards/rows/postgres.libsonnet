@@ -228,7 +228,7 @@ local parts(ctx, key, target, detail) =
       unit='bytes',
       links=[ctx.links.business, down],
       stack=true,
-      overrides=panels.by_initial,
+      overrides=panels.by_name,
     ),
     reads: panels.timeseries(
       key + '/reads',

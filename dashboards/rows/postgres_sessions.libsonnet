@@ -34,7 +34,8 @@ function(ctx, server, target)
       good='The applications that you know, each with as many connections as its pool has.',
       act='One that grows without traffic leaks connections: mend its pool before max_connections is reached.',
       targets=[t.range(known.or_none(
-        'sum by (application_name) (pg_sessions_by_application' + on + ')',
+        'label_replace(sum by (application_name) (pg_sessions_by_application' + on
+        + '), "application_name", "without a name", "application_name", "")',
         answered('sessions_by_application'),
         'application_name',
         'nobody is connected'
@@ -43,7 +44,7 @@ function(ctx, server, target)
       links=[statements, ctx.links.runbook('DatabaseConnectionsHigh')],
       stack=true,
       decimals=0,
-      overrides=panels.by_initial + [panels.absent('nobody is connected'), panels.painted('other', colours.unknown)],
+      overrides=panels.by_name + [panels.absent('nobody is connected'), panels.painted('other', colours.unknown)],
     ),
     waiting: panels.timeseries(
       'postgres/waiting',

@@ -224,7 +224,7 @@ function(ctx, server, target)
       height=6,
       fill=0,
       softMax=1024,
-      overrides=panels.by_initial + [panels.absent('no standby')],
+      overrides=panels.by_name + [panels.absent('no standby')],
       thresholds=limit('DatabaseStandbyLag'),
     ),
     slots: panels.timeseries(
@@ -244,7 +244,7 @@ function(ctx, server, target)
       height=6,
       fill=0,
       softMax=1024,
-      overrides=panels.by_initial + [panels.absent('no slot')],
+      overrides=panels.by_name + [panels.absent('no slot')],
       thresholds=limit('DatabaseSlotRetains'),
     ),
     permissions: panels.table(

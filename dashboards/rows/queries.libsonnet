@@ -99,7 +99,7 @@ local failures(query, metric, links) =
     unit='percentunit',
     links=links,
     fill=0,
-    overrides=panels.by_initial + panels.worded(colours.of_label(label)),
+    overrides=panels.by_name + panels.worded(colours.of_label(label)),
     gap=gap(query),
   );
 
@@ -117,7 +117,7 @@ local rateBy(query, metric, links) =
     unit='suffix: /min',
     links=links,
     stack=true,
-    overrides=panels.by_initial + panels.worded(colours.of_label(metric.own[0])) + [panels.before],
+    overrides=panels.by_name + panels.worded(colours.of_label(metric.own[0])) + [panels.before],
     gap=gap(query),
   );
 
@@ -169,7 +169,7 @@ local levelBy(query, metric, links) =
     unit=metric.unit,
     links=links,
     stack=sums,
-    overrides=panels.by_initial + panels.worded(colours.of_label(metric.own[0])) + [panels.before],
+    overrides=panels.by_name + panels.worded(colours.of_label(metric.own[0])) + [panels.before],
     decimals=decimals(metric.unit),
     gap=gap(query),
   );

@@ -33,7 +33,7 @@ local share(ctx, key, title, alert, what, act, expr, legend) =
     height=7,
     max=1,
     fill=0,
-    overrides=panels.by_initial,
+    overrides=panels.by_name,
     thresholds=[[null, colours.good], [limits.warn, colours.warn], [limits.bad, colours.bad]],
   );
 
