@@ -72,6 +72,25 @@ function(catalogue) {
     }),
   },
 
+  // Off unless a platform asks for it: many products call a part degraded all day.
+  HealthCheckDegraded: {
+    'for': '10m',
+    priority: 'p3',
+    kind: 'cause',
+    enabled: false,
+    rules: each(catalogue, {
+      // Without the status: a part that is now degraded, now unhealthy, is never healthy.
+      expr: 'max by (target, check) (health_check_status{target="%(target)s", status=~"degraded|unhealthy"}) == 1',
+      value: 'says degraded or worse',
+      threshold: 'not healthy for %(for)s',
+      summary: 'A part of %(title)s is not healthy.',
+      description: 'For %(for)s the health document has called {{ $labels.check }} degraded or unhealthy.',
+      impact: 'Whatever needs {{ $labels.check }} is slow, or fails in part.',
+      action: 'Read what the document says of {{ $labels.check }}, then look at that part itself.',
+      panel: 'health/checks',
+    }),
+  },
+
   HealthCheckSlow: {
     'for': '5m',
     priority: 'p3',

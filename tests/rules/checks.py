@@ -97,6 +97,14 @@ def _of_rule(rule: dict[str, Any], known: Known) -> Iterator[tuple[str, str]]:
         for label in re.findall(r"\$labels\.(\w+)", text):
             if label not in kept:
                 yield "promql/aggregate", f"{key} speaks of the label {label}, which the expression drops"
+        for label in re.findall(r'index \$labels "(\w+)"', text):
+            if label not in kept:
+                yield "promql/aggregate", f"{key} speaks of the label {label}, which the expression drops"
+        if re.search(r"\{\{-?\s*\.(Labels|Value)\b", text):
+            yield (
+                "alerts/template",
+                f"{key} says .Labels or .Value, which templates of Prometheus do not know",
+            )
         for query in re.findall(r"query `([^`]+)`", text):
             yield from of_query(query, known)
 
@@ -118,8 +126,10 @@ def _of_expression(tree: promql.Expr, known: Known) -> Iterator[tuple[str, str]]
             yield from _counter(node, above, known)
         elif isinstance(node, promql.Call):
             yield from _rate(node, known)
+            yield from _quantile(node, known)
         elif isinstance(node, promql.BinaryExpr):
             yield from _matching(node, known)
+            yield from _impossible(node)
         elif isinstance(node, promql.AggregateExpr):
             yield from _grouping(node, known)
 
@@ -160,6 +170,9 @@ def _counter(node: Any, above: list[Any], known: Known) -> Iterator[tuple[str, s
 
 def _rate(node: Any, known: Known) -> Iterator[tuple[str, str]]:
     ranges = [argument for argument in node.args if isinstance(argument, promql.MatrixSelector)]
+    for subquery in (argument for argument in node.args if isinstance(argument, promql.SubqueryExpr)):
+        if node.func.name in NEED_SAMPLES and subquery.range < known.shortest:
+            yield "promql/range_query", f"a subquery of {subquery.range} is shorter than four scrapes"
     for selector in ranges:
         name = selector.vector_selector.name
         kind = _type(name, known)
@@ -169,6 +182,36 @@ def _rate(node: Any, known: Known) -> Iterator[tuple[str, str]]:
             yield "promql/rate", f"{node.func.name}() over {name}, which is a counter"
         if node.func.name in NEED_SAMPLES and selector.range < known.shortest:
             yield "promql/range_query", f"{name}[{selector.range}] is shorter than four scrapes"
+
+
+def _quantile(node: Any, known: Known) -> Iterator[tuple[str, str]]:
+    if node.func.name == "histogram_quantile" and "le" not in _labels(node.args[1], known):
+        yield "promql/histogram", "histogram_quantile() of something without le"
+
+
+def _impossible(node: Any) -> Iterator[tuple[str, str]]:
+    """Comparisons with a number that count() and absent() never give."""
+    left, right = node.lhs, node.rhs
+    while isinstance(left, promql.ParenExpr):
+        left = left.expr
+    if not isinstance(right, promql.NumberLiteral):
+        return
+    operator, number = str(node.op), right.val
+    if isinstance(left, promql.AggregateExpr) and str(left.op) == "count":
+        least, most = 1.0, float("inf")
+    elif isinstance(left, promql.Call) and left.func.name in ("absent", "absent_over_time"):
+        least, most = 1.0, 1.0
+    else:
+        return
+    never = {
+        "<": number <= least,
+        "<=": number < least,
+        ">": number >= most,
+        ">=": number > most,
+        "==": not least <= number <= most,
+    }
+    if never.get(operator, False):
+        yield "promql/impossible", f"{operator} {number:g} never holds: the least is {least:g}"
 
 
 def _grouping(node: Any, known: Known) -> Iterator[tuple[str, str]]:

@@ -24,6 +24,7 @@ FAMILIES = (
     Family("shop_orders_total", "counter", "Orders.", ("status",)),
     Family("shop_stock", "gauge", "Stock.", ("item", "shelf")),
     Family("shop_capacity", "gauge", "Room.", ("item",)),
+    Family("shop_wait_seconds", "histogram", "Time at the till.", ("till",)),
 )
 BAD: list[tuple[str, dict[str, Any]]] = [
     ("promql/syntax", {"alert": "A", "expr": "sum(shop_stock"}),
@@ -45,6 +46,27 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("promql/rate", {"alert": "A", "expr": "deriv(shop_orders_total[5m]) > 0"}),
     ("promql/counter", {"alert": "A", "expr": "shop_orders_total > 100"}),
     ("promql/range_query", {"alert": "A", "expr": "rate(shop_orders_total[45s]) > 0"}),
+    ("promql/range_query", {"alert": "A", "expr": "changes(shop_stock[45s:5s]) > 0"}),
+    (
+        "promql/histogram",
+        {"alert": "A", "expr": "histogram_quantile(0.9, sum(rate(shop_wait_seconds_bucket[5m]))) > 1"},
+    ),
+    ("promql/impossible", {"alert": "A", "expr": "count(shop_stock) < 0"}),
+    ("promql/impossible", {"alert": "A", "expr": "count by (item) (shop_stock) < 1"}),
+    ("promql/impossible", {"alert": "A", "expr": "absent(shop_stock) > 1"}),
+    ("promql/impossible", {"alert": "A", "expr": "(absent(shop_stock)) == 0"}),
+    (
+        "promql/aggregate",
+        {
+            "alert": "A",
+            "expr": "sum by (item) (shop_stock) > 3",
+            "annotations": {"summary": '{{ index $labels "shelf" }} is full.'},
+        },
+    ),
+    (
+        "alerts/template",
+        {"alert": "A", "expr": "shop_stock > 3", "annotations": {"summary": "{{ .Labels.item }} is full."}},
+    ),
     ("promql/series", {"alert": "A", "expr": "shop_orders_failed_total > 0"}),
     (
         "promql/series",
@@ -62,6 +84,8 @@ BAD: list[tuple[str, dict[str, Any]]] = [
 GOOD: list[dict[str, Any]] = [
     {"alert": "A", "expr": "sum by (item) (shop_stock) / on (item) shop_capacity > 0.9"},
     {"alert": "A", "expr": "absent(shop_stock)"},
+    {"alert": "A", "expr": "count by (item) (shop_stock) < 2"},
+    {"alert": "A", "expr": "histogram_quantile(0.9, sum by (le) (rate(shop_wait_seconds_bucket[5m]))) > 1"},
     {
         "alert": "A",
         "expr": "shop_stock > 3 or shop_capacity == 0",
