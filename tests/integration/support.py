@@ -49,11 +49,11 @@ class Exporter:
 
 
 @contextmanager
-def exporter(platform: str, folder: Path, **environment: str) -> Iterator[Exporter]:
-    """Run the exporter on a platform file with this text until each source was asked once."""
+def exporter(platform: str, folder: Path, port: int | None = None, **environment: str) -> Iterator[Exporter]:
+    """Run the exporter on a platform file with this text, on a free port by default, until each source was asked."""
     file, log = folder / "platform.yml", folder / "exporter.log"
     file.write_text(platform)
-    port = free_port()
+    port = port or free_port()
     command: list[str | Path] = [COMMAND, "run", "-p", file, "--listen", f"127.0.0.1:{port}"]
     command += ["--state-dir", folder / "state", "--web.enable-lifecycle"]
     with running(command, log, env=environment) as process:

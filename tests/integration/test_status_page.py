@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from exporter.statuspage.alertmanager import Alertmanager as Ask
 from exporter.statuspage.client import PACE, StatuspageClient
 from exporter.statuspage.source import StatusPageSource
 from tests.integration.support import exporter
-from tests.support.alertmanager import Sinks, alertmanager, sinks, write_secrets
+from tests.support.alertmanager import Alertmanager, Sinks, alertmanager, sinks, write_secrets
+from tests.support.canned import canned, http
+from tests.support.forky import forky_binary
 from tests.support.process import free_port, wait_until
 from tests.support.programs import binary
 
@@ -47,6 +50,39 @@ alerting:
 """.replace("STATUSPAGE", STATUSPAGE_PATH).replace("0s100ms", "100ms")
 
 
+DOCUMENT = PLATFORM.replace(
+    "health: {api:", 'health: {all: {url: "http://127.0.0.1:9/all", every: 10m}, api:'
+).replace(
+    "components: {api: cmpapi, postgres.main: cmpdatabase}",
+    "components: {api: cmpapi, health.all: cmpapi, health.all/redis: cmpcache, health.all/mail: cmpmail}",
+)
+"""The document health.all belongs to no service; its checks have components of their own."""
+
+ALL = {"service": "health.all", "source": "health.all"}
+UNHEALTHY = {
+    **ALL,
+    "alertname": "HealthUnhealthy",
+    "priority": "p1",
+    "kind": "symptom",
+    "severity": "critical",
+}
+CHECK = {
+    **ALL,
+    "alertname": "HealthCheckUnhealthy",
+    "priority": "p2",
+    "kind": "cause",
+    "severity": "critical",
+}
+REDIS, MAIL = {**CHECK, "check": "redis"}, {**CHECK, "check": "mail"}
+OVER = "2026-01-01T00:00:00Z"
+
+
+@pytest.fixture(params=["packaged", "newest"])
+def program(request: pytest.FixtureRequest) -> Path:
+    """Debian stable's Alertmanager (0.25), and forky's."""
+    return binary("alertmanager") if request.param == "packaged" else forky_binary("alertmanager")
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sinks]:
     with sinks() as running:
@@ -55,6 +91,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sinks]:
         monkeypatch.setenv("PLATFORM_SECRETS_DIR", str(tmp_path / "secrets"))
         monkeypatch.setenv("TEST_SINKS", running.url)
         monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none")
+        for key, name in (("cmpcache", "Cache"), ("cmpmail", "Mail")):
+            running.page.components[key] = {**running.page.components["cmpapi"], "id": key, "name": name}
         yield running
 
 
@@ -89,14 +127,15 @@ def source(
 
 
 def call(service: str, priority: str, status: str = "firing", **labels: str) -> bytes:
-    """Return what Alertmanager sends about one group."""
-    group = {"service": service, "priority": priority}
-    alert = {"status": status, "labels": {**group, **labels}, "annotations": {}}
+    """Return what Alertmanager sends about one group. `labels`: source and check, where the group has them."""
+    group = {"service": service, "priority": priority, **labels}
+    alert = {"status": status, "labels": group, "annotations": {}}
     return orjson.dumps({"version": "4", "status": status, "groupLabels": group, "alerts": [alert]})
 
 
-def shown(here: Sinks) -> dict[str, str]:
-    return {key: component["status"] for key, component in here.page.components.items()}
+def shown(here: Sinks, *keys: str) -> dict[str, str]:
+    wanted = keys or ("cmpapi", "cmpdatabase")
+    return {key: here.page.components[key]["status"] for key in wanted}
 
 
 async def test_components_and_one_incident_follow_the_alerts(platform: Platform, here: Sinks) -> None:
@@ -224,6 +263,25 @@ async def test_a_check_names_what_is_wrong_and_changes_nothing(platform: Platfor
     await wrong.close()
 
 
+async def test_a_check_that_no_document_has_is_told(here: Sinks, tmp_path: Path) -> None:
+    """Its component would stay green for ever."""
+    body = orjson.dumps({"overall": "healthy", "checks": {"redis": {"status": "healthy"}, "email": True}})
+    file = tmp_path / "shop.yml"
+    async with canned(http(200, body)) as (url, _):
+        file.write_text(DOCUMENT.replace("http://127.0.0.1:9/all", url))
+        page = source(load(file), MemoryStore())
+        _, [gap] = await page.inspect()
+        assert (gap.missing, gap.remedy) == (
+            "check mail in the document of health.all",
+            "Did you mean `email`?",
+        )
+        await page.close()
+    gone = source(load(file), MemoryStore())
+    _, [gap] = await gone.inspect()
+    assert gap.missing.startswith("health.all, to compare its checks: ")
+    await gone.close()
+
+
 async def test_one_request_a_second(platform: Platform, here: Sinks) -> None:
     page = platform.alerting.status_page
     assert page is not None
@@ -262,8 +320,116 @@ async def test_the_end_of_what_is_silenced_is_asked_for(
         await page.close()
 
 
+async def test_checks_are_shown_that_their_document_keeps_back(
+    here: Sinks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Path
+) -> None:
+    """People hear of the document alone; the page tells of the part that is out, and of no part that is silenced."""
+    monkeypatch.setattr(status_page, "_TICK", 0.0)
+    file = tmp_path / "shop.yml"
+    file.write_text(DOCUMENT)
+    with alertmanager(program, file, tmp_path) as running:
+        silence(running, check="mail")
+        running.post(*({"labels": labels} for labels in (UNHEALTHY, REDIS, MAIL)))
+        wait_until(
+            lambda: sorted(len(alert["status"]["inhibitedBy"]) for alert in running.alerts()) == [0, 1, 1],
+            30,
+            "the checks to be kept back",
+        )
+        page = source(load(file), MemoryStore(), alertmanager=running.url)
+        await page.receive(call("health.all", "p1", source="health.all"))
+        await page.collect()
+        keys = ("cmpapi", "cmpcache", "cmpmail")
+        assert list(shown(here, *keys).values()) == ["major_outage", "major_outage", "operational"]
+        [incident] = here.page.incidents.values()
+        assert incident["name"] == "API and Redis: not available"
+        running.post({"labels": REDIS, "endsAt": OVER})
+        wait_until(lambda: len(running.alerts()) == 2, 30, "the check to be well")
+        await page.collect()
+        assert list(shown(here, *keys).values()) == ["major_outage", "operational", "operational"]
+        assert incident["name"] == "API: not available"
+        await page.close()
+
+
+async def test_a_document_that_is_silenced_speaks_of_no_check(
+    here: Sinks, tmp_path: Path, program: Path
+) -> None:
+    file = tmp_path / "shop.yml"
+    file.write_text(DOCUMENT)
+    with alertmanager(program, file, tmp_path) as running:
+        silence(running, alertname="HealthUnhealthy")
+        running.post({"labels": UNHEALTHY}, {"labels": REDIS})
+        wait_until(
+            lambda: sorted(alert["status"]["state"] for alert in running.alerts()) == ["suppressed"] * 2,
+            30,
+            "both to be kept back",
+        )
+        page = source(load(file), MemoryStore(), alertmanager=running.url)
+        await page.receive(call("health.all", "p3", source="health.all", check="mail"))
+        await page.collect()
+        assert shown(here, "cmpapi", "cmpcache") == {"cmpapi": "operational", "cmpcache": "operational"}
+        await page.close()
+
+
+def silence(running: Alertmanager, **labels: str) -> None:
+    """Silence what has these labels."""
+    start, end = datetime.now(UTC), datetime.now(UTC) + timedelta(hours=1)
+    matchers = [
+        {"name": name, "value": value, "isRegex": False, "isEqual": True} for name, value in labels.items()
+    ]
+    body = {"matchers": matchers, "startsAt": start.isoformat(), "endsAt": end.isoformat()}
+    said = {"createdBy": "tests", "comment": "known"}
+    httpx.post(f"{running.url}/api/v2/silences", json={**body, **said}, trust_env=False).raise_for_status()
+
+
+def test_through_a_restart_and_a_failing_page(
+    here: Sinks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Path
+) -> None:
+    """An unhealthy document opens one incident, nothing is said twice, and all is well in the end."""
+    port, am_port = free_port(), free_port()
+    monkeypatch.setenv("TEST_ALERTMANAGER", f"http://127.0.0.1:{am_port}")
+    monkeypatch.setenv("TEST_EXPORTER", f"127.0.0.1:{port}")
+    keys = ("cmpapi", "cmpcache", "cmpmail")
+    file = tmp_path / "shop.yml"
+    file.write_text(DOCUMENT)
+    with alertmanager(program, file, tmp_path, am_port) as running:
+        with exporter(DOCUMENT, tmp_path, port) as ours:
+            running.post({"labels": UNHEALTHY}, {"labels": REDIS})
+            here.wait("statuspage", "API and Redis: not available", timeout=120)
+            assert list(shown(here, *keys).values()) == ["major_outage", "major_outage", "operational"]
+            again = {"Authorization": "Bearer token-of-the-status-page"}
+            for _ in range(5):
+                body = call("health.all", "p1", source="health.all")
+                answer = httpx.post(f"{ours.url}/api/v1/status-page", content=body, headers=again)
+                assert answer.status_code == 200
+        before = here.arrived("statuspage")
+        with exporter(DOCUMENT, tmp_path, port) as ours:
+            ours.wait_value(3, "platform_exporter_status_page_level", 60, component="api")
+            here.page.failing = True
+            running.post({"labels": UNHEALTHY, "endsAt": OVER}, {"labels": REDIS})
+            # Alertmanager tells of the end at the next tick of the group, a minute after the one before.
+            ours.wait_value(1, "platform_exporter_status_page_pending", 150, component="api")
+            assert here.arrived("statuspage") == before, "nothing is published anew after a restart"
+            here.page.failing = False
+            here.wait("statuspage", "Redis: not available", timeout=150)
+            wait_until(lambda: shown(here, *keys)["cmpapi"] == "operational", 150, "the API", log=ours.log)
+            running.post({"labels": REDIS, "endsAt": OVER})
+            here.wait("statuspage", "This is resolved.", timeout=200)
+            ours.wait_value(0, "platform_exporter_status_page_incident_open", 60)
+    assert set(shown(here, *keys).values()) == {"operational"}
+    assert len(here.page.incidents) == 1
+    said = sorted(
+        (item["title"], item["status"]) for item in here.arrived("statuspage") if item["where"] == "component"
+    )
+    assert said == [
+        ("API", "major_outage"),
+        ("API", "operational"),
+        ("Cache", "major_outage"),
+        ("Cache", "operational"),
+    ]
+
+
 def test_from_alertmanager_to_the_page_and_back(
-    here: Sinks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: Sinks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Path
 ) -> None:
     port = free_port()
     monkeypatch.setenv("TEST_ALERTMANAGER", f"http://127.0.0.1:{port}")
@@ -275,7 +441,7 @@ def test_from_alertmanager_to_the_page_and_back(
         right = {"Authorization": "Bearer token-of-the-status-page"}
         assert httpx.post(url, content=b"{}", headers=right).status_code == 400
         monkeypatch.setenv("TEST_EXPORTER", ours.url.removeprefix("http://"))
-        with alertmanager(binary("alertmanager"), ours.platform, tmp_path, port) as running:
+        with alertmanager(program, ours.platform, tmp_path, port) as running:
             labels = {"alertname": "HealthUnhealthy", "service": "api", "priority": "p1", "kind": "symptom"}
             running.post({"labels": labels})
             wait_until(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from exporter.generate import catalogue, files
 from tests.rules.conftest import GOLDEN
 
 CONFIG = GOLDEN / "alertmanager" / "alertmanager.yml"
@@ -60,6 +61,31 @@ def test_routes(labels: dict[str, str], receivers: str, amtool: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+DOCUMENT = {"service": "health.all", "source": "health.all"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "receivers"),
+    [
+        ({**DOCUMENT, "alertname": "HealthUnhealthy", "kind": "symptom", "priority": "p1"}, "pager,critical"),
+        ({**DOCUMENT, "alertname": "HealthDegraded", "kind": "symptom", "priority": "p3"}, "warning"),
+        ({**DOCUMENT, "check": "redis", "kind": "cause", "priority": "p2"}, "pager,critical"),
+        ({"service": "postgres.main", "kind": "cause", "priority": "p2"}, "pager,critical"),
+    ],
+    ids=["the document", "the document, degraded", "one check", "the database"],
+)
+def test_the_page_of_pitchey_follows_its_health_document(
+    labels: dict[str, str], receivers: str, amtool: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "alertmanager.yml"
+    config.write_text(files(catalogue(Path("platforms/pitchey.yml")))["alertmanager/alertmanager.yml"])
+    test = ["config", "routes", "test", f"--config.file={config}"]
+    expected = f"--verify.receivers=status-page,{receivers}"
+    alert = [f"{name}={value}" for name, value in labels.items()]
+    done = subprocess.run([amtool, *test, expected, *alert], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_alertmanager_accepts_the_configuration(amtool: Path) -> None:
     done = subprocess.run([amtool, "check-config", CONFIG], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -105,6 +131,32 @@ def test_pagerduty_hears_only_the_words_it_knows(
 ) -> None:
     data = _notification("firing", priority)
     assert _rendered(amtool, "platform.pagerduty.severity", data, tmp_path) == severity
+
+
+def test_a_text_message_names_what_is_new(amtool: Path, tmp_path: Path) -> None:
+    """Alertmanager sorts alerts by their labels; the newest is why the message is sent."""
+    notification = _notification("firing")
+    [first] = notification["alerts"]
+
+    def since(name: str, service: str, began: str) -> dict[str, Any]:
+        labels = {**first["labels"], "alertname": name, "service": service}
+        annotations = {"summary": f"{name} it is."}
+        return {**first, "labels": labels, "annotations": annotations, "startsAt": began, "fingerprint": name}
+
+    alone = since("ApiDown", "api", "2026-11-20T08:00:00Z")
+    new = since("QueueFull", "queue", "2026-11-20T09:00:00Z")
+    sibling = since("WebSlow", "web", "2026-11-20T08:56:00Z")
+    for alerts, text in (
+        ([alone], "[P0] ApiDown api: ApiDown it is."),
+        ([alone, new], "[P0] QueueFull queue: QueueFull it is. 2 alerts fire."),
+        ([alone, new, sibling], "[P0] QueueFull queue: QueueFull it is. Also: WebSlow web. 3 alerts fire."),
+        (
+            [new, *(since(f"Web{number}", "web", "2026-11-20T08:59:00Z") for number in range(200))],
+            "[P0] QueueFull queue: QueueFull it is. Also: Web0 web, Web1 web, Web2 web, Web3 web, Web4 web. "
+            "201 alerts fire.",
+        ),
+    ):
+        assert _rendered(amtool, "platform.sms", {**notification, "alerts": alerts}, tmp_path) == text
 
 
 def _notification(status: str, priority: str = "p1") -> dict[str, Any]:

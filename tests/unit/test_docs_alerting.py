@@ -27,4 +27,4 @@ def test_the_examples_are_one_platform_file(tmp_path: Path) -> None:
         *("priorities", "channels", "escalation", "business_hours", "maintenance", "known_issues"),
         *("status_page", "drill", "alerts"),
     }
-    assert catalogue(file)["alerting"]["status_page"]["services"] == ["api", "postgres.main"]
+    assert catalogue(file)["alerting"]["status_page"]["services"] == ["api", "postgres.main", "web"]

@@ -44,7 +44,10 @@ Json = dict[str, Any]
 
 
 class Statuspage:
-    """The page `demo` with the components of `STATUSPAGE_COMPONENTS`; `components` and `incidents` are public."""
+    """The page `demo` with the components of `STATUSPAGE_COMPONENTS`; `components` and `incidents` are public.
+
+    While it is `failing` it answers 503 to everything but the public summary.
+    """
 
     def __init__(self, inbox: Inbox, limiter: WindowLimiter | None = None) -> None:
         self.components: dict[str, Json] = {
@@ -58,6 +61,7 @@ class Statuspage:
             for key, name in STATUSPAGE_COMPONENTS.items()
         }
         self.incidents: dict[str, Json] = {}
+        self.failing = False
         self._inbox = inbox
         self._limiter = limiter or WindowLimiter(REQUESTS_PER_MINUTE, 60.0)
 
@@ -173,6 +177,8 @@ class Statuspage:
         ]
 
     def _refusal(self, request: Request) -> Response | None:
+        if self.failing:
+            return _error(503, "Service unavailable")
         if request.headers.get("authorization") != f"OAuth {STATUSPAGE_KEY}":
             return _error(401, "Could not authenticate")
         if not self._limiter.allow():

@@ -146,6 +146,34 @@ def test_an_incident_is_as_bad_as_its_worst_component() -> None:
     assert impact([]) == "none"
 
 
+@pytest.mark.parametrize(
+    ("groups", "out"),
+    [
+        ({"health.all p1 health.all": "major_outage"}, {"api": "major_outage"}),  # overall: unhealthy
+        ({"health.all p3 health.all": "degraded_performance"}, {"api": "degraded_performance"}),
+        ({"health.all p2 health.all worker": "major_outage"}, {"api": "major_outage"}),
+        ({"health.all p2 health.all database": "major_outage"}, {"postgres.main": "major_outage"}),
+        ({"health.all p2 health.all redis": "major_outage"}, {"health.all/redis": "major_outage"}),
+        ({"health.all p2 health.all websocket": "major_outage"}, {"health.all/websocket": "major_outage"}),
+        ({"health.all p2 health.all integration": "partial_outage"}, {}),  # it sums up redis and websocket
+        (
+            {"postgres.main p1 postgres.main": "major_outage"},
+            {"api": "major_outage", "postgres.main": "major_outage"},
+        ),
+    ],
+)
+def test_pitchey_shows_what_its_document_maps(groups: dict[str, Level], out: dict[str, Level]) -> None:
+    platform = load(Path("platforms/pitchey.yml"))
+    page = platform.alerting.status_page
+    assert page is not None
+    well: dict[str, Level] = dict.fromkeys(page.shown_as(), "operational")
+    assert {page.components[name] for name in well} == {
+        *("cmp_api_123", "cmp_db_456", "cmp_cache_789", "cmp_ws_012"),
+    }
+    assert component_levels(platform, groups) == {**well, **out}
+    assert page.dry_run is False
+
+
 def test_the_demo_shows_its_components() -> None:
     page = load(Path("platforms/demo.yml")).alerting.status_page
     assert page is not None
