@@ -1,0 +1,52 @@
+"""What `check` prints of a database in a pipe, as wide as a terminal is by default: statements that can be copied."""
+
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.integration.support import COMMAND
+from tests.support.postgres import PostgresCluster
+
+PLATFORM = """\
+platform: test
+sources: {postgres: {main: {dsn: "${env:CHECK_DSN}"}}}
+queries:
+  mine:
+    title: Mine
+    database: main
+    sql: select count(*) as value from a_schema_with_a_name_as_long_as_they_are.a_table_with_a_name_as_long_as_they_are
+    metrics: {mine: {type: gauge, help: Mine., value: value}}
+"""
+TABLE = "a_schema_with_a_name_as_long_as_they_are.a_table_with_a_name_as_long_as_they_are"
+
+
+def check(file: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([COMMAND, "check", "-p", file], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("password", ["monitor", "SELECT", "pg_monitor"])
+def test_statements_are_whole_and_work(
+    password: str, own_postgres: PostgresCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_postgres.execute(sql.SQL("create role monitor login password {}").format(password))
+    own_postgres.execute("create schema a_schema_with_a_name_as_long_as_they_are")
+    own_postgres.execute(sql.SQL("create table {} (i int)").format(sql.SQL(TABLE)))
+    file = tmp_path / "platform.yml"
+    file.write_text(PLATFORM)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("CHECK_DSN", own_postgres.dsn(user="monitor", password=password))
+    told = check(file)
+    assert told.returncode == 1
+    assert "✗ postgres.main" in told.stdout
+    assert "as monitor" in told.stdout
+    statements = [line.strip() for line in told.stdout.splitlines() if line.endswith(";")]
+    assert f'GRANT SELECT ON {TABLE} TO "monitor";' in statements
+    assert 'GRANT pg_monitor TO "monitor";' in statements
+    with psycopg.connect(own_postgres.dsn(), autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+    again = check(file)
+    assert again.returncode == 0, again.stdout
