@@ -14,6 +14,14 @@ local name(window) = 'maintenance-' + window.name;
   // Services that some window is about, apart from the windows for the whole platform.
   services(alerting):: std.set(std.flatMap(function(window) window.services, alerting.maintenance)),
 
+  // These priorities in sets of those that are silent at the same hours.
+  alike(alerting, priorities)::
+    local hours(priority) = std.manifestJsonMinified(self.on_route(alerting, priority));
+    [
+      [priority for priority in priorities if hours(priority) == same]
+      for same in std.set(std.map(hours, priorities))
+    ],
+
   // What a route for this priority carries; service null: for all services that no window names. Nothing mutes p1.
   on_route(alerting, priority, service=null)::
     local windows = [

@@ -17,5 +17,7 @@ local literally(value) = std.foldl(function(text, c) std.strReplace(text, c, '\\
   all(labels):: [$.equal(label, labels[label]) for label in std.objectFields(labels)],
 
   // The matcher of any of these values.
-  one_of(label, values):: label + ' =~ ' + quoted(std.join('|', std.map(literally, values))),
+  any(label, values)::
+    if std.length(values) == 1 then $.equal(label, values[0])
+    else label + ' =~ ' + quoted(std.join('|', std.map(literally, values))),
 }

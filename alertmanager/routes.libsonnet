@@ -25,29 +25,33 @@ local by_priority(alerting, channel, priority, conditions) =
     [if priority != 'p1' && own_window != [] then 'routes']: own_window,
   } + intervals.on_route(alerting, priority);
 
-// A telephone number gets one message per group and interval: a single group for all that goes there keeps it to that.
+// A telephone number gets one message per group and interval: a single group for all that goes there keeps it to that, of
+// whatever priority, as far as the priorities are silent at the same hours.
 // An interval begins with a message; what is solved within it is not told, so the next group cannot come too early.
 // Drills go by, so that none of them holds back what is real.
-local sms(alerting, channel, priority, conditions) = [
-  by_priority(alerting, channel, priority, conditions + ['alertname != "Drill"']) {
-    group_by: ['platform'],
-    group_interval: channel.group_interval,
-    routes:: [],
-  },
-  by_priority(alerting, channel, priority, conditions + ['alertname = "Drill"']) { routes:: [] },
-];
+local sms(alerting, channel, priorities, conditions) = std.flattenArrays([
+  local route(more) =
+    by_priority(alerting, channel, alike[0], conditions + more) {
+      matchers: [matchers.any('priority', alike)] + conditions + more,
+      routes:: [],
+    };
+  [
+    route(['alertname != "Drill"']) { group_by: ['platform'], group_interval: channel.group_interval },
+    route(['alertname = "Drill"']),
+  ]
+  for alike in intervals.alike(alerting, priorities)
+]);
 
-// The routes of one priority through one channel.
-local through(alerting, channel, priority, conditions=[]) =
-  if channel.kind == 'sms' then sms(alerting, channel, priority, conditions)
-  else [by_priority(alerting, channel, priority, conditions)];
+// The routes of some priorities through one channel.
+local through(alerting, channel, priorities, conditions=[]) =
+  if channel.kind == 'sms' then sms(alerting, channel, priorities, conditions)
+  else [by_priority(alerting, channel, priority, conditions) for priority in priorities];
 
 local named(alerting, name) = [channel for channel in alerting.channels if channel.name == name][0];
 
 local usual(alerting) = std.flattenArrays([
-  through(alerting, channel, priority, matchers.all(channel.only))
+  through(alerting, channel, channel.priorities, matchers.all(channel.only))
   for channel in alerting.channels
-  for priority in channel.priorities
 ]);
 
 // Alerts for which the platform file names channels take these, whatever their priority. A drill about such an alert goes
@@ -56,9 +60,8 @@ local exceptions(alerting) = [
   {
     matchers: matchers.all(labels),
     routes: std.flattenArrays([
-      through(alerting, named(alerting, name), priority)
+      through(alerting, named(alerting, name), std.objectFields(alerting.priorities))
       for name in entry.value.channels
-      for priority in std.objectFields(alerting.priorities)
     ]),
   }
   for entry in std.objectKeysValues(alerting.alerts)
@@ -71,10 +74,9 @@ local escalation(alerting) =
   if alerting.escalation == [] then [] else [{
     matchers: ['escalation != ""'],
     routes: std.flattenArrays([
-      through(alerting, named(alerting, name), priority, ['escalation = "' + step.after + '"'])
+      through(alerting, named(alerting, name), step.priorities, ['escalation = "' + step.after + '"'])
       for step in alerting.escalation
       for name in step.channels
-      for priority in step.priorities
     ]),
   }];
 
@@ -96,7 +98,7 @@ local status_page(alerting) =
   if alerting.status_page == null then [] else [{
     receiver: 'status-page',
     matchers: [
-      matchers.one_of('service', alerting.status_page.services),
+      matchers.any('service', alerting.status_page.services),
       'kind =~ "symptom|cause"',
       'priority =~ "p1|p2|p3"',
     ],

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from exporter.generate.intervals import hours_intervals, window_intervals
 from exporter.generate.mixin import alert_settings
-from exporter.platform.alerting import Alerting, Channel, KnownIssue
+from exporter.platform.alerting import Alerting, AlertOverride, Channel, KnownIssue
 from exporter.platform.calendar import window_names
 from exporter.platform.load import locate
 from exporter.platform.model import Platform
@@ -192,3 +192,43 @@ def unknown_issues(path: Path, platform: Platform) -> Iterator[Problem]:
         if issue.alert is not None and issue.alert not in known:
             where = ("alerting", "known_issues", number, "alert")
             yield locate(path, where, f"there is no alert {issue.alert}", suggestion(issue.alert, known))
+
+
+def split_text_messages(path: Path, platform: Platform) -> Iterator[Problem]:
+    """An alert that can have priorities which are silent at different hours takes two groups in Alertmanager.
+
+    One message in five minutes is the limit of a group.
+    """
+    alerting = platform.alerting
+    for name, override in alerting.alerts.items():
+        phones = [
+            (number, channel)
+            for number, channel in enumerate(override.channels or ())
+            if alerting.channels[channel].sms is not None
+        ]
+        if phones and len({_hours(alerting, priority) for priority in _possible(name, override)}) > 1:
+            number, channel = phones[0]
+            yield locate(
+                path,
+                ("alerting", "alerts", name, "channels", number),
+                f"{channel} could get two messages within five minutes: {name} can have priorities that are silent at "
+                "different hours (`maintenance`, `business_hours`)",
+                "Let the phone take a priority (`priorities`), or give the alert one that has no milder level, such as "
+                "`priority: p3`.",
+            )
+
+
+def _possible(name: str, override: AlertOverride) -> set[str]:
+    """Return the priorities that the rules of an alert can have."""
+    settings = {**alert_settings().get(name, {}), **override.model_dump(exclude_unset=True)}
+    if settings.get("priority") is None:
+        return set(SEVERITIES)
+    priority, milder = settings["priority"], settings.get("warn_priority", "p3")
+    return {priority, milder} if settings.get("warn") is not None and priority < milder else {priority}
+
+
+def _hours(alerting: Alerting, priority: str) -> tuple[bool, bool]:
+    """Return whether windows of the whole platform, and business hours, keep this priority back."""
+    windows = any(not window.services for window in alerting.maintenance)
+    hours = alerting.business_hours
+    return windows and priority != "p1", hours is not None and priority in hours.priorities

@@ -6,7 +6,12 @@ from typing import Any
 
 from exporter.engine.engine import build_sources
 from exporter.engine.freshness import stale_after
-from exporter.generate.alerting import alerting_entry, unknown_issues, unreadable_secrets
+from exporter.generate.alerting import (
+    alerting_entry,
+    split_text_messages,
+    unknown_issues,
+    unreadable_secrets,
+)
 from exporter.generate.scrapes import scrape_entries, unreadable_keys
 from exporter.generate.services import service_entry, unusable_levels
 from exporter.platform.kpis import Kpi
@@ -31,6 +36,7 @@ def catalogue(path: Path) -> dict[str, Any]:
         *unusable_levels(path, platform),
         *unreadable_secrets(path, platform),
         *unknown_issues(path, platform),
+        *split_text_messages(path, platform),
         *unreadable_keys(path, platform),
     ]:
         raise PlatformError(problems)

@@ -104,6 +104,36 @@ def test_text_messages_have_one_group_and_five_minutes(generated: tuple[Json, Js
         assert route.children == ()
 
 
+PHONE = """
+platform: shop
+alerting:
+  channels:
+    team: {{slack: {{webhook: "${{file:slack_webhook}}", channel: "#team"}}, priorities: [p1, p2, p3, p4]}}
+    phone: {{sms: {{numbers: ["+15550100123"], region: eu-west-1}}}}
+  {hours}
+  alerts:
+    DiskFull: {{channels: [phone], priority: {priority}}}
+"""
+HOURS = "business_hours: {priorities: [p4], from: '09:00', to: '18:00'}"
+WINDOW = "maintenance: [{title: Weekly, weekly: {days: [sunday], from: '02:00', to: '04:00'}}]"
+
+
+@pytest.mark.parametrize("hours", ["", HOURS, WINDOW], ids=["", "hours", "window"])
+def test_an_alert_of_two_levels_is_one_group_on_the_phone(hours: str, tmp_path: Path) -> None:
+    """An urgent level and a milder one in two groups would be two messages in five minutes."""
+    file = tmp_path / "shop.yml"
+    file.write_text(PHONE.format(hours=hours, priority="p2"))
+    root = tree(documents(catalogue(file))["alertmanager/alertmanager.yml"])
+    ends = [
+        root.match({"alertname": "DiskFull", "priority": priority, "service": "node"})
+        for priority in ("p2", "p3")
+    ]
+    assert ends[0] == ends[1]
+    assert [end.receiver for end in ends[0]] == ["phone"]
+    assert ends[0][0].group_by == ("platform",)
+    assert ends[0][0].mutes == (("maintenance-weekly",) if hours == WINDOW else ())
+
+
 def test_alerts_of_all_kinds_go_where_amtool_says(amtool: Path, tmp_path: Path) -> None:
     """Forty alerts made of every value that a matcher of the whole platform file names, and some that none does."""
     found = catalogue(WHOLE)
