@@ -122,8 +122,12 @@ function(catalogue)
     kpis: kpis,
     // Titles of what alerts and promises name: services and sources; service levels.
     titles: [[s.name, s.title] for s in catalogue.services] + [[s.source, lane(s)] for s in catalogue.sources],
-    // What this team calls its priorities: p1 to p4 are what the alerts carry.
-    priorities: [[p, catalogue.alerting.priorities[p].word] for p in std.objectFields(catalogue.alerting.priorities)],
+    // What this team calls the priorities p1 to p4 that the alerts carry: [priority, word, severity].
+    priorities: [
+      local said = catalogue.alerting.priorities[p];
+      [p, said.word, said.severity]
+      for p in std.objectFields(catalogue.alerting.priorities)
+    ],
     promises: [[slo.slo, slo.title] for slo in slos],
     // Whether maintenance was announced, of whatever; then the exporter says when it goes on.
     maintained: some(std.get(catalogue.alerting, 'maintenance', [])),

@@ -85,8 +85,8 @@ local incidents(ctx) = panels.table(
   sort='Last',
   overrides=[
     panels.named('Service', { mappings: panels.titled(ctx.titles) }),
-    panels.named('Duration', { unit: 's', decimals: 0, 'custom.width': 84, mappings: panels.words([[0, ' ', colours.unknown]]) }),
-    panels.named('Last', { unit: 'dateTimeFromNow', 'custom.width': 110 }),
+    panels.named('Duration', { unit: 's', decimals: 0, mappings: panels.words([[0, ' ', colours.unknown]]) }),
+    panels.named('Last', { unit: 'dateTimeFromNow', 'custom.minWidth': 100 }),
   ],
 );
 

@@ -14,6 +14,11 @@ local signs = { '>=': '≥', '>': '>', '<=': '≤', '<': '<' };
 local target(kpi) = signs[kpi.op] + ' ' + numbers.of(kpi.target, kpi.unit);
 local series(metric, kpi) = metric + '{kpi="' + kpi.kpi + '"}';
 
+// None where the figure is not a number: of no calls at all, no share was completed.
+local verdict(kpi) =
+  local value = series('kpi_value', kpi);
+  series('kpi_met', kpi) + ' and on () (' + value + ' == ' + value + ')';
+
 local good(kpi) = 'Met: ' + target(kpi) + '.';
 local act = 'Find the day it turned, and what was released or failed on it; the expression stands in the platform file.';
 local share(kpi) = kpi.unit == 'percentunit';
@@ -26,7 +31,7 @@ local share(kpi) = kpi.unit == 'percentunit';
     what=kpi.help,
     good=good(kpi),
     act=act,
-    targets=[t.instant(series('kpi_met', kpi), 'verdict'), t.instant(series('kpi_value', kpi), 'now')],
+    targets=[t.instant(verdict(kpi), 'verdict'), t.instant(series('kpi_value', kpi), 'now')],
     unit=kpi.unit,
     links=links,
     wish=wish,

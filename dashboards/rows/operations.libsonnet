@@ -9,6 +9,13 @@ local t = import '../lib/targets.libsonnet';
 // "a|b" of names that hold no meta characters: they are slugs, or a slug and a dot.
 local any(names) = std.strReplace(std.join('|', names), '.', '\\\\.');
 
+// Colours of severities, and signs for those who do not see them.
+local severities = {
+  critical: { sign:: '● ', color: colours.bad },
+  warning: { sign:: '▲ ', color: colours.warn },
+  info: { sign:: '', color: colours.neutral },
+};
+
 local counted(key, title, severity, colour, what, act) = function(ctx) panels.stat(
   'alerts/' + key,
   title,
@@ -81,16 +88,15 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
     good='Nothing fires.',
     act='Take the first; a click on the name opens its runbook.',
     targets=[t.table(known.or_none(
-      '1000 * max by (alertname, severity, priority, service) (ALERTS_FOR_STATE{severity!="none"} and ignoring (alertstate) '
+      '1000 * max by (alertname, priority, service) (ALERTS_FOR_STATE{severity!="none"} and ignoring (alertstate) '
       + known.firing('severity!="none"') + ')',
       known.alerts,
-      'severity',
+      'priority',
       'none'
     ))],
     unit='none',
     columns=[
       ['alertname', 'Alert'],
-      ['severity', 'Severity'],
       ['priority', 'Priority'],
       ['service', 'Concerns'],
       ['Value', 'Since'],
@@ -102,19 +108,19 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
     height=10,
     noValue='not known',
     overrides=[
-      panels.named('Alert', { 'custom.minWidth': 190 }),
       panels.named('Concerns', { mappings: panels.titled(ctx.titles) }),
-      panels.named('Since', { unit: 'dateTimeFromNow', mappings: panels.words([[0, ' ', colours.unknown]]) }),
-      panels.named('Priority', { mappings: panels.titled(ctx.priorities) }),
-      panels.named('Severity', {
+      panels.named('Since', {
+        unit: 'dateTimeFromNow',
+        mappings: panels.words([[0, ' ', colours.unknown]]),
+        'custom.minWidth': 100,
+      }),
+      panels.named('Priority', {
         mappings: [{
           type: 'value',
           options: {
-            critical: { text: '● critical', color: colours.bad, index: 0 },
-            warning: { text: '▲ warning', color: colours.warn, index: 1 },
-            info: { text: 'info', color: colours.neutral, index: 2 },
-            none: { text: '✓ nothing fires', color: colours.good, index: 3 },
-          },
+            [p[0]]: severities[p[2]] { text: super.sign + p[1] }
+            for p in ctx.priorities
+          } + { none: { text: '✓ nothing fires', color: colours.good, index: 9 } },
         }],
         'custom.cellOptions': { type: 'color-text' },
       }),

@@ -56,12 +56,12 @@ local panel = import 'panel.libsonnet';
         fields.named(c[1], { unit: 'string' })
         for c in columns
         if !std.startsWith(c[0], 'Value')
-      ] + [fields.named(columns[0][1], { 'custom.minWidth': 140 })] + overrides + (
+      ] + [fields.named(columns[0][1], { 'custom.minWidth': 130 })] + overrides + (
         if drill == null then [] else [fields.named(columns[0][1], { links: [drill] })]
       ),
     }, {
       // Narrow enough for five columns on a phone.
-      custom: { align: 'left', minWidth: 66, cellOptions: { type: 'auto' }, filterable: false },
+      custom: { align: 'left', minWidth: 62, cellOptions: { type: 'auto' }, filterable: false },
     }, {
       showHeader: true,
       cellHeight: 'sm',

@@ -165,3 +165,61 @@ def test_the_statements_that_take_most_are_chosen_once_and_the_rest_is_other(dem
         assert "[$__range] @ end()" in target["expr"]
     assert targets[-1]["legendFormat"] == "other"
     assert targets[-1]["expr"].startswith("clamp_min(sum(rate(pg_stat_statements_exec_seconds_total")
+
+
+def test_what_fires_is_ranked_in_the_teams_own_words(demo: Json) -> None:
+    demo = copy.deepcopy(demo)
+    demo["alerting"]["priorities"]["p1"]["word"] = "Emergency"
+    found = tree(demo)
+    table = _panel(found, "operations", "What fires now")
+    assert [by["displayName"] for by in table["options"]["sortBy"]] == ["Priority", "Since"]
+    (words,) = (
+        prop["value"][0]["options"]
+        for override in table["fieldConfig"]["overrides"]
+        for prop in override["properties"]
+        if override["matcher"]["options"] == "Priority" and prop["id"] == "mappings"
+    )
+    assert words["p1"]["text"] == "● Emergency"
+    assert "Emergency is alerted" in _panel(found, "technical", "API availability · burn rate")["description"]
+
+
+@pytest.mark.parametrize("view", ["executive", "slo", "health"])
+def test_long_windows_weigh_each_minute_once(demo: Json, view: str) -> None:
+    """What is recorded each five seconds today must not outweigh what was recorded once a minute last month."""
+    (board,) = (board for board in dashboards(tree(demo)) if board["uid"] == f"demo-{view}")
+    found = [target["expr"] for panel in shown(board) for target in panel["targets"]]
+    long = [expr for expr in found if "[$__range" in expr or "[7d" in expr]
+    assert long
+    for expr in long:
+        for function in ("avg_over_time", "sum_over_time"):
+            assert f"{function}(" not in expr or "[$__range:1m]" in expr or "[7d:1m]" in expr, expr
+
+
+def test_alerts_are_counted_only_where_somebody_looks(demo: Json) -> None:
+    found = tree(demo)
+    for view, title in (
+        ("executive", "Open incidents"),
+        ("home", "Critical alerts"),
+        ("operations", "Warnings"),
+        ("operations", "About to fire"),
+        ("service", "Alerts"),
+    ):
+        panel = _panel(found, view, title)
+        (target,) = panel["targets"]
+        assert target["expr"].endswith(' or 0 * max(up{job="platform-exporter"})'), title
+        assert panel["fieldConfig"]["defaults"]["noValue"] == "not known"
+
+
+def test_a_limit_of_its_own_colours_each_share(demo: Json) -> None:
+    """Connections are orange here where they are on the page of the database."""
+    found = tree(demo)
+    full = _panel(found, "operations", "How full is it?")
+    own = {
+        override["matcher"]["options"]: [step["value"] for step in prop["value"]["steps"]]
+        for override in full["fieldConfig"]["overrides"]
+        for prop in override["properties"]
+        if prop["id"] == "thresholds"
+    }
+    assert own["Main database: connections"][1:] == [0.8, 0.9]
+    assert own["API availability: error budget"][1:] == [0.75, 1]
+    assert all(target["expr"].endswith(" or vector(NaN)") for target in full["targets"])
