@@ -152,10 +152,13 @@ def primary(version: int) -> Iterator[PostgresCluster]:
 
 @pytest.fixture(scope="module")
 def standby(version: int, primary: PostgresCluster) -> Iterator[PostgresCluster]:
-    """A standby of it."""
+    """A standby of it that has replayed something: before, theirs says 0 of what nobody knows."""
     with standby_cluster(primary, "follower", programs(version)) as cluster:
         sending = "select 1 from pg_stat_replication where state = 'streaming'"
         wait_until(lambda: primary.execute(sending), 60, "the standby to stream")
+        primary.execute("create table replayed ()", CONNECTED)
+        replayed = "select 1 where pg_last_xact_replay_timestamp() is not null"
+        wait_until(lambda: cluster.execute(replayed), 60, "the standby to replay")
         yield cluster
 
 
