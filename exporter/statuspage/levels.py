@@ -17,7 +17,11 @@ _BY_PRIORITY: dict[str, Level] = {
 }
 # Of a promise to customers, budget is being burned: some of them fail, by far not all.
 _BY_TIER: dict[str, Level] = {"fast": "partial_outage", "medium": "degraded_performance"}
-_UNHEALTHY = "HealthCheckUnhealthy"
+# Of a part that is shown by itself: how urgent it is for the team says nothing of how much of it works.
+_OF_PART: dict[str, Level] = {
+    "HealthCheckUnhealthy": "major_outage",
+    "HealthCheckDegraded": "degraded_performance",
+}
 _IMPACT: dict[Level, str] = {
     "operational": "none",
     "degraded_performance": "minor",
@@ -53,18 +57,18 @@ def group_labels(key: str) -> dict[str, str]:
     return dict(zip(("service", "priority", "source", "check"), parts, strict=False))
 
 
-def level_of(alerts: Iterable[Mapping[str, Any]], *, whole: bool = False) -> Level:
+def level_of(alerts: Iterable[Mapping[str, Any]], *, part: bool = False) -> Level:
     """Return how bad the firing ones among `alerts` (as in Alertmanager's webhook) say that it is.
 
-    `whole`: they are about one check that has a component of its own; of it, unhealthy leaves nothing that works.
+    `part`: they are about one check that has a component of its own.
     """
     found: list[Level] = []
     for alert in alerts:
         labels = alert["labels"]
         if alert["status"] != "firing":
             continue
-        if whole and labels.get("alertname") == _UNHEALTHY:
-            found.append("major_outage")
+        if part and (level := _OF_PART.get(labels.get("alertname", ""))) is not None:
+            found.append(level)
         elif tier := labels.get("slo_tier"):
             found.append(_BY_TIER.get(tier, "operational"))
         else:

@@ -168,7 +168,7 @@ class StatusPageSource(Source):
 
     def _level(self, labels: Mapping[str, str], alerts: Iterable[Mapping[str, Any]]) -> Level:
         """Return how bad a group's alerts say that it is."""
-        return level_of(alerts, whole=self._page.has_check(labels.get("source", ""), labels.get("check", "")))
+        return level_of(alerts, part=self._page.has_check(labels.get("source", ""), labels.get("check", "")))
 
     async def inspect(self) -> tuple[str, list[Gap]]:
         """Read the page, each of its components, and the documents of its checks; nothing is changed."""

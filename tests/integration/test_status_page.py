@@ -429,7 +429,7 @@ def test_through_a_restart_and_a_failing_page(
 
 
 def test_from_alertmanager_to_the_page_and_back(
-    here: Sinks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Path
+    here: Sinks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = free_port()
     monkeypatch.setenv("TEST_ALERTMANAGER", f"http://127.0.0.1:{port}")
@@ -441,7 +441,7 @@ def test_from_alertmanager_to_the_page_and_back(
         right = {"Authorization": "Bearer token-of-the-status-page"}
         assert httpx.post(url, content=b"{}", headers=right).status_code == 400
         monkeypatch.setenv("TEST_EXPORTER", ours.url.removeprefix("http://"))
-        with alertmanager(program, ours.platform, tmp_path, port) as running:
+        with alertmanager(binary("alertmanager"), ours.platform, tmp_path, port) as running:
             labels = {"alertname": "HealthUnhealthy", "service": "api", "priority": "p1", "kind": "symptom"}
             running.post({"labels": labels})
             wait_until(

@@ -119,12 +119,21 @@ def test_a_check_has_a_component_of_its_own(
     assert found == {"api": api, "health.api/cache": cache, "health.web": web}
 
 
-def test_of_one_check_that_is_unhealthy_nothing_works() -> None:
-    unhealthy = [alert(alertname="HealthCheckUnhealthy", priority="p3", check="cache")]
-    slow = [alert(alertname="HealthCheckSlow", priority="p3", check="cache")]
-    assert level_of(unhealthy) == "degraded_performance"
-    assert level_of(unhealthy, whole=True) == "major_outage"
-    assert level_of(slow, whole=True) == "degraded_performance"
+@pytest.mark.parametrize(
+    ("name", "priority", "of_whole", "of_part"),
+    [
+        ("HealthCheckUnhealthy", "p3", "degraded_performance", "major_outage"),
+        ("HealthCheckDegraded", "p2", "partial_outage", "degraded_performance"),
+        ("HealthCheckSlow", "p3", "degraded_performance", "degraded_performance"),
+    ],
+)
+def test_a_check_that_is_shown_by_itself_is_as_bad_as_its_document_says(
+    name: str, priority: str, of_whole: Level, of_part: Level
+) -> None:
+    alerts = [alert(alertname=name, priority=priority, check="cache")]
+    assert level_of(alerts) == of_whole
+    assert level_of(alerts, part=True) == of_part
+    assert level_of([*alerts, alert("resolved", alertname=name, priority="p1")], part=True) == of_part
 
 
 @pytest.mark.parametrize(
