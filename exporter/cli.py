@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import Coroutine
 from enum import StrEnum
 from pathlib import Path
@@ -245,6 +246,8 @@ def generate(
         )
     except PlatformError as error:
         _fail(str(error))
+    for problem in generator.expired(document, time.time()):
+        typer.echo(str(problem), err=True)
     if check:
         if differences := generator.difference(files, output):
             _fail("\n".join([*differences, f"Run: platform-exporter generate -p {platform} -o {output}"]))

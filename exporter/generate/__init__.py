@@ -14,10 +14,11 @@ from exporter.generate.files import files
 from exporter.generate.folder import difference, write
 from exporter.generate.mixin import alert_settings
 from exporter.generate.operator import operator_files
+from exporter.generate.overrides import expired
 from exporter.platform.document import Location, dotted, read
 from exporter.platform.problems import Problem
 
-__all__ = ["alert_settings", "catalogue", "difference", "files", "operator_files", "write"]
+__all__ = ["alert_settings", "catalogue", "difference", "expired", "files", "operator_files", "write"]
 
 
 def catalogue(path: Path) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 from exporter.generate.mixin import alert_settings
+from exporter.platform.document import Location
 from exporter.platform.problems import PlatformError, Problem, suggestion
 from exporter.platform.values import Duration, Size, plain
 
-Locate = Callable[[tuple[str, ...], str, str], Problem]
+Locate = Callable[[Location, str, str], Problem]
 """Makes a problem of a path of keys, a message and a remedy."""
 
 _LEVELS = ("threshold", "warn")
@@ -56,7 +57,27 @@ def checked(catalogue: dict[str, Any], locate: Locate) -> dict[str, Any]:
     if problems:
         raise PlatformError(problems)
     lines = {name: locate(("alerting", "alerts", name), "", "").line for name in alerts}
-    return {**catalogue, "alerting": {**catalogue["alerting"], "alerts": alerts, "lines": lines}}
+    issues = [
+        {**issue, "line": locate(("alerting", "known_issues", number), "", "").line}
+        for number, issue in enumerate(catalogue["alerting"]["known_issues"])
+    ]
+    changed = {"alerts": alerts, "lines": lines, "known_issues": issues}
+    return {**catalogue, "alerting": {**catalogue["alerting"], **changed}}
+
+
+def expired(catalogue: dict[str, Any], now: float) -> list[Problem]:
+    """Return the known issues that ended before `now`, Unix time: no mistakes, but no longer of use either."""
+    return [
+        Problem(
+            catalogue["file"],
+            issue["line"],
+            f"alerting.known_issues.{number}",
+            f"{issue['ticket']} was known until {issue['until']}; its alerts are heard again",
+            "Take it out, or give it a later day.",
+        )
+        for number, issue in enumerate(catalogue["alerting"]["known_issues"])
+        if float(issue["expires"]) <= now
+    ]
 
 
 def refuse_unused(catalogue: dict[str, Any], documents: dict[str, Any]) -> None:

@@ -171,7 +171,7 @@ def _counter(node: Any, above: list[Any], known: Known) -> Iterator[tuple[str, s
 def _rate(node: Any, known: Known) -> Iterator[tuple[str, str]]:
     ranges = [argument for argument in node.args if isinstance(argument, promql.MatrixSelector)]
     for subquery in (argument for argument in node.args if isinstance(argument, promql.SubqueryExpr)):
-        if node.func.name in NEED_SAMPLES and subquery.range < known.shortest:
+        if node.func.name in NEED_SAMPLES and (subquery.range or known.shortest) < known.shortest:
             yield "promql/range_query", f"a subquery of {subquery.range} is shorter than four scrapes"
     for selector in ranges:
         name = selector.vector_selector.name

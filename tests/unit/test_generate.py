@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exporter.generate import catalogue, difference, files, operator_files, write
+from exporter.generate import catalogue, difference, expired, files, operator_files, write
 from exporter.generate.mark import header, is_generated
 from exporter.generate.text import json_text, yaml_text
 from exporter.platform.problems import PlatformError
@@ -61,6 +61,23 @@ def test_a_change_of_an_alert_that_nothing_feeds_is_refused(tmp_path: Path) -> N
         assert (problem.line, problem.key) == (8, "alerting.alerts.ErrorRateHigh")
         assert "has no rule" in problem.message
         assert "docs/runbooks/ErrorRateHigh.md" in problem.remedy
+
+
+def test_known_issues_that_have_ended_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yml"
+    file.write_text(
+        "platform: shop\n"
+        'sources: {health: {api: {url: "https://shop.example/health"}}}\n'
+        "alerting:\n"
+        "  known_issues:\n"
+        "    - {alert: HealthUnhealthy, ticket: OPS-1, expires: 2020-02-01}\n"
+        "    - {alert: HealthDegraded, ticket: OPS-2, expires: 2020-03-01}\n"
+    )
+    document = catalogue(file)
+    [problem] = expired(document, now=1581000000)
+    assert (problem.line, problem.key) == (5, "alerting.known_issues.0")
+    assert "OPS-1 was known until 2020-02-01 00:00 UTC" in problem.message
+    assert len(expired(document, now=1590000000)) == 2
 
 
 def test_every_text_file_says_where_it_comes_from(demo: dict[str, str]) -> None:
