@@ -78,13 +78,6 @@ def _pace(name: str, labels: Labels, value: float) -> float:
     return min(value / _SECONDS_OF_LIFE, 1000.0)
 
 
-def pace_of(name: str) -> float:
-    """Return the events per second of a counter at the demo's present pace, over all its labels; 0 if not known."""
-    return sum(
-        sum(paces.values()) for pattern, paces in _PACES.items() if re.fullmatch(pattern, name) is not None
-    )
-
-
 def shares(name: str, labels: Sequence[Labels]) -> list[float]:
     """Return the share of each series in a counter's pace: statements share it, some take much and most little."""
     weights = [
