@@ -30,9 +30,10 @@ def script(provider: Provider, name: str, write_test: str | None = None) -> str:
     """
     profile = load(provider)
     role = quoted(name)
+    where = "" if provider == "generic" else f" on {profile.title}"
     password = (_PASSWORD_NEON if provider == "neon" else _PASSWORD).format(name=role)
     parts = [
-        f"-- The role of platform-exporter on {profile.title}: it reads statistics, and no data.\n"
+        f"-- The role of platform-exporter{where}: it reads statistics, and no data.\n"
         f"-- Run this as {_WHO[provider]}. It may be run again.",
         _SERVER.format(role=role, literal=literal(name), password=password, limit=CONNECTION_LIMIT),
         f"alter role {role} set default_transaction_read_only = on;"
