@@ -4,7 +4,7 @@
 
 local present(object) = { [key]: object[key] for key in std.objectFields(object) if object[key] != null };
 
-// Empty links are dropped by PagerDuty and refused by Slack; every alert of ours has both.
+// Alerts of rules written by hand may lack both links: PagerDuty drops an empty one.
 local runbook = '{{ template "platform.runbook" . }}';
 local dashboard = '{{ template "platform.dashboard" . }}';
 local silence = '{{ template "platform.silence" . }}';
@@ -58,17 +58,12 @@ local configs = {
       channel: channel.channel,
       username: catalogue.title + ' monitoring',
       color: '{{ template "platform.colour" . }}',
-      title: '{{ template "platform.title" . }}',
+      title: '{{ template "platform.slack.title" . }}',
       title_link: dashboard,
-      fallback: '{{ template "platform.title" . }}',
+      fallback: '{{ template "platform.slack.title" . }}',
       text: '{{ template "platform.slack.text" . }}',
       footer: catalogue.title + ', ' + catalogue.environment,
       mrkdwn_in: ['text'],
-      actions: [
-        { type: 'button', text: 'Runbook', url: runbook },
-        { type: 'button', text: 'Dashboard', url: dashboard },
-        { type: 'button', text: 'Silence', url: silence },
-      ],
     }],
   },
 

@@ -50,6 +50,25 @@ async def listed(sinks: httpx.AsyncClient, channel: str) -> list[dict[str, Any]]
     return list((await sinks.get("/api/notifications", params={"channel": channel})).json())
 
 
+@pytest.mark.parametrize(
+    ("button", "status"),
+    [
+        ({"type": "button", "text": "Runbook", "url": "https://runbooks.example/X.md"}, 200),
+        ({"type": "button", "text": "Approve", "name": "approve", "value": "yes"}, 200),
+        ({"type": "button", "text": "Runbook", "url": ""}, 400),
+        ({"type": "button", "text": "Runbook"}, 400),
+        ({"type": "button", "url": "https://runbooks.example/X.md"}, 400),
+    ],
+)
+async def test_slack_refuses_a_button_that_leads_nowhere(
+    sinks: httpx.AsyncClient, button: dict[str, str], status: int
+) -> None:
+    attachments = [{"text": "x", "actions": [button]}]
+    response = await sinks.post(SLACK_PATH, json={**MESSAGE, "attachments": attachments})
+    assert response.status_code == status
+    assert response.text == ("ok" if status == 200 else "invalid_attachments")
+
+
 async def test_slack_takes_a_message_with_an_attachment(sinks: httpx.AsyncClient) -> None:
     response = await sinks.post(SLACK_PATH, json=MESSAGE)
     assert (response.status_code, response.text) == (200, "ok")

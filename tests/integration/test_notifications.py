@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 import pytest
@@ -145,6 +146,62 @@ def test_escalation_and_business_go_to_their_own_people(stack: tuple[Alertmanage
         ("engineering@whole.example",),
     }
     assert not here.arrived("slack", "Unresolved")
+
+
+def test_an_alert_of_a_rule_written_by_hand_arrives_whole(stack: tuple[Alertmanager, Sinks]) -> None:
+    """It has no priority, and none of our annotations."""
+    running, here = stack
+    running.post(
+        {
+            "labels": {"alertname": "CertificateExpires", "host": "shop <1>", "team": 'a"b'},
+            "annotations": {"message": "Five days are left & counting.", "owner": "Ada"},
+            "startsAt": BEGAN,
+        },
+    )
+    mail = here.wait("email", "CertificateExpires")  # the channel that takes most
+    assert mail["subject"] == "[no priority] CertificateExpires"
+    for part in ("message: Five days are left & counting.", "owner: Ada", "host=shop <1>", 'team=a"b'):
+        assert part in mail["text"]
+    for word in ("Now:", "Impact:", "First:", "Runbook", "Dashboard"):
+        assert word not in mail["text"]
+        assert word not in mail["html"]
+    running.post(
+        {"labels": {"alertname": "HostLost", "priority": "p1", "host": "<!channel>"}, "startsAt": BEGAN}
+    )
+    [attachment] = here.wait("slack", "HostLost")["attachments"]
+    assert "host=&lt;!channel>" in attachment["text"]
+    assert attachment["text"].endswith("|Silence>")
+    for word in ("*Now:*", "*Impact:*", "*First:*", "|Runbook>", "|Dashboard>"):
+        assert word not in attachment["text"]
+    here.wait("pagerduty", "HostLost")
+    here.wait("sms", "HostLost")
+
+
+def test_no_text_is_too_long_and_none_commands(stack: tuple[Alertmanager, Sinks]) -> None:
+    """Mail servers refuse a subject of a thousand bytes, Slack cuts a message and obeys what stands in brackets."""
+    running, here = stack
+    running.post(
+        alert(
+            "Talkative",
+            labels={"service": 'a"b\\c'},
+            summary="<!channel> " + 1100 * "x",
+            description=60_000 * "<",
+            action="Read <all> of it.",
+        )
+    )
+    mail = here.wait("email", "Talkative")
+    assert len(mail["subject"]) < 300
+    assert 60_000 * "<" in mail["text"]
+    [attachment] = here.wait("slack", "Talkative")["attachments"]
+    for key in ("title", "fallback"):
+        assert attachment[key].startswith("[Critical] Talkative: &lt;!channel> xx")
+        assert attachment[key].endswith("x…")
+    assert len(attachment["text"]) < 40_000
+    assert "*First:* Read &lt;all> of it." in attachment["text"]
+    silence = attachment["text"].rpartition("<")[2].removesuffix("|Silence>")
+    filters = unquote(silence.partition("filter=")[2])
+    assert filters == '{alertname="Talkative",service="a\\"b\\\\c"}'
+    here.wait("pagerduty", "Talkative")
 
 
 def test_the_heartbeat_beats(stack: tuple[Alertmanager, Sinks]) -> None:

@@ -3,7 +3,7 @@
 Source: https://api.slack.com/messaging/webhooks (section on handling errors).
 """
 
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import parse_qs
 
 import orjson
@@ -56,6 +56,8 @@ def message_problem(message: dict[str, Any]) -> str | None:
         return "invalid_attachments"
     if blocks is not None and not (_objects(blocks) and all("type" in block for block in blocks)):
         return "invalid_blocks"
+    if not all(_buttons(attachment.get("actions")) for attachment in attachments or ()):
+        return "invalid_attachments"
     if attachments and len(attachments) > MAX_ATTACHMENTS:
         return "too_many_attachments"
     if not isinstance(message.get("text", ""), str):
@@ -68,7 +70,22 @@ def message_problem(message: dict[str, Any]) -> str | None:
     return None if any(said) or blocks else "no_text"
 
 
-def _objects(value: object) -> bool:
+def _buttons(actions: object) -> bool:
+    """Tell whether each button has a text, and an address or a name and a value."""
+    return actions is None or (
+        _objects(actions)
+        and all(
+            action.get("type") and action.get("text") and (action.get("url") or _named(action))
+            for action in actions
+        )
+    )
+
+
+def _named(action: dict[str, Any]) -> bool:
+    return bool(action.get("name") and action.get("value"))
+
+
+def _objects(value: object) -> TypeGuard[list[dict[str, Any]]]:
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
