@@ -70,7 +70,9 @@ local annotations(ctx, severities, starts) = [
 // A click leads on: links to the page itself are left out, and the value follows the first of the others. A link that
 // chooses another subject leads on, too.
 local onward(uid, p) =
-  local here(link) = std.startsWith(link.url, '/d/' + uid + '?') && std.length(std.findSubstr('&var-', link.url)) == 0;
+  // strReplace is native in C++ Jsonnet; startsWith and findSubstr go by the character and took a second for all pages.
+  local has(text, part) = std.strReplace(text, part, '') != text;
+  local here(link) = has(link.url, '/d/' + uid + '?') && !has(link.url, '&var-');
   if !std.objectHas(p, 'links') || std.length([0 for link in p.links if here(link)]) == 0 then p
   else
     local links = [link for link in p.links if !here(link)];
