@@ -66,7 +66,7 @@ local incidents(ctx) = panels.table(
     )),
     t.table(
       '1000 * max by (alertname, service) (timestamp(' + critical + ')'
-      + ' or max_over_time(timestamp(' + critical + ')[$__range:5m]))'
+      + ' or max_over_time(timestamp(' + critical + ')[$__range:10m]))'  // asked at each step anew, which is dear
     ),
   ],
   merge=true,
@@ -86,7 +86,7 @@ local incidents(ctx) = panels.table(
   overrides=[
     panels.named('Service', { mappings: panels.titled(ctx.titles) }),
     panels.named('Duration', { unit: 's', decimals: 0, mappings: panels.words([[0, ' ', colours.unknown]]) }),
-    panels.named('Last', { unit: 'dateTimeFromNow', 'custom.minWidth': 100 }),
+    panels.named('Last', { unit: 'dateTimeFromNow', noValue: 'earlier', 'custom.minWidth': 100 }),
   ],
 );
 
