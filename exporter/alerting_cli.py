@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import shutil
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -34,8 +36,6 @@ def table(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show who is told of each alert, how often, when not, and who is told when nobody solves it."""
-    from rich.console import Console
-
     from exporter.routes import rows, show
 
     if context.invoked_subcommand is not None:
@@ -47,7 +47,7 @@ def table(
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in found], indent=2, ensure_ascii=False))
     else:
-        show(found, Console(soft_wrap=True, highlight=False))
+        typer.echo(show(found, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
 
 
 @routes.command("test")
@@ -57,17 +57,25 @@ def test_labels(
     ],
     platform: PlatformFile,
 ) -> None:
-    """Print the receivers of an alert with these labels, in order, as amtool does."""
-    from exporter.routes import tree
+    """Print the receivers of an alert with these labels, in order, as amtool does.
+
+    An alert of the platform brings the labels that all of its rules have. What was assumed, and what no alert has, is
+    told on standard error.
+    """
+    from exporter.routes_asked import Ambiguous, Asked
 
     pairs = [label.partition("=") for label in labels]
     if wrong := [
         label for label, (name, equals, _) in zip(labels, pairs, strict=True) if not name or not equals
     ]:
         _fail(f"{wrong[0]!r} is no label: write NAME=VALUE, such as priority=p1")
-    _, documents = _generated(platform)
-    ends = tree(documents["alertmanager/alertmanager.yml"]).match({name: value for name, _, value in pairs})
-    typer.echo(",".join(end.receiver for end in ends))
+    try:
+        receivers, remarks = Asked(*_generated(platform)).receivers({name: value for name, _, value in pairs})
+    except Ambiguous as error:
+        _fail(str(error))
+    for remark in remarks:
+        typer.echo(remark, err=True)
+    typer.echo(",".join(receivers))
 
 
 def drill(

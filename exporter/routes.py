@@ -3,12 +3,10 @@
 Source of the rules: Alertmanager's dispatch/route.go; a test compares every answer with amtool's.
 """
 
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-
-from rich.console import Console
-from rich.table import Table
 
 from exporter.generate.matcher import Matcher
 
@@ -135,29 +133,53 @@ def _steps(catalogue: Mapping[str, Any], labels: Labels) -> tuple[tuple[str, tup
     )
 
 
-def show(table: Iterable[Row], console: Console) -> None:
-    """Print the table for people."""
-    out = Table(
-        "Alert",
-        "Priority",
-        "Of",
-        "Told to",
-        "Again after",
-        "Silent during",
-        "Escalation",
-        box=None,
-        pad_edge=False,
-    )
-    for row in table:
-        quiet = [*row.mutes, *(f"outside {name}" for name in row.hours)]
-        services = ["the alert's own" if "{{" in service else service for service in row.services]
-        out.add_row(
-            row.alert,
-            row.word,
-            ", ".join(services),
-            ", ".join(row.receivers),
-            row.repeat or "–",
-            ", ".join(quiet) or "–",
-            "; ".join(f"{after}: {', '.join(channels)}" for after, channels in row.escalation) or "–",
+_COLUMNS = ("Alert", "Priority", "Of", "Told to", "Again after", "Silent during", "Escalation")
+_GAP = "  "
+
+
+def show(table: Iterable[Row], width: int | None) -> str:
+    """Return the table for people: a line an alert, or a paragraph where a line has no room within `width`.
+
+    No name is cut, whatever the width; None is for programs, which have room for every line.
+    """
+    cells = [_cells(row) for row in table]
+    widths = [max(len(row[number]) for row in (_COLUMNS, *cells)) for number in range(len(_COLUMNS))]
+    if width is None or sum(widths) + len(_GAP) * len(widths) <= width:
+        lines = (
+            _GAP.join(text.ljust(wide) for text, wide in zip(row, widths, strict=True)).rstrip()
+            for row in (_COLUMNS, *cells)
         )
-    console.print(out)
+        return "\n".join(lines)
+    return "\n\n".join(_paragraph(row, width) for row in cells)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    quiet = [*row.mutes, *(f"outside {name}" for name in row.hours)]
+    services = ["the alert's own" if "{{" in service else service for service in row.services]
+    return (
+        row.alert,
+        row.word,
+        ", ".join(services),
+        ", ".join(row.receivers),
+        row.repeat or "–",
+        ", ".join(quiet) or "–",
+        "; ".join(f"{after}: {', '.join(channels)}" for after, channels in row.escalation) or "–",
+    )
+
+
+def _paragraph(cells: tuple[str, ...], width: int) -> str:
+    alert, *others = cells
+    margin = max(map(len, _COLUMNS)) + 2 * len(_GAP)
+    lines = [
+        textwrap.fill(
+            text,
+            max(width, margin + 20),
+            initial_indent=f"{_GAP}{column}".ljust(margin),
+            subsequent_indent=" " * margin,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for column, text in zip(_COLUMNS[1:], others, strict=True)
+        if text != "–"
+    ]
+    return "\n".join((alert, *lines))

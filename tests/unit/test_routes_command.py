@@ -1,27 +1,30 @@
 """`platform-exporter routes`: the table for people, as JSON, and where certain labels go."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from exporter.generate import catalogue
 from exporter.generate.matcher import Matcher
+from exporter.generate.mixin import tree as documents
+from exporter.routes import rows, show
+from exporter.routes_asked import Ambiguous, Asked
 
 WHOLE = Path(__file__).parents[1] / "support" / "whole.yml"
 COMMAND = Path(sys.executable).with_name("platform-exporter")
 
 
+@pytest.fixture(scope="module")
+def asked() -> Asked:
+    found = catalogue(WHOLE)
+    return Asked(found, documents(found))
+
+
 def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COMMAND, "routes", *words],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "COLUMNS": "250"},
-    )
+    return subprocess.run([COMMAND, "routes", *words], capture_output=True, text=True, timeout=60)
 
 
 def test_the_table_says_who_is_told_of_what() -> None:
@@ -33,6 +36,27 @@ def test_the_table_says_who_is_told_of_what() -> None:
         "5m: critical; 15m: lead; 30m: management"
     )
     assert lines["Watchdog"] == "Watchdog Low prometheus heartbeat – – –"
+
+
+def test_on_a_narrow_screen_no_name_is_cut() -> None:
+    found = catalogue(WHOLE)
+    table = rows(found, documents(found))
+    for width in (40, 80, 120):
+        text = show(table, width)
+        if width >= 80:
+            assert max(map(len, text.splitlines())) <= width
+        words = set(text.replace(",", " ").replace(";", " ").split())
+        assert {row.alert for row in table} <= words
+        assert {name for row in table for name in (*row.receivers, *row.mutes)} <= words
+    assert show(table, 1000) == show(table, None)
+    assert (
+        "DatabaseDown\n"
+        "  Priority       Critical\n"
+        "  Of             postgres.main\n"
+        "  Told to        pager, critical, engineering, oncall-phone\n"
+        "  Again after    30m\n"
+        "  Escalation     5m: critical; 15m: lead; 30m: management\n"
+    ) in show(table, 80)
 
 
 def test_the_table_as_json() -> None:
@@ -55,6 +79,48 @@ def test_the_table_as_json() -> None:
 )
 def test_labels_lead_to_receivers(labels: list[str], receivers: str) -> None:
     assert run("test", "-p", str(WHOLE), *labels).stdout == f"{receivers}\n"
+
+
+@pytest.mark.parametrize(
+    ("labels", "receivers", "remark"),
+    [
+        (
+            ["alertname=DatabaseDown"],
+            "pager,critical,engineering,oncall-phone",
+            "Assumed: environment=test kind=cause platform=whole priority=p1 service=postgres.main severity=critical",
+        ),
+        (["severity=critical"], "default", "Assumed: no priority, as an alert of a rule written by hand."),
+        (["priority=p9"], "default", "No alert has priority=p9. Known here: `p1`, `p2`, `p3`, `p4`."),
+        (["priority=p1", "escalation=7m"], "default", "No alert has escalation=7m."),
+        (["priority=p1", "sevice=api"], "pager,critical,engineering,oncall-phone", "Did you mean `service`?"),
+        (["alertname=DatabaseDwon"], "default", "Did you mean `DatabaseDown`?"),
+        (["alertname=KnownIssue"], "silent", ""),
+        (["alertname=Drill", "priority=p1", "kind=drill"], "pager,critical,engineering,oncall-phone", ""),
+    ],
+)
+def test_what_no_alert_has_and_what_was_assumed_is_told(
+    labels: list[str], receivers: str, remark: str, asked: Asked
+) -> None:
+    found, remarks = asked.receivers(dict(label.split("=") for label in labels))
+    assert ",".join(found) == receivers
+    assert remark in "\n".join(remarks)
+    assert remark or not any(said.startswith("No alert") for said in remarks)
+
+
+def test_an_alert_that_goes_several_ways_is_asked_for(asked: Asked) -> None:
+    with pytest.raises(Ambiguous, match="priority p2 or p3"):
+        asked.receivers({"alertname": "DatabaseConnectionsHigh"})
+    found, _ = asked.receivers({"alertname": "DatabaseConnectionsHigh", "priority": "p3"})
+    assert found == ["medium", "engineering"]
+
+
+def test_remarks_do_not_mix_with_the_answer() -> None:
+    done = run("test", "-p", str(WHOLE), "priority=p9")
+    assert (done.returncode, done.stdout) == (0, "default\n")
+    assert "No alert has priority=p9" in done.stderr
+    done = run("test", "-p", str(WHOLE), "alertname=DatabaseConnectionsHigh")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Name what you mean." in done.stderr
 
 
 @pytest.mark.parametrize(
