@@ -7,11 +7,13 @@
 function(catalogue)
   local rules(kpi) =
     local labels = { kpi: kpi.kpi, view: kpi.view };
+    local value = 'kpi_value{kpi="' + kpi.kpi + '"}';
     [
       { record: 'kpi_value', expr: kpi.expr, labels: labels },
       { record: 'kpi_target', expr: 'vector(' + kpi.target + ')', labels: labels },
-      // Rules of a group are evaluated in order: this reads the value of the same moment.
-      { record: 'kpi_met', expr: 'kpi_value{kpi="' + kpi.kpi + '"} ' + kpi.op + ' bool ' + kpi.target, labels: labels },
+      // Rules of a group are evaluated in order: this reads the value of the same moment. What is no number (0 of 0) is
+      // equal to nothing, and neither met nor missed.
+      { record: 'kpi_met', expr: '(' + value + ' == ' + value + ') ' + kpi.op + ' bool ' + kpi.target, labels: labels },
     ];
   if std.length(catalogue.kpis) == 0 then []
   else [{ name: 'kpis', rules: std.flatMap(rules, catalogue.kpis) }]
