@@ -37,7 +37,7 @@ _BY_TEXT: tuple[tuple[str, Reason], ...] = (
         r"^invalid |invalid (sslmode|port|channel_binding|integer|sslnegotiation|target_session_attrs)",
         "rejected",
     ),
-    (r"unsupported startup parameter|no such (user|database)|pgbouncer|tenant or user|bad packet", "pooler"),
+    (r"unsupported startup parameter|no such (user|database)|pgbouncer|tenant or user", "pooler"),
     (
         r"(password|SASL) authentication failed|pg_hba\.conf (entry|rejects)|role .* does not exist"
         r"|no password supplied|is not permitted to log in",
@@ -172,8 +172,6 @@ def _exact(text: str, user: str) -> str | None:
         return Verbatim(f"ALTER {match[1].upper()} {quoted(match[2])} CONNECTION LIMIT {_MORE_CONNECTIONS};")
     if text.endswith("FATAL: not allowed"):
         return "Add the user to pgbouncer's `stats_users`."
-    if "bad packet" in text:  # pgbouncer's console, to a client that speaks the extended protocol
-        return "This is pgbouncer's admin console: name it under sources.pgbouncer instead."
     return None
 
 

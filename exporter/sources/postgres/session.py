@@ -231,6 +231,10 @@ class Session:
             with step(f"connect with {self._dsn}" + (f" to {self._database}" if self._database else "")):
                 self._connection = await connect(self._dsn, deadline - time.monotonic(), self._database)
             self.connect_seconds = time.monotonic() - now
+            if "bouncer" in (self._connection.info.parameter_status("server_version") or ""):
+                self.drop()
+                remedy = "Name it under sources.pgbouncer, and a database here."
+                raise SourceError("pooler", "this is pgbouncer's admin console", remedy=remedy)
         elif self.server is not None and now - self._asked < _FACTS_LAST:
             return self._connection
         with step("ask the catalogue what the server has"):
