@@ -139,7 +139,7 @@ def test_no_output_shows_a_password_however_it_fails(
             for index, name in enumerate(strings)
         )
         platform = f"platform: test\nsources:\n  postgres:\n{sources}"
-        with exporter(platform, tmp_path, **environment) as subject:
+        with exporter(platform, tmp_path, None, **environment) as subject:
             for name in strings:
                 subject.wait_value(0.0, "pg_up", 20, target=name)
             pages = [
