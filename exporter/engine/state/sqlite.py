@@ -124,7 +124,10 @@ class SqliteStore(StateStore):
             return
         if self._guest:
             if not self._path.is_file():
-                raise StateError(f"there is no state in {self._path}", ELSEWHERE)
+                raise StateError(
+                    f"there is no state in {self._path}",
+                    "Name the exporter's folder with --state-dir or $PLATFORM_STATE_DIR.",
+                )
             return
         lock = self._path.with_name(f"{self._path.name}.lock")
         try:
