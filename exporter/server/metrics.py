@@ -1,5 +1,5 @@
 """The answer to /metrics, as ASGI messages. Headers and bodies of a snapshot are prepared once and sent many times:
-those with gzip with the snapshot, plain ones when somebody asks for them."""
+those with gzip with the snapshot, plain ones when somebody asks for them, for all who ask meanwhile."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,6 +15,7 @@ from exporter.server.negotiate import wants_gzip, wants_openmetrics
 from exporter.server.selection import BadSelectionError, Index, names
 
 Headers = list[tuple[bytes, bytes]]
+Answer = tuple[Headers, bytes]
 Send = Callable[[Message], Awaitable[None]]
 
 _IN_A_THREAD = 256 * 1024
@@ -46,7 +47,8 @@ class Metrics:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._snapshot: Snapshot | None = None
-        self._answers: dict[tuple[bool, bool], tuple[Headers, bytes]] = {}
+        self._answers: dict[tuple[bool, bool], Answer] = {}
+        self._joining: dict[bool, asyncio.Task[Answer]] = {}
         self._indexes: dict[bool, Index] = {}
 
     async def answer(
@@ -74,31 +76,34 @@ class Metrics:
         return 200
 
     def _prepare(self, snapshot: Snapshot) -> None:
-        self._snapshot, self._indexes = snapshot, {}
+        self._snapshot, self._indexes, self._joining = snapshot, {}, {}
         self._answers = {
             (openmetrics, True): (_headers(len(body), openmetrics=openmetrics, gzip=True), body)
             for openmetrics, body in ((False, snapshot.text_gzip), (True, snapshot.openmetrics_gzip))
         }
 
-    async def _whole(self, variant: tuple[bool, bool]) -> tuple[Headers, bytes]:
-        """Return the answer with all families; put a plain one together when it is asked for first."""
+    async def _whole(self, variant: tuple[bool, bool]) -> Answer:
+        """Return the answer with all families; put a plain one together when it is asked for first.
+
+        Whoever asks while that is under way waits for the same bytes: each would hold a body of its own otherwise.
+        """
         if (answer := self._answers.get(variant)) is not None:
             return answer
-        snapshot, openmetrics = self._engine.snapshot, variant[0]
-        large = snapshot.series > _MANY_SERIES
-        body = (
-            await asyncio.to_thread(_plain, snapshot, openmetrics) if large else _plain(snapshot, openmetrics)
-        )
-        answer = _headers(len(body), openmetrics=openmetrics, gzip=False), body
-        if snapshot is self._snapshot:  # not if another one came meanwhile
-            self._answers[variant] = answer
-        return answer
+        snapshot, (openmetrics, _) = self._engine.snapshot, variant
+        if snapshot.series <= _MANY_SERIES:
+            answer = self._answers[variant] = _plain(snapshot, openmetrics)
+            return answer
+        if (joining := self._joining.get(openmetrics)) is None:
+            joining = asyncio.create_task(asyncio.to_thread(_plain, snapshot, openmetrics))
+            self._joining[openmetrics] = joining
+        return await asyncio.shield(joining)  # a client that leaves takes it from nobody
 
-    async def _selection(self, wanted: list[bytes], variant: tuple[bool, bool]) -> tuple[Headers, bytes]:
+    async def _selection(self, wanted: list[bytes], variant: tuple[bool, bool]) -> Answer:
         openmetrics, gzip = variant
         if (index := self._indexes.get(openmetrics)) is None:
             indexes, (_, whole) = self._indexes, await self._whole((openmetrics, False))
-            index = indexes[openmetrics] = Index(whole, openmetrics=openmetrics)
+            if (index := indexes.get(openmetrics)) is None:  # nobody else made it meanwhile
+                index = indexes[openmetrics] = Index(whole, openmetrics=openmetrics)
         body = index.select(wanted)
         if gzip:
             large = len(body) > _IN_A_THREAD
@@ -106,8 +111,9 @@ class Metrics:
         return _headers(len(body), openmetrics=openmetrics, gzip=gzip), body
 
 
-def _plain(snapshot: Snapshot, openmetrics: bool) -> bytes:
-    return snapshot.openmetrics if openmetrics else snapshot.text
+def _plain(snapshot: Snapshot, openmetrics: bool) -> Answer:
+    body = snapshot.openmetrics if openmetrics else snapshot.text
+    return _headers(len(body), openmetrics=openmetrics, gzip=False), body
 
 
 async def plain(send: Send, status: int, body: bytes, more: Headers) -> int:
