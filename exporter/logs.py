@@ -8,6 +8,7 @@ wherever they are installed, and they are, for the commands that people use: 5 M
 
 import json
 import logging
+import math
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -51,10 +52,28 @@ class Log:
         if _LEVELS[level] < Log.least:
             return
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        line = {"timestamp": now, "level": level, "service": "platform-exporter", "action": action, **fields}
-        # Secrets that were revealed are taken out of every line. One call, so that threads do not mix their lines.
-        sys.stderr.write(redact(json.dumps(line, default=repr)) + "\n")
+        line = {"timestamp": now, "level": level, "service": "platform-exporter", "action": action}
+        # One call, so that threads do not mix their lines.
+        sys.stderr.write(json.dumps(line | _safe(fields)) + "\n")
         sys.stderr.flush()
+
+
+def _safe(value: Any) -> Any:
+    """Return what JSON can say of `value`, with the secrets that were revealed taken out of every text.
+
+    Not out of the line: a secret may be digits, such as those of a number or of the year.
+    """
+    match value:
+        case dict():
+            return {_safe(str(key)): _safe(held) for key, held in value.items()}
+        case list() | tuple():
+            return [_safe(held) for held in value]
+        case None | bool() | int():
+            return value
+        case float() if math.isfinite(value):
+            return value
+        case _:
+            return redact(str(value) if isinstance(value, str) else repr(value))
 
 
 def silence() -> None:
