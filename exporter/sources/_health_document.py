@@ -99,13 +99,13 @@ def understand(body: bytes) -> HealthDocument:
         ) from error
     if isinstance(document, dict) and isinstance(document.get("data"), dict):
         document = document["data"]
-    if not isinstance(document, dict) or not {"overall", "status"} & document.keys():
+    if not isinstance(document, dict) or (said := _first(document, "overall", "status")) is None:
         raise SourceError(
             "parse",
             "the answer has neither `overall` nor `status`",
             remedy="Name an endpoint that answers with a health document.",
         )
-    uptime, said = _number(document.get("uptime")), document.get("overall", document.get("status"))
+    uptime = _number(document.get("uptime"))
     return HealthDocument(
         status=state(said),
         checks=list(_checks(document))[:MAX_CHECKS],
@@ -125,12 +125,12 @@ def state(word: Any) -> str:
 
 
 def _checks(document: dict[str, Any]) -> Iterator[Check]:
-    checks = document.get("checks", document.get("services", []))
+    checks = _first(document, "checks", "services")
     entries: Iterator[tuple[Any, Any]]
     if isinstance(checks, dict):
         entries = iter(checks.items())
     elif isinstance(checks, list):
-        entries = ((item.get("name", item.get("service")), item) for item in checks if isinstance(item, dict))
+        entries = ((_first(item, "name", "service"), item) for item in checks if isinstance(item, dict))
     else:
         return
     seen: set[str] = set()
@@ -154,8 +154,9 @@ def _entry(called: Any, entry: Any) -> Iterator[Check]:
                 yield Check(_cut(service), state(up))
     if name and "status" in entry:
         details = entry.get("details")
-        latency = details.get("latency") if isinstance(details, dict) else None
-        spent = next((entry[key] for key in ("latencyMs", "duration", "latency") if key in entry), latency)
+        spent = _first(entry, "latencyMs", "duration", "latency")
+        if spent is None and isinstance(details, dict):
+            spent = details.get("latency")
         milliseconds = _number(spent)
         yield Check(name, state(entry["status"]), None if milliseconds is None else milliseconds / 1000)
 
@@ -169,6 +170,11 @@ def _pool(document: dict[str, Any]) -> Iterator[tuple[str, float]]:
             for key in ("active", "idle", "waiting"):
                 if (value := _number(stats.get(key))) is not None:
                     yield key, value
+
+
+def _first(document: dict[str, Any], *keys: str) -> Any:
+    """Return what the first of the keys says that says anything: null says nothing."""
+    return next((document[key] for key in keys if document.get(key) is not None), None)
 
 
 def _number(value: Any) -> float | None:

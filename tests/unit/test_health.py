@@ -95,6 +95,14 @@ def test_word_is_bond() -> None:
     assert document == HealthDocument("healthy", [Check("database", "healthy"), Check("telnyx", "unhealthy")])
 
 
+def test_null_says_nothing_and_the_next_key_counts() -> None:
+    checks = [{"name": None, "service": "db", "status": "ok", "latencyMs": None, "details": {"latency": 12}}]
+    document = read({"overall": None, "status": "ok", "checks": None, "services": checks})
+    assert document == HealthDocument("healthy", [Check("db", "healthy", 0.012)])
+    with pytest.raises(SourceError, match="neither `overall` nor `status`"):
+        read({"overall": None, "status": None})
+
+
 def test_a_word_nobody_knows_is_unknown_and_not_healthy() -> None:
     assert read({"status": "purple"}).status == "unknown"
 
