@@ -216,7 +216,7 @@ def windowed(**keys: Any) -> Collector:
 
 async def counted(subject: PostgresSource, most: float, kind: str = "a") -> float:
     """Collect until that many events of the kind are counted, and a little longer; return how many are."""
-    value, enough = 0.0, time.monotonic() + 20
+    value, enough = -1.0, time.monotonic() + 20
     while value < most and time.monotonic() < enough:
         await asyncio.sleep(0.2)
         value = (await collect(subject)).get("events_total", {}).get(("main", kind), 0.0)
@@ -247,6 +247,29 @@ async def test_each_row_is_counted_once_whatever_becomes_of_it(
     families = await collect(again)
     assert families["events_total"]["main", "b"] == 1
     await again.close()
+
+
+@pytest.mark.parametrize(
+    "off", [3 * 3600, 10, -3 * 3600], ids=["hours ahead", "a little ahead", "hours behind"]
+)
+async def test_a_clock_that_is_wrong_costs_no_row(
+    off: float, own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_postgres.execute("create table events (at timestamptz not null default clock_timestamp(), kind text)")
+    subject = source(monkeypatch, own_postgres.dsn(), windowed())
+    right, wrong = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: right() + wrong[-1])
+    assert await counted(subject, 0) == 0
+    sent = 0
+    for by in (0.0, off, 0.0, off):  # it is set wrong, and put right, while rows are written
+        wrong.append(by)
+        for _ in range(5):
+            own_postgres.execute("insert into events (kind) values ('a')")
+            sent += 1
+            await collect(subject)
+            await asyncio.sleep(0.25)
+    assert await counted(subject, sent) == sent
+    await subject.close()
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,8 @@ class Session:
         self._statements: dict[str, bytes] = {}
         self._asked = 0.0
         self._suspect: Run | None = None
+        self._server_time = 0.0
+        self._ahead = 0.0  # unknown yet: what is counted is checked against the server's own time anyway
         self._ending: asyncio.Task[None] | None = None
         self.server: Server | None = None
         self.runs: list[Run] = []
@@ -154,6 +156,7 @@ class Session:
         )
         for run in self.runs:
             run.used *= _REMEMBERED
+        sent = time.time()
         try:
             answers = await ask(connection, self._segments(due, deadline - now), deadline)
         except Lost as lost:
@@ -164,6 +167,7 @@ class Session:
             raise SourceError("timeout", f"no answer within {deadline - now:.1f} s")
         if answers[0].error is not None:
             raise answers[0].error
+        self._read_clock(answers[0], sent)
         taken = zip(due, answers[1:], strict=False)
         await asyncio.gather(*(self._take(run, answer, now) for run, answer in taken))
         if len(answers) == len(due) + 2:
@@ -177,6 +181,12 @@ class Session:
                 self._no_turn(run)
         self._give_up(connection)
         return False
+
+    def _read_clock(self, began: Answer, sent: float) -> None:
+        """Learn the server's time, and how far ahead of it ours is: windows are cut by the server's."""
+        assert began.result is not None, "BEGIN ends with asking for the time"
+        self._server_time = float(began.result.get_value(0, 0) or 0)
+        self._ahead = sent + began.seconds - self._server_time
 
     def _fitting(self, due: Sequence[Run], seconds: float) -> list[Run]:
         """Return those for which there is time, by how long they took last; the others come the earlier next time.
@@ -202,7 +212,7 @@ class Session:
             return True
         try:
             async with asyncio.timeout(_STATE_SECONDS):
-                if await run.windowed.open():
+                if await run.windowed.open(time.time() - self._ahead):
                     return True
         except (SourceError, TimeoutError) as error:
             self._fail(run, _of_state(error), now)
@@ -342,7 +352,7 @@ class Session:
             data, run.truncated = self._samples(run, answer)
             if run.windowed is not None:
                 async with asyncio.timeout(_STATE_SECONDS):
-                    data = await run.windowed.count(data, whole=not run.truncated)
+                    data = await run.windowed.count(data, whole=not run.truncated, as_of=self._server_time)
             run.data = data
         except (SourceError, TimeoutError) as error:
             self._fail(run, _of_state(error), now)

@@ -16,7 +16,9 @@ BEGIN = (
     b"set local extra_float_digits = 1",
     b"set local jit = off",  # a statement over many relations looks dear enough to compile, which costs more than it
     b"savepoint collector",
+    b"select extract(epoch from clock_timestamp())::float8",
 )
+"""Its answer is the server's time, Unix seconds."""
 AGAIN = b"rollback to savepoint collector"
 """Begins each statement after the first: what the one before set or failed at is gone."""
 OWN_PATH = b"set local search_path to default"

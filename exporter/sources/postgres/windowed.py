@@ -5,7 +5,6 @@ began anew. Here the statement answers for a window, `{from}` to `{to}`; what it
 state store keeps.
 """
 
-import time
 from math import inf
 
 from exporter.engine.families import Collected
@@ -34,9 +33,9 @@ class Windowed:
             if family.labels == ("target",):
                 self.counters.known(family, target)
 
-    async def open(self) -> bool:
-        """Choose the next window; say whether there is one. Raises StateError."""
-        self._window = await self.counters.next(time.time())
+    async def open(self, now: float) -> bool:
+        """Choose the next window at `now`, by the server's clock; say whether there is one. Raises StateError."""
+        self._window = await self.counters.next(now)
         return self._window is not None
 
     def fit(self, sql: bytes) -> bytes:
@@ -46,8 +45,10 @@ class Windowed:
             sql = sql.replace(b"{%s}" % name.encode(), f"timestamptz {literal(moment)}".encode())
         return sql
 
-    async def count(self, sums: Collected, *, whole: bool) -> Collected:
+    async def count(self, sums: Collected, *, whole: bool, as_of: float) -> Collected:
         """Add what the window held, and return the counters.
+
+        A window that was not over `as_of` the server's own clock is not counted, and asked for again.
 
         Raises:
             SourceError: rejected, when rows are missing, or a sum is below 0 or no number. The window is asked for
@@ -69,5 +70,5 @@ class Windowed:
                         f"{self._name}: {family.name} is a counter, and {value:g} is to be added to it",
                         remedy="Count what happens, or make it a gauge of a query without `windows`.",
                     )
-        await self.counters.add(self._window, sums.families)
+        await self.counters.add(self._window, sums.families, as_of=as_of)
         return self.counters.collected()
