@@ -1,21 +1,31 @@
 """A scraper that costs little itself: one keep-alive socket, latencies in seconds, CPU time of the server's process."""
 
 import os
+import random
 import socket
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_TICK = os.sysconf("SC_CLK_TCK")
+from tests.bench.table import spread
+
+_ENOUGH = 100
+"""Scrapes that a 99th percentile takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a run of scrapes gave: sorted latencies in seconds, CPU seconds of the server per scrape, body bytes."""
+    """What a run of scrapes gave: sorted latencies in seconds, CPU seconds of the server per scrape, body bytes.
+
+    `changes` is how many bodies differed from the one before.
+    """
 
     latencies: list[float]
     cpu_per_scrape: float
     body_bytes: int
+    changes: int
 
     def quantile(self, share: float) -> float:
         """Return the latency that `share` of the scrapes stayed within."""
@@ -93,30 +103,77 @@ class Scraper:
         self._socket.close()
 
 
-def load(port: int, pid: int, scrapes: int, path: str = "/metrics", *, gzip: bool = False) -> Load:
-    """Scrape so many times, one after another."""
-    scraper = Scraper(port, path, gzip=gzip)
-    body = b""
-    for _ in range(min(20, scrapes)):
-        body = scraper.scrape()
-    latencies = []
+def load(port: int, pid: int, scrapes: int, *, gzip: bool = False, warm_up: int = 20) -> Load:
+    """Scrape so many times, one after another, after `warm_up` that do not count."""
+    scraper = Scraper(port, gzip=gzip)
+    for _ in range(warm_up):
+        scraper.scrape()
+    latencies, bodies = [], Bodies()
     before = cpu_seconds(pid)
     for _ in range(scrapes):
         started = time.perf_counter()
-        scraper.scrape()
+        body = scraper.scrape()
         latencies.append(time.perf_counter() - started)
+        bodies.see(body)
     spent = cpu_seconds(pid) - before
     scraper.close()
-    return Load(sorted(latencies), spent / scrapes, len(body))
+    return Load(sorted(latencies), spent / scrapes, len(bodies.last), bodies.changes)
+
+
+def paced(port: int, pid: int, seconds: float, *, gzip: bool = False, pause: float = 0.006) -> Load:
+    """Scrape for so long at moments that do not wait for the answers, `pause` seconds apart in the mean.
+
+    What is due while an answer is awaited counts from when it was due, so that one stall makes all late that would
+    have fallen into it. What this process itself wakes up late for is not the server's.
+    """
+    scraper = Scraper(port, gzip=gzip)
+    scraper.scrape()
+    latencies, bodies = [], Bodies()
+    before, begin = cpu_seconds(pid), time.perf_counter()
+    due = ended = begin
+    while due < begin + seconds:
+        started = due
+        if ended < due:
+            time.sleep(max(0.0, due - time.perf_counter()))
+            started = time.perf_counter()
+        body = scraper.scrape()
+        ended = time.perf_counter()
+        latencies.append(ended - started)
+        bodies.see(body)
+        due += random.uniform(pause / 3, pause * 5 / 3)
+    spent = cpu_seconds(pid) - before
+    scraper.close()
+    return Load(sorted(latencies), spent / len(latencies), len(bodies.last), bodies.changes)
+
+
+class Bodies:
+    """Counts how often a page changed from one scrape to the next."""
+
+    def __init__(self) -> None:
+        self.last, self.changes = b"", 0
+
+    def see(self, body: bytes) -> None:
+        """Take note of the next page."""
+        self.changes += bool(self.last) and body != self.last
+        self.last = body
+
+
+def tail(runs: Sequence[Load]) -> str:
+    """Write the 99th percentile of each run; of runs too short for one, the longest, and of how many."""
+    count = min(len(run.latencies) for run in runs)
+    if count >= _ENOUGH:
+        return spread([run.quantile(0.99) for run in runs], "ms", 1000)
+    return f"{spread([run.latencies[-1] for run in runs], 'ms', 1000)}, longest of {count}"
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return user and system time of a process and of its living children."""
+    """Return user and system time of a process, threads that ended included, and of its living children."""
     total = 0.0
-    pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
-    for each in pids:
-        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        total += (int(fields[11]) + int(fields[12])) / _TICK
+    for each in (pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())):
+        with suppress(OSError):  # it ended just now
+            total += time.clock_gettime(
+                (~each << 3) | 2
+            )  # as clock_getcpuclockid makes it: nanoseconds, not ticks
     return total
 
 

@@ -260,3 +260,6 @@ def _dsn(server: BenchServer, role: str, port: int | None = None) -> str:
 
 def _series(page: bytes) -> int:
     return sum(1 for line in page.splitlines() if line.startswith(b"pg_"))
+
+
+PARTS = {"": main}
