@@ -120,11 +120,12 @@ class Runner:
         clock = asyncio.get_running_loop().time
         await asyncio.sleep(random.uniform(0, min(0.5, self.source.every / 10)))  # noqa: S311  # spreads load, keeps no secret
         while True:
-            started = clock()
+            started, since = clock(), time.monotonic()
             await self.collect()
-            due = started + self._wait()
+            due = started + self._wait(since)
             if (
                 self.error is None
+                and self._held_until <= since  # else a scrape would find nothing new, or wait for it
                 and self.source.phase_lock
                 and self.source.every <= _LONGEST_LOCKED_INTERVAL
             ):
@@ -143,6 +144,7 @@ class Runner:
         if time.monotonic() < self._held_until:
             self.runs += 1
             return
+        self._held_until = float("-inf")
         started = time.perf_counter()
         try:
             data = self.budget.apply((await within(self.source.timeout, self.source.collect())).copy())
@@ -222,7 +224,7 @@ class Runner:
             self.failures,
             self.error,
             self.failures_in_a_row,
-            self._wait() if self.error is not None else 0.0,
+            self._wait(time.monotonic()) if self.error is not None else 0.0,
             time.monotonic() - self._asked,
         )
 
@@ -238,7 +240,7 @@ class Runner:
         for reason, count in result.failures.items():
             self.failures[reason] = max(self.failures[reason], count)
         self.error, self.failures_in_a_row = result.error, result.failures_in_a_row
-        self._held_until = now + min(result.wait, _LONGEST_RETRY_AFTER)
+        self._held_until = now + min(result.wait, _LONGEST_RETRY_AFTER) if result.wait > 0 else float("-inf")
         self._asked = now - result.asked
         self._withdraw_in_time()
 
@@ -253,12 +255,15 @@ class Runner:
         if error.reason != "state":  # which says nothing of the source
             self._asked = time.monotonic()
 
-    def _wait(self) -> float:
-        """Return the seconds from the start of one collection to the start of the next."""
+    def _wait(self, since: float) -> float:
+        """Return the seconds from the start of one collection, `since` by the clock that nobody sets, to the next.
+
+        Not from now: what the last one was held back by may just be over, and another interval would be added.
+        """
         every = self.source.every
         if self.shared is not None and self.shared.following:
             return every
-        if (held := self._held_until - time.monotonic()) > 0:
+        if (held := self._held_until - since) > 0:
             return held
         doublings = max(0, self.failures_in_a_row - _PATIENT_FAILURES)
         wait = min(every * 2.0 ** min(doublings, 10), _longest_wait(every))

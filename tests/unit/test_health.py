@@ -1,6 +1,7 @@
 """Health documents of the four platforms, and what is none."""
 
 import json
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -247,7 +248,7 @@ async def test_an_unhealthy_endpoint_is_asked_again_when_it_wants_to_be() -> Non
             assert len(asked) == requests
             assert (runner.last_success == succeeded) == (runner.data is data) == (requests == 1)
             silence = MAX_SILENCE if requests == 1 else 1
-            assert runner._wait() == pytest.approx(silence * runner.source.every, abs=10)
+            assert runner._wait(time.monotonic()) == pytest.approx(silence * runner.source.every, abs=10)
             await runner.source.close()
 
 

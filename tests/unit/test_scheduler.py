@@ -323,7 +323,7 @@ async def test_the_circuit_opens_after_failures_and_closes_with_a_success() -> N
     source.work = fine
     await runner.collect()
     assert shown(runner)[engine.CIRCUIT_OPEN]["s",] == 0
-    assert runner._wait() == source.every
+    assert runner._wait(time.monotonic()) == source.every
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ async def test_a_retry_after_without_end_is_not_believed() -> None:
 
     runner = Runner(Scripted("s", limited), 10, lambda: None, lambda *_: None)
     await runner.collect()
-    assert runner._wait() == 3600
+    assert runner._wait(time.monotonic()) == 3600
 
 
 @pytest.mark.parametrize(("every", "longest"), [(5, 20), (15, 60), (60, 120), (300, 600), (900, 1800)])
@@ -395,7 +395,7 @@ async def test_the_wait_after_failures_grows_to_a_bound_for_every_tier(every: fl
     runner = Runner(Scripted("s", broken, every=every), 10, lambda: None, lambda *_: None)
     for _ in range(12):
         await runner.collect()
-    assert runner._wait() == longest
+    assert runner._wait(time.monotonic()) == longest
 
 
 async def test_a_retry_after_that_is_over_leaves_the_circuit_as_it_is() -> None:
@@ -405,7 +405,7 @@ async def test_a_retry_after_that_is_over_leaves_the_circuit_as_it_is() -> None:
     runner = Runner(Scripted("s", limited, every=5), 10, lambda: None, lambda *_: None)
     for _ in range(12):
         await runner.collect()
-    assert runner._wait() == 20
+    assert runner._wait(time.monotonic()) == 20
 
 
 async def test_a_scrape_of_some_names_says_nothing_of_the_age_of_all() -> None:
@@ -421,3 +421,38 @@ async def test_a_bound_can_change_while_sources_run() -> None:
     async with running(Scripted("s", fine)) as scheduler:
         scheduler.bound(7)
         assert scheduler.runners["s"].budget.most == 7
+
+
+async def test_a_source_that_wants_to_be_left_alone_is_asked_as_soon_as_that_is_over() -> None:
+    """Counted from the end of what it said, and no interval later: however late the runner looks at its clock."""
+
+    class Reserved(Scripted):
+        async def collect(self) -> Collected:
+            out = await super().collect()
+            out.wait = 0.3
+            return out
+
+    source = Reserved("s", lambda: asyncio.sleep(0.05), every=0.2)
+    runner = Runner(source, 10, lambda: None, lambda *_: None)
+    asked = time.monotonic()
+    await runner.collect()
+    over = runner._held_until
+    assert asked + runner._wait(asked) == pytest.approx(over)
+    assert over >= asked + 0.35
+    woken = time.monotonic()
+    await runner.collect()
+    assert source.runs == 1
+    await asyncio.sleep(max(0.0, over - time.monotonic()) + 0.01)
+    assert woken + runner._wait(woken) == pytest.approx(over), "over meanwhile, and due now"
+    source.work = broken
+    asked = time.monotonic()
+    await runner.collect()
+    assert (source.runs, runner.failures["internal"]) == (1, 1)
+    assert runner._wait(asked) == source.every
+
+
+async def test_how_long_a_collection_took_does_not_move_the_next() -> None:
+    runner = Runner(Scripted("s", lambda: asyncio.sleep(0.05), every=0.2), 10, lambda: None, lambda *_: None)
+    asked = time.monotonic()
+    await runner.collect()
+    assert runner._wait(asked) == 0.2
