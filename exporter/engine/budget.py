@@ -57,6 +57,11 @@ class Budget:
             collected.families[family] = shown
             if beyond:
                 self._on_drop(family, beyond)
+        for family, ledger in self._ledgers.items():
+            if ledger.other is not None and family not in collected.families:
+                # Whoever goes on from what is shown would begin it at 0.
+                collected.families[family] = {ledger.other: ledger.total}
+                collected.cut.add(family)
         return collected
 
     def resume(self, shown: Collected) -> None:
