@@ -154,7 +154,7 @@ local promises(ctx) = [
     links=[ctx.links.executive, ctx.links.recorded],
     drill=ctx.links.slo(ctx.links.cell),
     wish=12,
-    noValue='no objective',
+    noValue='not known',
     decimals=3,
     overrides=[
       panels.named('Service level', { mappings: panels.titled(ctx.promises) }),
@@ -163,7 +163,14 @@ local promises(ctx) = [
         thresholds: panels.steps(slo.left(ctx), 'service/promises'),
         'custom.cellOptions': { type: 'color-text' },
       }),
-      panels.named('Burn rate', { unit: 'suffix:×', decimals: 1 }),
+      panels.named('Burn rate', {
+        unit: 'suffix:×',
+        decimals: 1,
+        thresholds: panels.steps(
+          [[null, colours.good], [1, colours.warn], [ctx.slos[0].tiers[0].factor, colours.bad]], 'service/promises'
+        ),
+        'custom.cellOptions': { type: 'color-text' },
+      }),
     ],
   ),
   panels.timeseries(
@@ -183,7 +190,7 @@ local promises(ctx) = [
     softMin=0,
     thresholds=slo.left_lines(ctx),
     overrides=slo.apart(ctx),
-    noValue='no objective',
+    noValue='not known',
   ),
   panels.timeseries(
     'service/burn',
@@ -200,7 +207,7 @@ local promises(ctx) = [
     decimals=1,
     softMax=2,
     overrides=slo.apart(ctx),
-    noValue='no objective',
+    noValue='not known',
   ),
 ];
 

@@ -3,6 +3,9 @@
   // Exists as long as Prometheus asks the exporter, whatever the answer: down, the exporter is an alert of its own.
   alerts: 'max(up{job="platform-exporter"})',
 
+  // What `expr` says while the exporter answers: a rate goes on for as long as its window after the last answer.
+  asked(expr):: expr + ' and on () (' + self.alerts + ' == 1)',
+
   // What `expr` says; else 0 where `known` exists; else nothing.
   zero(expr, known=self.alerts):: expr + ' or 0 * ' + known,
 

@@ -22,9 +22,10 @@ local fields = import 'fields.libsonnet';
     [0.5, null, 'Incident', colours.bad],
   ]),
 
-  kpi:: fields.words([
-    [0, '✗ Missed', colours.bad],
-    [1, '✓ Met', colours.good],
+  // With the target, for which a phone has no room in the title.
+  kpi(target):: fields.words([
+    [0, '✗ Missed: ' + target, colours.bad],
+    [1, '✓ Met: ' + target, colours.good],
   ]),
 
   // The worst alert about something, or about the source that would know.

@@ -71,6 +71,11 @@ local base(unit, who) = check(std.get(from_base, unit, unit), who);
 
   money(unit):: std.startsWith(unit, 'currency'),
 
+  // What a name is followed by where a column has no unit: ", $".
+  sign(unit)::
+    local signs = { currencyUSD: '$', currencyEUR: '€' };
+    if self.money(unit) then ', ' + std.get(signs, unit, unit[8:]) else '',
+
   // Can values of this unit be added up over labels? Counts, bytes and money can; durations and shares cannot.
   additive(unit):: unit != 's' && unit != 'ms' && unit != 'percentunit',
 }

@@ -10,7 +10,12 @@ local queries = import 'queries.libsonnet';
 // Every minute counts once, however often it was measured: what is recorded each five seconds now weighs no more than
 // what was recorded once a minute.
 local minutely(expr, window, offset='') = 'sum_over_time((' + expr + ')[' + window + ':1m]' + offset + ')';
-local critical = known.firing('severity="critical"');
+// What is wrong with the monitoring itself is no incident of customers.
+local critical = known.firing('severity="critical", kind!="meta"');
+// What customers feel. Causes go on for as long as their windows after customers are served again.
+local felt(ctx) =
+  if std.length(ctx.services) + std.length(ctx.health) == 0 then critical
+  else known.firing('severity="critical", kind="symptom"');
 
 local present(list, panel) = if std.length(list) == 0 then null else panel;
 
@@ -24,7 +29,7 @@ local states_of(ctx) = [
     targets=[
       local one = 'service="' + s.name + '"';
       t.range(
-        'max by (service) (max_over_time(' + known.firing('severity="critical", ' + one) + '[$__rate_interval]))'
+        'max by (service) (max_over_time(' + known.firing('severity="critical", kind!="meta", ' + one) + '[$__rate_interval]))'
         + ' or 0 * max by (service) (service:requests:rate5m{' + one + '})', s.title
       )
       for s in ctx.services
@@ -66,16 +71,18 @@ local incidents(ctx) = panels.table(
     )),
     t.table(
       '1000 * max by (alertname, service) (timestamp(' + critical + ')'
-      + ' or max_over_time(timestamp(' + critical + ')[$__range:10m]))'  // asked at each step anew, which is dear
+      // Asked at each step anew, which is dear: by the minute only of the last day.
+      + ' or max_over_time(timestamp(' + critical + ')[1d:1m])'
+      + ' or max_over_time(timestamp(' + critical + ')[$__range:10m]))'
     ),
   ],
   merge=true,
   unit='none',
   columns=[
     ['alertname', 'Alert'],
-    ['service', 'Service'],
     ['Value #A', 'Duration'],
     ['Value #B', 'Last'],
+    ['service', 'Service'],  // last: a phone has no room for it
   ],
   links=[ctx.links.operations, ctx.links.firing],
   drill=ctx.links.runbookOfRow,
@@ -84,9 +91,10 @@ local incidents(ctx) = panels.table(
   noValue='not known',
   sort='Last',
   overrides=[
+    panels.named('Alert', { 'custom.minWidth': 214 }),  // DatabaseConnectionFailures
     panels.named('Service', { mappings: panels.titled(ctx.titles) }),
     panels.named('Duration', { unit: 's', decimals: 0, mappings: panels.words([[0, ' ', colours.unknown]]) }),
-    panels.named('Last', { unit: 'dateTimeFromNow', noValue: 'earlier', 'custom.minWidth': 100 }),
+    panels.named('Last', { unit: 'dateTimeFromNow', noValue: 'earlier', 'custom.minWidth': 96 }),
   ],
 );
 
@@ -96,10 +104,17 @@ local week(ctx) =
   local counters = [x for x in queries.all(ctx) if x.metric.type == 'counter'];
   local requests = [s.name for s in ctx.services if std.length(s.scripts) > 0];
   local of_customers = '{service=~"' + std.join('|', requests) + '"}';
+  // A column has one unit for all its rows: that of money stands with its name.
+  local levels = [
+    x { said: queries.title(x.query, x.metric) + units.sign(x.metric.unit), sum: 'sum(' + x.metric.name + x.metric.selector }
+    for x in queries.all(ctx)
+    if x.metric.type == 'gauge' && x.query.view == 'executive' && units.additive(x.metric.unit)
+  ];
+  local change(text) = 'Change of ' + std.asciiLower(text[0]) + text[1:];
   local lines(offset) = [
     number(
       'Minutes of incidents',
-      '(' + known.zero(minutely('max(' + critical + ')', '7d', offset), looked(ctx, offset)) + ')'
+      '(' + known.zero(minutely('max(' + felt(ctx) + ')', '7d', offset), looked(ctx, offset)) + ')'
     ),
   ] + (
     if std.length(requests) == 0 then []
@@ -111,12 +126,12 @@ local week(ctx) =
     number(queries.title(x.query, x.metric), 'sum(increase(' + x.metric.name + x.metric.selector + '[7d]' + offset + '))')
     for x in counters
   ] + [
-    number(
-      queries.title(x.query, x.metric) + ' at the end',
-      'sum(' + x.metric.name + x.metric.selector + offset + ')'
-    )
-    for x in queries.all(ctx)
-    if x.metric.type == 'gauge' && x.query.view == 'executive' && units.additive(x.metric.unit)
+    number(x.said, x.sum + offset + ')')
+    for x in levels
+  ] + [
+    number(change(x.said), '(' + x.sum + offset + ') - ' + x.sum + ' offset ' + (if offset == '' then '7d' else '14d') + '))')
+    for x in levels
+    if units.money(x.metric.unit)
   ];
   local count = std.length(lines(''));
   local told(all) =
@@ -127,7 +142,7 @@ local week(ctx) =
   panels.table(
     'happened/week',
     'This week in numbers',
-    what='What happened in the last seven days, and in the seven days before.',
+    what='What happened in the last seven days, and in the seven days before; of customers or money, what there was at their end.',
     good='Fewer failures and more business than the week before.',
     act='Ask for the reason of each number that surprises you; the business view has its course.',
     targets=[
@@ -138,12 +153,12 @@ local week(ctx) =
     join='what',
     order='Value #C',
     unit='locale',
-    columns=[['what', 'What'], ['Value #A', 'Last 7 days'], ['Value #B', '7 days before']],
+    columns=[['what', 'What'], ['Value #A', 'Last 7 days'], ['Value #B', 'Before']],
     links=[ctx.links.business, ctx.links.operations],
     wish=12,
     height=std.min(14, 3 + count),  // every row is seen
     decimals=0,
-    overrides=[panels.named(heading, { 'custom.width': 104 }) for heading in ['Last 7 days', '7 days before']],
+    overrides=[panels.named(heading, { 'custom.width': 94 }) for heading in ['Last 7 days', 'Before']],
   );
 
 // Lines of panels.

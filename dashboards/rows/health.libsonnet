@@ -62,7 +62,7 @@ local status(ctx) = panels.stat(
   links=[ctx.links.runbook('HealthUnhealthy')],
   wish=4,
   height=5,
-  thresholds=[[null, colours.bad], [200, colours.good], [300, colours.warn], [400, colours.bad]],
+  thresholds=[[null, colours.bad], [200, colours.neutral], [300, colours.warn], [400, colours.bad]],
   noValue='not read',
 );
 

@@ -27,7 +27,7 @@ local share(kpi) = kpi.unit == 'percentunit';
   // Now and the verdict, in one card.
   card(kpi, links, wish=6):: panels.stat(
     'kpi/' + kpi.kpi + '/card',
-    kpi.title + ' · target ' + target(kpi),
+    kpi.title,
     what=kpi.help,
     good=good(kpi),
     act=act,
@@ -38,7 +38,7 @@ local share(kpi) = kpi.unit == 'percentunit';
     decimals=if share(kpi) then 2 else null,
     thresholds=steps(kpi),
     text='value',
-    overrides=[panels.named('verdict', { mappings: states.kpi, unit: 'none', decimals: 0 })],
+    overrides=[panels.named('verdict', { mappings: states.kpi(target(kpi)), unit: 'none', decimals: 0 })],
   ),
 
   course(kpi, links, wish=12):: panels.timeseries(

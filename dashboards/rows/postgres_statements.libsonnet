@@ -165,7 +165,7 @@ function(ctx, server)
     ),
     room: panels.stat(
       'statements/room',
-      'Room for statements',
+      'Slots for statements used',
       what='Share of the statements that pg_stat_statements can keep which is in use.',
       good='Under 90 %.',
       act='Full: the rarest are thrown away and come back as new; raise pg_stat_statements.max, or use parameters.',

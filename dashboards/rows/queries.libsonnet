@@ -207,45 +207,49 @@ local barsBy(query, metric, links) =
 
   all(ctx):: [{ query: q, metric: m } for q in ctx.queries for m in q.metrics],
 
-  // One big number with its course and, for levels, its change over the time shown; or `compared` with $compare earlier.
-  headline(query, metric, links, wish=4, compared=false)::
+  // One big number of now and its change against what it was `earlier`: $compare, or $__range, which for counters would
+  // be the time before the one that is shown, of which less may be known.
+  headline(query, metric, links, earlier, wish=4)::
     local counter = metric.type == 'counter';
     local series = metric.name + metric.selector;
+    local metric_colour = if units.money(metric.unit) then colours.accent else colours.neutral;
+    local ranged = earlier == '$__range';
+    local compared = !(counter && ranged);
     local at(offset) =
       if counter then 'sum(increase(' + series + '[$__range]' + offset + '))'
       // Of long ago there may be a value every few minutes only.
       else if offset != '' then whole(metric, 'last_over_time(' + series + '[15m]' + offset + ')')
       else whole(metric, series);
-    local change = '100 * (' + at('') + ' / (' + at(' offset $compare') + ' > 0) - 1)';
+    // Rounded as it is shown: a counter's increase is never exact, and 0.0 % is neither up nor down.
+    local change = 'round(100 * (' + at('') + ' / (' + at(' offset ' + earlier) + ' > 0) - 1), 0.1)';
     panels.stat(
       'headline/' + query.name + '/' + metric.name,
       title(query, metric),
       what=metric.help + (if counter then ' Counted over the time range of this page.' else '') + (
-        if compared then ' The percentage is the change, ▲ up or ▼ down, against as much earlier as the page compares with.'
-        else if counter then ''
-        else ' The percentage is the change over the time range of this page.'
+        if !compared then ''
+        else if ranged then ' The percentage is the change over the time range of this page, ▲ up or ▼ down.'
+        else ' The percentage is the change, ▲ up or ▼ down, against as much earlier as the page compares with.'
       ),
       good=good(metric),
       act=act(query),
-      targets=
-      if compared then [
-        t.instant(at(''), title(query, metric)),
-        t.instant(change + ' > 0', 'up'),
-        t.instant('-(' + change + ') >= 0', 'down'),
-      ]
-      else if counter then [t.instant(at(''), title(query, metric))]
-      else [t.range(at(''), title(query, metric), every(query))],
+      targets=[t.instant(at(''), title(query, metric))] + (
+        if !compared then []
+        else [
+          t.instant(change + ' > 0', 'up'),
+          t.instant('-' + change + ' > 0', 'down'),
+          t.instant(change + ' == 0', 'same'),
+        ]
+      ),
       unit=metric.unit,
       links=links,
       wish=wish,
       decimals=if counter then 0 else decimals(metric.unit),
-      colour=if units.money(metric.unit) then colours.accent else colours.neutral,
-      sparkline=!compared && !counter,
-      change=!compared && !counter,
+      colour=metric_colour,
       text='value',
       overrides=[
         panels.named('up', { unit: 'suffix: % ▲', decimals: 1 }),
         panels.named('down', { unit: 'suffix: % ▼', decimals: 1 }),
+        panels.named('same', { mappings: panels.ranges([[null, null, 'as before', metric_colour]]) }),
       ],
     ),
 

@@ -1,5 +1,6 @@
 // Golden signals of each service: how much is asked of it, how much of that fails, how long it takes.
 local colours = import '../lib/colours.libsonnet';
+local known = import '../lib/known.libsonnet';
 local layout = import '../lib/layout.libsonnet';
 local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
@@ -75,7 +76,7 @@ local question(ctx, service) =
     what='Answered from what happened to ' + service.title + ' in the last five minutes.',
     good='Yes: less than ' + numbers.percent(partly) + ' failed.',
     act='"Partly" and "No" page the engineers; the page behind shows what they see.',
-    targets=[t.instant('service:error_ratio:rate5m' + one(service.name), service.title)],
+    targets=[t.instant(known.asked('service:error_ratio:rate5m' + one(service.name)), service.title)],
     unit='percentunit',
     links=[ctx.links.service(service.name), ctx.links.technical],
     wish=6,

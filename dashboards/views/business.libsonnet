@@ -27,7 +27,7 @@ function(ctx)
     [
       layout.section('', layout.spread(
         [
-          queries.headline(x.query, x.metric, links, compared=true)
+          queries.headline(x.query, x.metric, links, earlier='$compare')
           for x in all
           if queries.summable(x.query, x.metric)
         ], 5

@@ -24,10 +24,10 @@ local now(ctx) = [
     act='Nothing to do here but wait; the operations view shows the progress.',
     targets=[t.instant(
       known.zero(
-        // Causes alone count, too, by what is broken, until somebody feels it.
+        // Causes alone count, too, by what is broken, until somebody feels it. The monitoring is no customer's concern.
         std.join(' or ', [
           'count(count by (service) (' + known.firing('severity="critical"' + kind) + '))'
-          for kind in [', kind="symptom"', '']
+          for kind in [', kind="symptom"', ', kind!="meta"']
         ])
       ), 'incidents'
     )],
@@ -61,7 +61,7 @@ local now(ctx) = [
     what='Pace of failures over the last five minutes, against the pace that the promise allows.',
     good='Within plan, nearly always.',
     act='Above plan for long, the promise will be broken: reliability comes before features.',
-    targets=[t.instant('max(slo:current_burn_rate:ratio)', 'pace')],
+    targets=[t.instant(known.asked('max(slo:current_burn_rate:ratio)'), 'pace')],
     unit='suffix:×',
     links=[ctx.links.to('slo'), ctx.links.technical],
     wish=5,
@@ -209,7 +209,7 @@ local reading(ctx) = panels.text(
     '- Click a number for the details; the **i** beside a title says what good looks like.',
   ]),
   wish=24,
-  height=std.min(10, 4 + std.length(ctx.slos)),
+  height=std.min(11, 5 + std.length(ctx.slos)),
 );
 
 // What the team marked for this page; otherwise the first few levels that its database knows.
@@ -233,7 +233,8 @@ function(ctx)
       layout.section('', if few then [questions + now(ctx)] else layout.spread(questions, 4) + [now(ctx)]),
       layout.section('What we promised', promises(ctx)),
       layout.section('Business', (
-        local figures = [queries.headline(x.query, x.metric, [ctx.links.business, ctx.links.technical], wish=6) for x in chosen];
+        local links = [ctx.links.business, ctx.links.technical];
+        local figures = [queries.headline(x.query, x.metric, links, earlier='$__range', wish=6) for x in chosen];
         local verdicts = [kpis.card(k, [ctx.links.business, ctx.links.recorded]) for k in ctx.kpis];
         if std.length(figures) + std.length(verdicts) <= 4 then [figures + verdicts]
         else layout.spread(figures, 4) + layout.spread(verdicts, 4)

@@ -104,6 +104,7 @@ def test_the_four_health_documents_tell_the_same_in_their_own_shapes(world: Worl
     assert listed["success"] is True
     assert [check["name"] for check in listed["data"]["checks"]] == COMPONENTS
     assert {"duration", "message", "timestamp"} <= listed["data"]["checks"][0].keys()
+    assert listed["data"]["pool"].keys() == {"active", "idle", "waiting"}
     assert listed["data"]["version"] == "1.0.0"
     assert listed["data"]["uptime"] > 0
 

@@ -2,8 +2,9 @@
 // over the time shown, and the value is its end: a line that did not get as far as that is not shown, nor its change.
 local panel = import 'panel.libsonnet';
 
-// Grafana asks for as many values as the panel has pixels, which would be one in hours on a page of 30 days, and the
-// last of them as old. So many are one in 5 minutes there, which is as old as Prometheus' own answers may be.
+// Grafana asks for as many values as the panel has pixels, which would be one in minutes on a page of a day, and ends at
+// the last whole step, so the last of them is as old. So many are one in ten seconds there. Pages of more than a day
+// have no lines in their numbers: each step is longer than what Prometheus was asked last.
 local dense = 8640;
 local lasting(target) =
   local line = 'max(' + target.expr + ')';

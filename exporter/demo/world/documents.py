@@ -32,7 +32,7 @@ class HealthDocuments:
         ]
 
     async def _list_shape(self, request: Request) -> Response:
-        """`data.overall` and `data.checks[]`; durations and uptime in milliseconds."""
+        """`data.overall`, `data.checks[]` and the pool; durations and uptime in milliseconds."""
         report = await self._health.report()
         now = _iso(report)
         data: dict[str, Any] = {
@@ -51,9 +51,9 @@ class HealthDocuments:
             "version": VERSION,
             "uptime": round((time.monotonic() - self._started) * 1000),
             "environment": ENVIRONMENT,
+            "pool": _pool(report),
         }
         if request.url.path.endswith("/detailed"):
-            data["pool"] = _pool(report)
             data["externalApis"] = report["external_apis"].parts
         return JSONResponse({"success": report.overall != "unhealthy", "data": data})
 

@@ -76,7 +76,7 @@ def test_key_figures_are_read_as_they_are_recorded(demo: Json) -> None:
     rules = found["prometheus/rules/kpis.yml"]["groups"][0]["rules"]
     kpi = demo["kpis"][0]
     assert {rule["labels"]["kpi"] for rule in rules} == {kpi["kpi"] for kpi in demo["kpis"]}
-    course = _panel(found, "business", kpi["title"])
+    course = _panel(found, "business", kpi["title"], "timeseries")
     assert course["targets"][0]["expr"] == f'kpi_value{{kpi="{kpi["kpi"]}"}}'
     assert float(kpi["target"]) in _steps(course)
 
@@ -151,10 +151,12 @@ def test_headlines_of_the_business_view_are_compared_with_earlier(demo: Json) ->
     found = tree(demo)
     for title in ("Customers", "Calls", "Sign-ups", "Average call"):
         headline = _panel(found, "business", title)
-        now, more, less = (target["expr"] for target in headline["targets"])
+        now, more, less, same = (target["expr"] for target in headline["targets"])
         assert "offset" not in now
-        assert "offset $compare" in more
-        assert less == f"-({more.removesuffix(' > 0')}) >= 0"
+        change = more.removesuffix(" > 0")
+        assert "offset $compare" in change
+        assert change.startswith("round(")
+        assert (less, same) == (f"-{change} > 0", f"{change} == 0")
 
 
 def test_the_statements_that_take_most_are_chosen_once_and_the_rest_is_other(demo: Json) -> None:
