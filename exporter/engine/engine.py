@@ -32,6 +32,19 @@ def build_sources(platform: Platform) -> list[Source]:
     return [*(source for kind in KINDS.values() for source in kind.build(platform)), *duties(platform)]
 
 
+def _loaded(platform: Platform) -> list[Source]:
+    """Build the sources with all they need. Slow for the first that speaks HTTP: not for the event loop."""
+    sources = build_sources(platform)
+    for source in sources:
+        try:
+            source.prepare()
+        except (
+            Exception
+        ):  # such as certificates that cannot be read: its collections fail, the others are asked
+            log.exception("source.defect", source=source.name)
+    return sources
+
+
 class Engine:
     """Runs the platform file at `path`. Use `start`, then serve `snapshot`; `stop` at the end."""
 
@@ -62,7 +75,7 @@ class Engine:
         """
         await self.leadership.store.open()
         await self.leadership.renew()
-        self.scheduler.start(build_sources(self.platform))
+        self.scheduler.start(await asyncio.to_thread(_loaded, self.platform))
         await self.publisher.publish()
         work = (self.publisher.run(), self.leadership.run(), self._beat())
         self._tasks = [asyncio.create_task(each) for each in work]
@@ -89,8 +102,7 @@ class Engine:
             self.publisher.changed()
             log.warning("reload.failed", problems=[str(problem) for problem in error.problems])
             raise
-        # In a thread as well: the first source that speaks HTTP reads all certificates, which would hold scrapes up.
-        wanted = {source.name: source for source in await asyncio.to_thread(build_sources, platform)}
+        wanted = {source.name: source for source in await asyncio.to_thread(_loaded, platform)}
         running = {name: runner.source for name, runner in self.scheduler.runners.items()}
         same = {
             name for name, source in wanted.items() if name in running and source.spec == running[name].spec

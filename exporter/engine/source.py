@@ -92,6 +92,10 @@ class Source(ABC):
     def keep_in(self, store: "StateStore") -> None:  # noqa: B027  # most sources keep nothing
         """Take the store for what must survive a restart. Called before the first collection, by `run` alone."""
 
+    def prepare(self) -> None:  # noqa: B027  # most sources need nothing more
+        """Load what is slow to load, such as a library or certificates. Called by `run`, in a thread, before
+        the first collection: on the event loop scrapes would have to wait for it."""
+
     @abstractmethod
     async def collect(self) -> Collected:
         """Ask once. Raises SourceError when there is no answer; any other exception counts as `internal`."""

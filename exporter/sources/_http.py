@@ -44,6 +44,18 @@ def client(timeout: float, **headers: str) -> "httpx.AsyncClient":
     )
 
 
+@cache
+def prepare() -> None:
+    """Import what requests take and read the certificates: a tenth of a second in which, on the event loop, all wait.
+
+    Not to be called there, for it runs a loop of its own: httpcore and anyio import their parts at the first request.
+    """
+    import anyio  # with which httpx speaks
+
+    client(1.0)
+    anyio.run(anyio.sleep, 0)
+
+
 _CUT = ("disconnected without", "closed connection")
 """What httpcore and h11 say of a connection that ends in the middle; they have no type of error for it."""
 

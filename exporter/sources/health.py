@@ -14,7 +14,7 @@ from exporter.engine.source import Gap, Reason, Source, SourceError
 from exporter.platform.base import Interval, Part, Text
 from exporter.platform.values import Duration, Url
 from exporter.sources._health_document import STATES, HealthDocument, understand
-from exporter.sources._http import client, retry_after, send
+from exporter.sources._http import client, prepare, retry_after, send
 from exporter.sources.kind import SourceKind
 
 if TYPE_CHECKING:
@@ -138,6 +138,10 @@ class HealthSource(Source):
     @cached_property
     def _client(self) -> "httpx.AsyncClient":
         return client(self.timeout, Accept="application/json")
+
+    def prepare(self) -> None:
+        """Load what it takes to speak HTTP."""
+        prepare()
 
     async def collect(self) -> Collected:
         """Ask once. An endpoint out of reach is also a result: see `down`."""

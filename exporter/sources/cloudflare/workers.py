@@ -13,6 +13,7 @@ from exporter.engine.state import StateStore
 from exporter.engine.windows import Window, WindowedCounters
 from exporter.platform.base import Interval, Part
 from exporter.platform.values import Duration
+from exporter.sources._http import prepare
 from exporter.sources.cloudflare.client import GraphqlClient
 
 _BY_STATUS = ("script_name", "status")
@@ -170,6 +171,10 @@ class WorkersSource(Source):
     def facts(self) -> dict[str, list[str]]:
         """The scripts asked for; none when it is all of the account."""
         return {"scripts": list(self._config.scripts)}
+
+    def prepare(self) -> None:
+        """Load what it takes to speak HTTP."""
+        prepare()
 
     def keep_in(self, store: StateStore) -> None:
         """Keep cursor and counters in `store`."""

@@ -10,6 +10,7 @@ from exporter.engine.state import StateStore
 from exporter.engine.trace import note
 from exporter.platform.queries import Query
 from exporter.platform.values import Verbatim
+from exporter.sources._http import prepare
 from exporter.sources.postgres.collector import Collector
 from exporter.sources.postgres.config import CollectorOverride, Postgres
 from exporter.sources.postgres.families import (
@@ -78,6 +79,11 @@ class PostgresSource(Source):
         """Keep what windowed statements counted in `store`."""
         for windowed in self._windowed.values():
             windowed.counters.store = store
+
+    def prepare(self) -> None:
+        """Load what it takes to ask Neon over HTTP."""
+        if self._gate is not None:
+            prepare()
 
     async def collect(self) -> Collected:
         """Run the collectors that are due, unless the server is to be left asleep: then there is no `pg_up` either."""
@@ -157,15 +163,20 @@ class PostgresSource(Source):
         return share / 2 if others.due(time.monotonic()) else share
 
     async def _check_health(self, main: Session, deadline: float) -> None:
+        """Measure the health of a server that has answered, on a new connection if something slow had cost the last."""
         if self._health is None:
             return
+        connected, main.connect_seconds = main.connect_seconds, None
         try:
             connection = await main.open(deadline)
-            connected, main.connect_seconds = main.connect_seconds, None
+            main.connect_seconds = None  # the exporter's own doing
+        except SourceError as error:
+            note(f"health: not measured, {error.reason}", str(error))
+            return
+        try:
             await self._health.measure(connection, connected, deadline)
         except SourceError as error:
             note(f"health: {error.reason}", str(error))
-            self._health.missed()
             main.drop()
         except asyncio.CancelledError:
             self._hang_up()
