@@ -1,8 +1,9 @@
 """Keeps a family of one source within its bound of series without making a counter lie.
 
-Series that are let in stay in; what comes beyond is not shown. A counter's increments beyond the bound are gathered in
-one more series whose label values are all `other`, so that rates summed over the family stay right and no series ever
-decreases. Gauges beyond the bound are left out: a sum of them would mean nothing.
+Series that are let in stay in, but for the one that makes room for `other`; what comes beyond is not shown. A counter's
+increments beyond the bound are gathered in one more series whose label values are all `other`, so that rates summed
+over the family stay right and no series ever decreases. Gauges beyond the bound are left out: a sum of them would mean
+nothing.
 
 No event is counted twice, and none that happened before it could be seen. A counter counts from the value that was
 shown of it last, or else from the one it had when it was seen first, however late that is. So the last value of every
@@ -63,6 +64,11 @@ class Budget:
                 collected.families[family] = {ledger.other: ledger.total}
                 collected.cut.add(family)
         return collected
+
+    @property
+    def gathers(self) -> bool:
+        """Whether `other` has series. They stay in it however high the bound: it cannot give back their growth."""
+        return any(ledger.gathered for ledger in self._ledgers.values())
 
     def resume(self, shown: Collected) -> None:
         """Go on from what another exporter showed; what was known before is older than that.

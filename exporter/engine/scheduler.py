@@ -8,6 +8,11 @@ from exporter.engine.families import Collected, Family
 from exporter.engine.leader import Leadership, SharedResult
 from exporter.engine.runner import Runner
 from exporter.engine.source import Source
+from exporter.logs import Log
+
+_RESTART = "Restart the exporter: until then the counters that `other` has stay in it."
+
+log = Log()
 
 
 class Scheduler:
@@ -30,6 +35,9 @@ class Scheduler:
 
     def bound(self, max_series_per_family: int) -> None:
         """Change the bound on the series of a family, for the sources that run too."""
+        gathering = [name for name, runner in self.runners.items() if runner.budget.gathers]
+        if gathering and max_series_per_family > self._max_series_per_family:
+            log.warning("limits.other_stays", sources=gathering, remedy=_RESTART)
         self._max_series_per_family = max_series_per_family
         for runner in self.runners.values():
             runner.budget.most = max_series_per_family

@@ -115,7 +115,7 @@ class SnapshotPublisher:
                 "series.dropped",
                 family=family.name,
                 series=count,
-                remedy="Raise limits in the platform file.",
+                remedy="Raise limits in the platform file, and restart: counters that `other` has stay in it.",
             )
         self._dropped[family.name] = self._dropped.get(family.name, 0.0) + count
 

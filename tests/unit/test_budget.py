@@ -206,6 +206,28 @@ def test_what_other_has_is_not_shown_by_its_name_again() -> None:
     assert budget.apply(collected(HITS, {"/a": 60.0})).families[HITS] == {("other", "other"): 10.0}
 
 
+def test_a_bound_that_is_raised_holds_for_gauges_and_for_counters_that_other_does_not_have() -> None:
+    budget = budget_of(3)
+    many = {f"/{number}": 10.0 for number in range(6)}
+    for step in (many, dict.fromkeys(many, 20.0)):
+        assert len(budget.apply(collected(SIZE, step)).families[SIZE]) == 3
+        before = budget.apply(collected(HITS, step)).families[HITS]
+    assert before == {("/0", "200"): 20.0, ("/1", "200"): 20.0, ("other", "other"): 40.0}
+    assert budget.gathers
+    budget.most = 8
+    step = dict.fromkeys([*many, "/new"], 25.0)
+    assert len(budget.apply(collected(SIZE, step)).families[SIZE]) == 7
+    shown = budget.apply(collected(HITS, step)).families[HITS]
+    named = dict.fromkeys([("/0", "200"), ("/1", "200"), ("/new", "200")], 25.0)
+    assert shown == {**named, ("other", "other"): 60.0}
+
+
+def test_gauges_alone_gather_nothing() -> None:
+    budget = budget_of(2)
+    budget.apply(collected(SIZE, {"/a": 1.0, "/b": 1.0, "/c": 1.0}))
+    assert not budget.gathers
+
+
 class Bounded(RuleBasedStateMachine):
     """Counters that grow, begin anew, go away, come back and cross the bound, while two exporters lead in turn.
 

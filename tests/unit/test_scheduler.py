@@ -1,6 +1,7 @@
 """A source that hangs, raises or returns rubbish harms nothing but itself."""
 
 import asyncio
+import json
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,8 +15,10 @@ from exporter.engine.runner import Runner
 from exporter.engine.scheduler import Scheduler
 from exporter.engine.snapshot import SnapshotPublisher
 from exporter.engine.source import REASONS, Source, SourceError
+from exporter.logs import Log
 
 VALUE = Family("value", "gauge", "A value.", ("source",))
+EVENTS = Family("events_total", "counter", "Events.", ("kind",))
 ALIVE = Family("alive", "gauge", "Whether it answers.", ("source",))
 
 
@@ -421,6 +424,32 @@ async def test_a_bound_can_change_while_sources_run() -> None:
     async with running(Scripted("s", fine)) as scheduler:
         scheduler.bound(7)
         assert scheduler.runners["s"].budget.most == 7
+
+
+async def test_a_raised_bound_that_takes_a_restart_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Counting(Scripted):
+        async def collect(self) -> Collected:
+            out = Collected()
+            for number in range(5):
+                out.set(EVENTS, 1, str(number))
+            return out
+
+    monkeypatch.setattr(Log, "least", 30)
+    async with running(Scripted("within", fine), Counting("beyond", fine)) as scheduler:
+        scheduler.bound(3)
+        await scheduler.runners["beyond"].collect()
+        await scheduler.runners["within"].collect()
+        capsys.readouterr()
+        scheduler.bound(2)
+        assert capsys.readouterr().err == "", "lowered"
+        scheduler.bound(10)
+        line = json.loads(capsys.readouterr().err)
+        assert (line["action"], line["sources"]) == ("limits.other_stays", ["beyond"])
+        assert line["remedy"].startswith("Restart the exporter")
+        scheduler.bound(10)
+        assert capsys.readouterr().err == "", "the same"
 
 
 async def test_a_source_that_wants_to_be_left_alone_is_asked_as_soon_as_that_is_over() -> None:
