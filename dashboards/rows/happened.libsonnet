@@ -91,9 +91,9 @@ local incidents(ctx) = panels.table(
   noValue='not known',
   sort='Last',
   overrides=[
-    panels.named('Alert', { 'custom.minWidth': 214 }),  // DatabaseConnectionFailures
+    panels.named('Alert', { 'custom.minWidth': 206 }),  // DatabaseConnectionFailures
     panels.named('Service', { mappings: panels.titled(ctx.titles) }),
-    panels.named('Duration', { unit: 's', decimals: 0, mappings: panels.words([[0, ' ', colours.unknown]]) }),
+    panels.named('Duration', { 'custom.width': 78, unit: 's', decimals: 0, mappings: panels.words([[0, ' ', colours.unknown]]) }),
     panels.named('Last', { unit: 'dateTimeFromNow', noValue: 'earlier', 'custom.minWidth': 96 }),
   ],
 );
@@ -110,7 +110,6 @@ local week(ctx) =
     for x in queries.all(ctx)
     if x.metric.type == 'gauge' && x.query.view == 'executive' && units.additive(x.metric.unit)
   ];
-  local change(text) = 'Change of ' + std.asciiLower(text[0]) + text[1:];
   local lines(offset) = [
     number(
       'Minutes of incidents',
@@ -129,7 +128,7 @@ local week(ctx) =
     number(x.said, x.sum + offset + ')')
     for x in levels
   ] + [
-    number(change(x.said), '(' + x.sum + offset + ') - ' + x.sum + ' offset ' + (if offset == '' then '7d' else '14d') + '))')
+    number('Change: ' + x.said, '(' + x.sum + offset + ') - ' + x.sum + ' offset ' + (if offset == '' then '7d' else '14d') + '))')
     for x in levels
     if units.money(x.metric.unit)
   ];
@@ -158,7 +157,7 @@ local week(ctx) =
     wish=12,
     height=std.min(14, 3 + count),  // every row is seen
     decimals=0,
-    overrides=[panels.named(heading, { 'custom.width': 94 }) for heading in ['Last 7 days', 'Before']],
+    overrides=[panels.named(heading, { 'custom.width': 90 }) for heading in ['Last 7 days', 'Before']],
   );
 
 // Lines of panels.

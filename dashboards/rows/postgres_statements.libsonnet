@@ -139,7 +139,7 @@ function(ctx, server)
       height=12,
       overrides=[
         panels.named('Time', { unit: 's', decimals: 1 }),
-        panels.named('Mean', { unit: 's', decimals: 1 }),
+        panels.named('Mean', { unit: 's', decimals: 1, 'custom.minWidth': 80 }),
         panels.named('Calls', { unit: 'short', decimals: 0 }),
         panels.named('Rows per call', { unit: 'short', decimals: 1 }),
         panels.named('Blocks read', { unit: 'short', decimals: 0 }),

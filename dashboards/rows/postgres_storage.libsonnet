@@ -42,6 +42,7 @@ function(ctx, server, target)
       noValue='not known',
       overrides=[
         panels.named('Size', { unit: 'bytes', decimals: 1 }),
+        panels.named('Dead rows', { 'custom.minWidth': 84 }),
         panels.named('Waste', { unit: 'percentunit', decimals: 0 }),
       ],
     ),

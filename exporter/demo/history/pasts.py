@@ -46,7 +46,6 @@ _SECONDS_OF_LIFE = 20.0  # of a counter that began with the demo, when it is see
 _AGES = {"health.": 2.0, "postgres.": 2.0}
 """Seconds since a source was read, by the beginning of its name."""
 _OTHER_AGES = 4.0
-_LAG = 9.0  # of what Cloudflare counts
 
 
 def past(story: Story, name: str, labels: Labels, value: float, counter: bool, share: float = 1.0) -> Values:
@@ -241,8 +240,7 @@ def today(story: Story, rates: Sequence[float], value: float) -> list[float]:
 def _recently(story: Story, labels: Labels, value: float) -> Values:
     """Times of what happens again and again: a moment ago."""
     source = labels.get("source", "")
-    usual = next((age for start, age in _AGES.items() if source.startswith(start)), _OTHER_AGES)
-    age = _LAG if "dataset" in labels else usual
+    age = next((age for start, age in _AGES.items() if source.startswith(start)), _OTHER_AGES)
     return [time - age + 0.2 * wobble for time, wobble in zip(story.times, story.noise, strict=True)]
 
 
@@ -281,7 +279,7 @@ _PASTS: tuple[tuple[re.Pattern[str], _Past], ...] = tuple(
         (r"pg_(stat_activity_count|sessions\w*|backends)", _busy),
         (r"pg_stat_activity_max_tx_duration|pg_oldest_\w+_age_seconds", _short),
         (r"platform_exporter_source_up", _source_up),
-        (r"\w*last_success_timestamp_seconds|cloudflare_window_end_timestamp_seconds", _recently),
+        (r"\w*last_success_timestamp_seconds", _recently),
         (r"platform_exporter_snapshot_timestamp_seconds", _recently),
         (r"health_start_time_seconds", _deployed),
         (r"health_(check_)?status", _one_hot),

@@ -64,7 +64,7 @@ def test_money_is_named_as_such_and_has_its_movement(executive: dict[str, Json])
     """A column has one unit for all its rows."""
     told = _expressions(executive["This week in numbers"])
     assert '"what", "Monthly recurring revenue, $"' in told
-    assert '"what", "Change of monthly recurring revenue, $"' in told
+    assert '"what", "Change: Monthly recurring revenue, $"' in told
 
 
 def test_a_key_figure_says_its_target_where_a_phone_shows_it(executive: dict[str, Json], demo: Json) -> None:
