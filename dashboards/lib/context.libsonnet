@@ -120,8 +120,17 @@ function(catalogue)
     drilled: some(sources('drill')),
     queries: queries,
     kpis: kpis,
-    // Titles of what alerts and promises name: services and sources; service levels.
-    titles: [[s.name, s.title] for s in catalogue.services] + [[s.source, lane(s)] for s in catalogue.sources],
+    // Titles of what alerts and promises name: services, sources and the monitoring; service levels.
+    titles: [[s.name, s.title] for s in catalogue.services] + [[s.source, lane(s)] for s in catalogue.sources]
+            + [
+              own
+              for own in [
+                ['platform-exporter', 'Exporter'],
+                ['prometheus', 'Prometheus'],
+                ['alertmanager', 'Alertmanager'],
+              ]
+              if std.count([s.name for s in catalogue.services], own[0]) == 0
+            ],
     // What this team calls the priorities p1 to p4 that the alerts carry: [priority, word, severity].
     priorities: [
       local said = catalogue.alerting.priorities[p];
