@@ -257,6 +257,10 @@ class Bounded(RuleBasedStateMachine):
     def disappears(self, name: str) -> None:
         self.present.discard(name)
 
+    @rule()
+    def the_family_disappears(self) -> None:
+        self.present &= {"other"}
+
     @rule(names=st.sets(NAMES), growth=st.integers(0, 50))
     def grow(self, names: set[str], growth: int) -> None:
         for name in names & self.counters.keys():
