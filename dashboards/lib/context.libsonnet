@@ -121,16 +121,12 @@ function(catalogue)
     queries: queries,
     kpis: kpis,
     // Titles of what alerts and promises name: services, sources and the monitoring; service levels.
-    titles: [[s.name, s.title] for s in catalogue.services] + [[s.source, lane(s)] for s in catalogue.sources]
-            + [
-              own
-              for own in [
-                ['platform-exporter', 'Exporter'],
-                ['prometheus', 'Prometheus'],
-                ['alertmanager', 'Alertmanager'],
-              ]
-              if std.count([s.name for s in catalogue.services], own[0]) == 0
-            ],
+    titles: [
+      ['platform-exporter', 'Exporter'],
+      ['prometheus', 'Prometheus'],
+      ['alertmanager', 'Alertmanager'],
+    ] + [[s.name, s.title] for s in catalogue.services] + [[s.source, lane(s)] for s in catalogue.sources],
+
     // What this team calls the priorities p1 to p4 that the alerts carry: [priority, word, severity].
     priorities: [
       local said = catalogue.alerting.priorities[p];

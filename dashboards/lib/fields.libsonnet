@@ -131,10 +131,12 @@ local dashes = { fill: 'dash', dash: [8, 6] };
     },
   }],
 
-  // Titles for names: [[name, title], …].
+  // Titles for names: [[name, title], …]; of two for one name the latter.
   titled(pairs):: [{
     type: 'value',
-    options: { [pair[0]]: { text: pair[1] } for pair in pairs if pair[0] != pair[1] },
+    options: std.foldl(
+      function(all, pair) all + (if pair[0] == pair[1] then {} else { [pair[0]]: { text: pair[1] } }), pairs, {}
+    ),
   }],
 
   // Words for ranges: [[from, to, text, colour], …], the first match wins; null is open.

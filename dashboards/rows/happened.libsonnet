@@ -93,7 +93,13 @@ local incidents(ctx) = panels.table(
   overrides=[
     panels.named('Alert', { 'custom.minWidth': 206 }),  // DatabaseConnectionFailures
     panels.named('Service', { mappings: panels.titled(ctx.titles) }),
-    panels.named('Duration', { 'custom.width': 78, unit: 's', decimals: 0, mappings: panels.words([[0, ' ', colours.unknown]]) }),
+    panels.named('Duration', {
+      unit: 's',
+      decimals: 0,
+      noValue: '< 1 min',
+      mappings: panels.words([[0, ' ', colours.unknown]]),
+      'custom.width': 78,
+    }),
     panels.named('Last', { unit: 'dateTimeFromNow', noValue: 'earlier', 'custom.minWidth': 96 }),
   ],
 );
@@ -104,12 +110,12 @@ local week(ctx) =
   local counters = [x for x in queries.all(ctx) if x.metric.type == 'counter'];
   local requests = [s.name for s in ctx.services if std.length(s.scripts) > 0];
   local of_customers = '{service=~"' + std.join('|', requests) + '"}';
-  // A column has one unit for all its rows: that of money stands with its name.
   local levels = [
-    x { said: queries.title(x.query, x.metric) + units.sign(x.metric.unit), sum: 'sum(' + x.metric.name + x.metric.selector }
+    x { said: queries.title(x.query, x.metric), sum: 'sum(' + x.metric.name + x.metric.selector }
     for x in queries.all(ctx)
     if x.metric.type == 'gauge' && x.query.view == 'executive' && units.additive(x.metric.unit)
   ];
+  local moves = [x { said: 'Change: ' + x.said } for x in levels if units.money(x.metric.unit)];
   local lines(offset) = [
     number(
       'Minutes of incidents',
@@ -128,10 +134,11 @@ local week(ctx) =
     number(x.said, x.sum + offset + ')')
     for x in levels
   ] + [
-    number('Change: ' + x.said, '(' + x.sum + offset + ') - ' + x.sum + ' offset ' + (if offset == '' then '7d' else '14d') + '))')
-    for x in levels
-    if units.money(x.metric.unit)
+    number(x.said, '(' + x.sum + offset + ') - ' + x.sum + ' offset ' + (if offset == '' then '7d' else '14d') + '))')
+    for x in moves
   ];
+  // A column has one unit for all its rows: that of money stands with its name.
+  local signed = [[x.said, x.said + units.sign(x.metric.unit)] for x in levels + moves];
   local count = std.length(lines(''));
   local told(all) =
     std.join(' or ', [
@@ -157,7 +164,8 @@ local week(ctx) =
     wish=12,
     height=std.min(14, 3 + count),  // every row is seen
     decimals=0,
-    overrides=[panels.named(heading, { 'custom.width': 90 }) for heading in ['Last 7 days', 'Before']],
+    overrides=[panels.named(heading, { 'custom.width': 90 }) for heading in ['Last 7 days', 'Before']]
+              + [panels.named('What', { mappings: panels.titled(signed) })],
   );
 
 // Lines of panels.

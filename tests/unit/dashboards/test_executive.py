@@ -62,9 +62,16 @@ def test_an_alert_of_the_last_day_has_its_time_however_short(executive: dict[str
 
 def test_money_is_named_as_such_and_has_its_movement(executive: dict[str, Json]) -> None:
     """A column has one unit for all its rows."""
-    told = _expressions(executive["This week in numbers"])
-    assert '"what", "Monthly recurring revenue, $"' in told
-    assert '"what", "Change: Monthly recurring revenue, $"' in told
+    week = executive["This week in numbers"]
+    (names,) = (
+        prop["value"][0]["options"]
+        for override in week["fieldConfig"]["overrides"]
+        for prop in override["properties"]
+        if override["matcher"]["options"] == "What" and prop["id"] == "mappings"
+    )
+    for name in ("Monthly recurring revenue", "Change: Monthly recurring revenue"):
+        assert f'"what", "{name}"' in _expressions(week)
+        assert names[name]["text"] == f"{name}, $"
 
 
 def test_a_key_figure_says_its_target_where_a_phone_shows_it(executive: dict[str, Json], demo: Json) -> None:
