@@ -68,8 +68,6 @@ local always = [
   rule(tier('fast'), slower(['medium', 'slow', 'trend']), ['slo']),
   rule(tier('medium'), slower(['slow', 'trend']), ['slo']),
   rule(tier('slow'), tier('trend'), ['slo']),
-  // Whoever was paged because customers fail learns nothing from a fixed limit that follows minutes later.
-  rule(tier('fast') + ['sli = "availability"', 'service != ""'], ['alertname = "ErrorRateHigh"', 'service != ""'], ['service']),
   worse('critical', ['warning', 'info']),
   worse('warning', ['info']),
   // Without the exporter every series is missing; one page says so, not one for each thing that can no longer be seen.
@@ -87,6 +85,21 @@ local always = [
     ['source']
   ),
 ];
+
+// Whoever was told that customers fail learns nothing from a fixed limit that follows minutes later, if it is no more
+// urgent. Where a burn rate is a known issue, or told to others, nobody was told.
+local failing(catalogue) =
+  local own = std.get(std.get(catalogue.alerting.alerts, 'ErrorBudgetBurnFast', {}), 'channels');
+  local known = [issue for issue in catalogue.alerting.known_issues if std.member(['', 'ErrorBudgetBurnFast'], issue.alert)];
+  if own != null || known != [] then []
+  else [
+    rule(
+      tier('fast') + ['sli = "availability"', 'service != ""', 'priority = "' + told + '"'],
+      ['alertname = "ErrorRateHigh"', 'service != ""', down.no_more_urgent(told)],
+      ['service']
+    )
+    for told in down.urgent
+  ];
 
 // A service whose dependency is down fails for a reason that somebody was told already, and told as urgently: what woke
 // nobody silences nothing that must. prometheus/alerts says when that is, and for how long after it is up again.
@@ -107,12 +120,12 @@ local explained(told) = [
 // which nobody is told: Alertmanager cannot say "unless".
 local dependencies(catalogue) = [
   rule(
-    ['service = "' + dependency + '"', 'alertname =~ "' + down.alerts + '"', 'priority = "' + told + '"'],
+    ['service = "' + dependency + '"', 'alertname =~ "' + down.alerts(catalogue) + '"', 'priority = "' + told + '"'],
     ['service = "' + service.name + '"', 'kind = "symptom"', down.no_more_urgent(told)]
   )
   for service in catalogue.services
   for dependency in service.depends_on
-  if down.known(catalogue, dependency) == []
+  if down.known(catalogue, dependency) == [] && down.alerts(catalogue) != ''
   for told in down.urgent
 ];
 
@@ -130,4 +143,5 @@ local known_issues(alerting) = std.flatMap(
   alerting.known_issues
 );
 
-function(catalogue) always + std.flatMap(explained, down.urgent) + dependencies(catalogue) + known_issues(catalogue.alerting)
+function(catalogue)
+  always + failing(catalogue) + std.flatMap(explained, down.urgent) + dependencies(catalogue) + known_issues(catalogue.alerting)

@@ -6,11 +6,14 @@ local own = 'Unresolved|KnownIssue|DependencyDown|Watchdog';
 local down = import '../lib/down.libsonnet';
 local promql = import '../lib/promql.libsonnet';
 
+// Labels that Prometheus adds to what it sends, and that its own series lack.
+local outside = ['platform', 'environment'];
+
 // "unless …" for each known issue: of what is known nobody is told, so it explains nothing.
 local unless_known(catalogue, dependency) = std.join('', [
   '\nunless on (alertname, service)\n(\n  ALERTS{'
   + std.join(', ', ['alertstate="firing"'] + (if issue.alert == '' then [] else ['alertname="' + issue.alert + '"'])
-                   + [promql.equal(name, issue.labels[name]) for name in std.objectFields(issue.labels)])
+                   + [promql.equal(name, issue.labels[name]) for name in std.objectFields(issue.labels) if !std.member(outside, name)])
   + '}\n  and on ()\n  ALERTS{alertname="KnownIssue", alertstate="firing", ' + promql.equal('issue', issue.name) + '}\n)'
   for issue in down.known(catalogue, dependency)
 ]);
@@ -63,7 +66,7 @@ function(catalogue) {
         words: {
           title: service.title,
           dependency: dependency,
-          down: down.alerts,
+          down: down.alerts(catalogue),
           urgent: std.join('|', down.urgent),
           unless: unless_known(catalogue, dependency),
           after: catalogue.alerting.timing.recovery[covers],
@@ -107,7 +110,7 @@ function(catalogue) {
         words: issue {
           what: if issue.alert == '' then 'all alerts' else issue.alert,
           labels: if issue.labels == {} then 'everywhere'
-          else 'with ' + std.join(', ', [name + ' ' + issue.labels[name] for name in std.objectFields(issue.labels)]),
+          else 'with ' + std.join(', ', [name + ' ' + issue.labels[name] for name in std.objectFields(issue.labels) if !std.member(outside, name)]),
         },
         expr: 'vector(time()) < %(expires)s',
         value: '%(ticket)s',

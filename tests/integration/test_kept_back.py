@@ -103,6 +103,7 @@ TABLE = [
     ("a fast burn says nothing of another service level", FAST, {**SLOW, "slo": "web-availability"}, False),
     ("alerts without slo are not equal in it", FAST, {**STALE, "slo": ""}, False),
     ("a fast burn covers the rate of errors", FAILING, ERRORS, True),
+    ("… unless that is more urgent", {**FAILING, "priority": "p3", "severity": "warning"}, ERRORS, False),
     ("… but not of another service", {**FAILING, "service": "web"}, ERRORS, False),
     ("a fast burn of latency does not", {**FAST, "slo": "api-latency", "sli": "latency"}, ERRORS, False),
     (

@@ -31,10 +31,20 @@ alerting:
   known_issues:
     - {alert: HealthUnhealthy, labels: {service: api}, ticket: OPS-42, expires: "1970-01-01 01:00"}
 """
+BURN_KNOWN = KNOWN.replace("HealthUnhealthy", "ErrorBudgetBurnFast")
+KNOWN_HERE = KNOWN.replace("service: api", "service: api, environment: production")
+TOLD_ELSEWHERE = """
+alerting:
+  channels: {dba: {slack: {webhook: "${file:slack}", channel: "#dba"}}}
+  alerts: {HealthUnhealthy: {channels: [dba]}}
+"""
 UNHEALTHY = (
     'ALERTS{alertname="HealthUnhealthy", alertstate="firing", service="api", priority="%s", kind="symptom"}'
 )
-BURN = 'ALERTS{slo_tier="fast", sli="%s", alertstate="firing", service="api", priority="p1", kind="symptom"}'
+BURN = (
+    'ALERTS{alertname="ErrorBudgetBurnFast", slo_tier="fast", sli="%s", alertstate="firing", '
+    'service="api", priority="p1", kind="symptom"}'
+)
 RATIO = 'service:error_ratio:rate5m{service="api"}'
 
 
@@ -50,6 +60,9 @@ RATIO = 'service:error_ratio:rate5m{service="api"}'
         ("", {BURN % "latency": "1x180", RATIO: "0x180"}, 10, []),
         (KNOWN, {UNHEALTHY % "p1": "1x180"}, 30, []),
         (KNOWN, {UNHEALTHY % "p1": "1x180"}, 90, ["p1"]),
+        (KNOWN_HERE, {UNHEALTHY % "p1": "1x180"}, 30, []),
+        (BURN_KNOWN, {BURN % "availability": "1x180", RATIO: "0.9x180"}, 30, []),
+        (TOLD_ELSEWHERE, {UNHEALTHY % "p1": "1x180"}, 10, []),
     ],
     ids=[
         "unhealthy",
@@ -61,6 +74,9 @@ RATIO = 'service:error_ratio:rate5m{service="api"}'
         "slow",
         "known",
         "known no more",
+        "known in this environment",
+        "its burn rate is known",
+        "told in a channel of its own",
     ],
 )
 def test_a_dependency_that_is_down(
