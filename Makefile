@@ -39,7 +39,7 @@ test: .venv/.dev packages ## run every test; ARGS="-k name" passes on to pytest
 test-postgres: .venv/.dev packages ## run the tests against PostgreSQL 12 to 18; VERSION=17 picks one
 	@$(BIN)/pytest tests/integration/postgres $(if $(VERSION),-k pg$(VERSION)) $(ARGS)
 
-bench: .venv/.dev packages ## run the measurements; ARGS="scrape age" picks some
+bench: .venv/.dev packages ## run the measurements; ARGS="scrape postgres" picks some, ARGS="postgres 1000" a part
 	@tools/debian-packages nginx-light
 	@$(BIN)/python -m tests.bench $(ARGS)
 

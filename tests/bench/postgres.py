@@ -1,15 +1,17 @@
 """Postgres: what a scrape and a collection cost beside postgres_exporter and query-exporter, near and far.
 
 All are asked for the same families, those of postgres_exporter as it comes. "ours" and query-exporter run all of them
-at every collection; "in tiers" is how ours runs of itself, with sizes and settings asked every five minutes.
+at every collection; "as it comes" is how ours runs of itself: all its families, sizes and settings every five minutes.
 """
 
-import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from statistics import median
 
 from tests.bench import postgres_faults
-from tests.bench.load import Load, cpu_seconds, load, resident_bytes
+from tests.bench.load import tail
+from tests.bench.postgres_costs import Costs, Spent, Subject, measure, measure_far
 from tests.bench.postgres_peers import (
     PeerMissing,
     body,
@@ -19,34 +21,35 @@ from tests.bench.postgres_peers import (
     postgres_exporter,
     query_exporter,
 )
-from tests.bench.postgres_proxy import Proxy, Traffic, proxy
-from tests.bench.postgres_server import DATABASE, BenchServer, Cost, bench_server
-from tests.bench.servers import Server
-from tests.bench.table import RUNS, console, spread, table, times
+from tests.bench.postgres_proxy import proxy
+from tests.bench.postgres_server import DATABASE, BenchServer, bench_server
+from tests.bench.table import console, spread, table, times
 
 FAR = 0.05
 """Seconds that each round trip to a database in another region takes."""
-
-
-SECONDS_OF_SCRAPES = 3.0
 LONGEST_TIER = 20
 """Collections after which all but the rarest collectors have had their turn: five minutes of every 15 s."""
-THEIRS, OURS = "postgres_exporter 0.19.1", "ours"
+THEIRS, OURS, OTHER = "postgres_exporter 0.19.1", "ours", "query-exporter 5.0.2"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is compared: tables, statements, seconds between our collections, collections of a run.
+    """What is compared: tables and statements; how often each collects, and collections of a run.
 
-    `tiers`: ours as it runs of itself as well. `widely`: query-exporter and a far server as well.
+    `every`, `collections`: of ours. `scrapes`: of a run of postgres_exporter. `rarely`: seconds between collections of
+    query-exporter, and of ours from far away; `other_far`: of query-exporter from far away. `tiers`: ours as it comes
+    as well. `other_loaded`: collections of query-exporter with pgbench running as well.
     """
 
     tables: int
-    statements: int
-    every: float
-    collections: int
+    statements: int = 0
+    every: float = 0.5
+    collections: int = 4
+    scrapes: int = 10
+    rarely: float = 2
+    other_far: float = 8
     tiers: bool = False
-    widely: bool = False
+    other_loaded: bool = True
 
     @property
     def title(self) -> str:
@@ -54,147 +57,76 @@ class Case:
         return f"{self.tables:,} tables" + (f", {self.statements:,} statements" if self.statements else "")
 
 
-CASES = (
-    Case(20, 0, 1, 10, widely=True),
-    Case(1_000, 0, 1, 10, tiers=True, widely=True),
-    Case(1_000, 5_000, 1, 10),
-    Case(10_000, 0, 10, 2),
-)
+CASES = {
+    "20": Case(20),
+    "1000": Case(1_000, tiers=True),
+    "statements": Case(1_000, 5_000),
+    "10000": Case(10_000, every=3, collections=1, scrapes=1, rarely=8, other_far=12, other_loaded=False),
+}
+"""Runs of one collection are enough where collections are long: each is measured whole."""
 
 
-@dataclass(slots=True)
-class Costs:
-    """Figures of one exporter, one of each run. Times are in seconds, per collection (for peers: per scrape)."""
-
-    loads: list[Load] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-    database_seconds: list[float] = field(default_factory=list)
-    database_cpu: list[float] = field(default_factory=list)
-    statements: list[float] = field(default_factory=list)
-    resident: float = 0
-    series: int = 0
-    far: list[float] = field(default_factory=list)
-    round_trips: float = 0
-    connections: float = 0
-
-    def quantile(self, share: float) -> list[float]:
-        """Return that quantile of each run's latencies."""
-        return [run.quantile(share) for run in self.loads]
+def _case(case: Case) -> None:
+    """Print the tables of a case."""
+    with bench_server(case.tables, case.statements) as server:
+        _compare(case, server)
 
 
-def main() -> None:
-    """Print a table for each case, and one of faults."""
-    for case in CASES:
-        with bench_server(case.tables, case.statements) as server:
-            _compare(case, server)
+def _faults() -> None:
+    """Print what each exporter answers under faults."""
     with bench_server(1_000) as server:
         postgres_faults.compare(server)
 
 
+PARTS: dict[str, Callable[[], None]] = {
+    **{name: partial(_case, case) for name, case in CASES.items()},
+    "faults": _faults,
+}
+
+
 def _compare(case: Case, server: BenchServer) -> None:
     flags = ("--collector.stat_statements",) if case.statements else ()
-    theirs, mine, tiered, all_ = map(server.role, ("theirs", "mine", "tiered", "everything"))
     results = {THEIRS: Costs(), OURS: Costs()}
-    with postgres_exporter(_dsn(server, theirs), *flags) as peer:
+    roles = {name: server.role(name) for name in ("theirs", "mine", "tiered", "other")}
+    with postgres_exporter(_dsn(server, roles["theirs"]), *flags) as peer:
         same = collectors_of(families(body(peer)))
-        _ask(results[THEIRS], peer, server, theirs, case.collections)
-    with ours(_dsn(server, mine), case.every, same) as subject:
-        _wait(results[OURS], subject, server, mine, case.every, case.collections)
+        asked = Subject(peer, server, roles["theirs"], None, case.scrapes)
+        measure(results[THEIRS], asked)
+    with ours(_dsn(server, roles["mine"]), case.every, same) as process:
+        measure(results[OURS], Subject(process, server, roles["mine"], case.every, case.collections))
     if case.tiers:
-        for name, role, collectors in (("ours, in tiers", tiered, same), ("ours, all in tiers", all_, None)):
-            results[name] = Costs()
-            with ours(_dsn(server, role), case.every, collectors, tiers=True) as subject:
-                _wait(results[name], subject, server, role, case.every, LONGEST_TIER)
-    if case.widely:
-        _compare_widely(case, server, results, same)
+        every, costs = case.every / 2, results.setdefault("ours, as it comes", Costs())
+        with ours(_dsn(server, roles["tiered"]), every, tiers=True) as process:
+            measure(costs, Subject(process, server, roles["tiered"], every, LONGEST_TIER), loaded=False)
+    try:
+        with query_exporter(_dsn(server, roles["other"]), case.rarely, same) as process:
+            other = Subject(process, server, roles["other"], case.rarely, 1)
+            costs = results.setdefault(OTHER, Costs())
+            measure(costs, other, loaded=case.other_loaded)
+    except PeerMissing as missing:
+        console.print(str(missing))
+    _compare_far(case, server, results, same, flags)
     _print(case, results)
 
 
-def _compare_widely(case: Case, server: BenchServer, results: dict[str, Costs], same: list[str]) -> None:
-    """Add query-exporter, and a server far away."""
-    try:
-        with query_exporter(_dsn(server, server.role("other")), case.every, same) as subject:
-            results["query-exporter 5.0.2"] = Costs()
-            _wait(results["query-exporter 5.0.2"], subject, server, "other", case.every, case.collections)
-    except PeerMissing as missing:
-        console.print(str(missing))
-    with proxy(server.cluster.port, FAR) as far:
-        with postgres_exporter(_dsn(server, "theirs", far.port)) as peer:
-            _ask_far(results[THEIRS], peer, far)
-        with ours(_dsn(server, "mine", far.port), case.every, same) as subject:
-            _wait_far(results[OURS], subject, far, case)
-
-
-def _ask(costs: Costs, peer: Server, server: BenchServer, role: str, scrapes: int) -> None:
-    """Measure an exporter that asks the server at each scrape."""
-    for _ in range(RUNS):
-        before, spent = server.cost(role), cpu_seconds(peer.pid)
-        for _ in range(scrapes):
-            page = body(peer)
-        _add(costs, server.cost(role).since(before), cpu_seconds(peer.pid) - spent, scrapes)
-    with server.load():
-        costs.loads = [_load(peer) for _ in range(RUNS)]
-    costs.resident, costs.series = resident_bytes(peer.pid), _series(page)
-
-
-def _wait(
-    costs: Costs, subject: Server, server: BenchServer, role: str, every: float, collections: int
+def _compare_far(
+    case: Case, server: BenchServer, results: dict[str, Costs], same: list[str], flags: tuple[str, ...]
 ) -> None:
-    """Measure an exporter that asks the server by itself: over the time of some collections."""
-    for _ in range(RUNS):
-        before, spent = server.cost(role), cpu_seconds(subject.pid)
-        time.sleep(every * collections)
-        cost = server.cost(role).since(before)
-        _add(costs, cost, cpu_seconds(subject.pid) - spent, cost.collections or collections)
-    with server.load():
-        costs.loads = [_load(subject) for _ in range(RUNS)]
-    costs.resident, costs.series = resident_bytes(subject.pid), _series(body(subject))
-
-
-def _load(server: Server) -> Load:
-    """Scrape as Prometheus does, 300 times if that is soon done."""
-    started = time.perf_counter()
-    body(server)
-    scrapes = int(SECONDS_OF_SCRAPES / (time.perf_counter() - started))
-    return load(server.port, server.pid, max(3, min(300, scrapes)), gzip=True)
-
-
-def _add(costs: Costs, cost: Cost, cpu: float, collections: float) -> None:
-    costs.cpu.append(cpu / collections)
-    costs.database_seconds.append(cost.seconds / collections)
-    costs.database_cpu.append(cost.cpu / collections)
-    costs.statements.append(cost.statements / collections)
-
-
-def _ask_far(costs: Costs, peer: Server, far: Proxy) -> None:
-    body(peer)
-    before = far.traffic()
-    for _ in range(2 * RUNS):
-        started = time.perf_counter()
-        body(peer)
-        costs.far.append(time.perf_counter() - started)
-    _traffic(costs, far.traffic().since(before), 2 * RUNS)
-
-
-def _wait_far(costs: Costs, subject: Server, far: Proxy, case: Case) -> None:
-    """Take the time of our collections as the exporter itself tells it."""
-    time.sleep(2 * case.every)  # the first one connects and asks for the catalogue
-    before = far.traffic()
-    for _ in range(2 * RUNS):
-        time.sleep(case.every)
-        lines = body(subject).decode().splitlines()
-        name = 'platform_exporter_source_duration_seconds{source="postgres.main"} '
-        costs.far.append(float(next(line for line in lines if line.startswith(name)).split()[1]))
-    _traffic(costs, far.traffic().since(before), 2 * RUNS)
-
-
-def _traffic(costs: Costs, traffic: Traffic, collections: int) -> None:
-    costs.round_trips = traffic.round_trips / collections
-    costs.connections = traffic.connections / collections
+    """Ask all over again from far away."""
+    with proxy(server.cluster.port, FAR) as line:
+        dsn = partial(_dsn, server, port=line.port)
+        with postgres_exporter(dsn("theirs"), *flags) as peer:
+            measure_far(results[THEIRS], Subject(peer, server, "theirs", None, 1), line)
+        far = Subject(peer, server, "mine", case.rarely, 1)
+        with ours(dsn("mine"), case.rarely, same) as process:
+            measure_far(results[OURS], replace(far, process=process), line)
+        if OTHER in results:
+            other = replace(far, role="other", every=case.other_far)
+            with query_exporter(dsn("other"), case.other_far, same) as process:
+                measure_far(results[OTHER], replace(other, process=process), line)
 
 
 def _print(case: Case, results: dict[str, Costs]) -> None:
-    peer = results[THEIRS]
     latency = table(
         f"{case.title}: a scrape, with pgbench running",
         "Exporter",
@@ -202,17 +134,24 @@ def _print(case: Case, results: dict[str, Costs]) -> None:
         "p50",
         "p99",
         "p50, theirs to ours",
-    )
-    cost = table(
-        f"{case.title}: a collection",
-        "Exporter",
-        "CPU",
-        "of theirs",
-        "database time",
-        "of theirs",
-        "database CPU",
-        "statements",
         "resident",
+        "of theirs",
+    )
+    for name, costs in results.items():
+        latency.add_row(
+            name,
+            f"{costs.series:,}",
+            spread(costs.quantile(0.5), "ms", 1000),
+            tail(costs.loads),
+            times(costs.quantile(0.5), results[OURS].quantile(0.5)),
+            f"{costs.resident / 2**20:.0f} MiB",
+            times([costs.resident], [results[THEIRS].resident]),
+        )
+    console.print(latency)
+    _print_spent(f"{case.title}: a collection", {name: costs.quiet for name, costs in results.items()})
+    _print_spent(
+        f"{case.title}: a collection, with pgbench running in another database",
+        {name: costs.loaded for name, costs in results.items()},
     )
     far = table(
         f"{case.title}: a collection, {1000 * FAR:g} ms a round trip",
@@ -222,44 +161,49 @@ def _print(case: Case, results: dict[str, Costs]) -> None:
         "round trips",
         "connections opened",
     )
+    near = [one.seconds for one in results[OURS].far]
     for name, costs in results.items():
-        latency.add_row(
-            name,
-            f"{costs.series:,}",
-            spread(costs.quantile(0.5), "ms", 1000),
-            spread(costs.quantile(0.99), "ms", 1000),
-            times(costs.quantile(0.5), results[OURS].quantile(0.5)),
-        )
-        cost.add_row(
-            name,
-            spread(costs.cpu, "ms", 1000),
-            times(costs.cpu, peer.cpu),
-            spread(costs.database_seconds, "ms", 1000),
-            times(costs.database_seconds, peer.database_seconds),
-            spread(costs.database_cpu, "ms", 1000),
-            f"{median(costs.statements):.1f}",
-            f"{costs.resident / 2**20:.0f} MiB",
-        )
         if costs.far:
+            taken = [one.seconds for one in costs.far]
             far.add_row(
                 name,
-                spread(costs.far, "ms", 1000),
-                times(costs.far, results[OURS].far),
-                f"{costs.round_trips:.1f}",
-                f"{costs.connections:.1f}",
+                spread(taken, "ms", 1000),
+                times(taken, near),
+                f"{median(one.round_trips for one in costs.far):.1f}",
+                f"{median(one.connections for one in costs.far):.1f}",
             )
-    for made in (latency, cost, far):
-        if made.row_count:
-            console.print(made)
+    console.print(far)
+
+
+def _print_spent(title: str, spent: dict[str, list[Spent]]) -> None:
+    """Print what a collection costs. The server's CPU with pgbench holds pgbench's work: it is left out."""
+    with_cpu = "pgbench" not in title
+    made = table(
+        title,
+        "Exporter",
+        "CPU",
+        "of theirs",
+        "database time",
+        "of theirs",
+        *(["database CPU"] if with_cpu else []),
+        "statements",
+    )
+    peer = spent[THEIRS]
+    for name, runs in spent.items():
+        if runs:
+            cpu, seconds = [run.cpu for run in runs], [run.database_seconds for run in runs]
+            made.add_row(
+                name,
+                spread(cpu, "ms", 1000),
+                times(cpu, [run.cpu for run in peer]),
+                spread(seconds, "ms", 1000),
+                times(seconds, [run.database_seconds for run in peer]),
+                *([spread([run.database_cpu for run in runs], "ms", 1000)] if with_cpu else []),
+                f"{median(run.statements for run in runs):.1f}",
+            )
+    console.print(made)
 
 
 def _dsn(server: BenchServer, role: str, port: int | None = None) -> str:
     dsn = server.cluster.dsn(DATABASE, user=role, password=role)
     return dsn if port is None else dsn.replace(f":{server.cluster.port}/", f":{port}/")
-
-
-def _series(page: bytes) -> int:
-    return sum(1 for line in page.splitlines() if line.startswith(b"pg_"))
-
-
-PARTS = {"": main}

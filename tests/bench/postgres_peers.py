@@ -16,6 +16,7 @@ import psycopg
 import yaml
 
 from exporter.platform.conditions import Facts
+from exporter.platform.values import Duration
 from exporter.sources.postgres.collector import Collector, builtin
 from exporter.sources.postgres.facts import discover
 from tests.bench.load import Scraper
@@ -52,7 +53,7 @@ def ours(
     for collector in builtin():
         wanted = collectors is None or collector.name in collectors
         slower = max(1.0, collector.every / 15) if tiers else 1.0
-        changes[collector.name] = {"every": f"{every * slower:g}s", "limit": 50_000, "timeout": "20s"}
+        changes[collector.name] = {"every": str(Duration(every * slower)), "limit": 50_000, "timeout": "20s"}
         if collectors is not None:
             changes[collector.name]["enabled"] = wanted
     platform = {
@@ -62,7 +63,7 @@ def ours(
             "postgres": {
                 "main": {
                     "dsn": "${env:BENCH_DSN}",
-                    "every": f"{every:g}s",
+                    "every": str(Duration(every)),
                     "timeout": f"{timeout:g}s",
                     "databases": {"most": 0},
                     "collectors": changes,

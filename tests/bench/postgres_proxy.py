@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -9,12 +10,17 @@ from dataclasses import dataclass, replace
 
 @dataclass(slots=True)
 class Traffic:
-    """Connections opened, times that the client spoke after the server had, statements sent, bytes of both ways."""
+    """Connections opened, times that the client spoke after the server had, statements sent, bytes of both ways.
+
+    `began` and `ended`: when the first byte after the last mark() came, and the last one went, monotonic clock.
+    """
 
     connections: int = 0
     round_trips: int = 0
     statements: int = 0
     octets: int = 0
+    began: float = 0.0
+    ended: float = 0.0
 
     def since(self, before: "Traffic") -> "Traffic":
         """Return what came after `before`."""
@@ -23,6 +29,8 @@ class Traffic:
             self.round_trips - before.round_trips,
             self.statements - before.statements,
             self.octets - before.octets,
+            self.began,
+            self.ended,
         )
 
 
@@ -37,6 +45,10 @@ class Proxy:
     def traffic(self) -> Traffic:
         """Return what went through so far."""
         return replace(self._traffic)
+
+    def mark(self) -> None:
+        """Forget when the first byte passed."""
+        self._traffic.began = 0.0
 
     async def listen(self) -> asyncio.Server:
         """Begin to listen on a free port."""
@@ -68,6 +80,7 @@ class Proxy:
                     break
                 writer.write(data)
                 await writer.drain()
+                self._traffic.ended = time.monotonic()
 
         writing = asyncio.create_task(write())
         try:
@@ -78,6 +91,7 @@ class Proxy:
                     data = await reader.read(1 << 18)
                 seen(data)
                 self._traffic.octets += len(data)
+                self._traffic.began = self._traffic.began or time.monotonic()
                 late.put_nowait((loop.time() + self._delay / 2, data))
             with suppress(ConnectionError):
                 await writing

@@ -4,13 +4,14 @@ import itertools
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import LiteralString
 
 import psycopg
 
+from tests.bench.load import cpu_seconds
 from tests.support.postgres import PostgresCluster, postgres_cluster
 from tests.support.process import running
 from tests.support.programs import binary
@@ -21,11 +22,18 @@ _TICK = os.sysconf("SC_CLK_TCK")
 _TYPES = ("int2", "int4", "int8", "float4", "float8", "numeric", "text", "bool")
 
 
+# Looking up in the catalogue what the server has names no pg_stat_database.
+_COST = """
+select coalesce(sum(calls), 0)::float8, coalesce(sum(total_exec_time + total_plan_time), 0)::float8,
+       coalesce(max(calls) filter (where query like '%%from pg_stat_database%%'), 0)::float8
+from pg_stat_statements where userid = %s::regrole"""
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What a role's work took of the server: statements, their seconds (planning too), CPU seconds of all processes.
 
-    `collections` counts transactions that began as this exporter's do.
+    `collections` is how often it asked the statement with pg_stat_database that it asked most: once a collection.
     """
 
     statements: float
@@ -46,8 +54,8 @@ class Cost:
 class BenchServer:
     """A server with `tables` tables and a role for each exporter."""
 
-    def __init__(self, cluster: PostgresCluster, tables: int) -> None:
-        self.cluster, self.tables = cluster, tables
+    def __init__(self, cluster: PostgresCluster, tables: int, watch: psycopg.Connection) -> None:
+        self.cluster, self.tables, self._watch = cluster, tables, watch
 
     def role(self, name: str) -> str:
         """Create a role with pg_monitor, and return its password."""
@@ -77,27 +85,33 @@ class BenchServer:
             for types in itertools.islice(itertools.product(_TYPES, repeat=5), count):
                 connection.execute(("select " + ", ".join(f"null::{name}" for name in types)).encode())
 
-    def cost(self, role: str) -> Cost:
-        """Return what a role has cost so far. The CPU is that of the whole server, so nobody else may work."""
-        [(statements, milliseconds, collections)] = self.run(
-            "select coalesce(sum(calls), 0)::float8, coalesce(sum(total_exec_time + total_plan_time), 0)::float8, "
-            "coalesce(sum(calls) filter (where query like 'begin %read only%'), 0)::float8 "
-            f"from pg_stat_statements where userid = '{role}'::regrole",
-            "postgres",
+    def start_of(self, role: str) -> Cost:
+        """Return what a role has cost before what comes now."""
+        return replace(self._statements(role), cpu=self._cpu())
+
+    def cost_since(self, before: Cost, role: str) -> Cost:
+        """Return what a role has cost since `start_of`. The CPU is the whole server's, but for asking this."""
+        cpu = self._cpu()
+        return replace(self._statements(role), cpu=cpu).since(before)
+
+    def busy(self, role: str) -> bool:
+        """Say whether a session of the role is within a statement or a transaction."""
+        asked = self._watch.execute(
+            "select from pg_stat_activity where usename = %s and state <> 'idle' limit 1", (role,)
         )
-        assert isinstance(statements, float)
-        assert isinstance(milliseconds, float)
-        assert isinstance(collections, float)
-        return Cost(statements, milliseconds / 1000, self._cpu(), collections)
+        return asked.fetchone() is not None
+
+    def _statements(self, role: str) -> Cost:
+        row = self._watch.execute(_COST, (role,)).fetchone()
+        assert row is not None
+        statements, milliseconds, collections = row
+        return Cost(statements, milliseconds / 1000, 0.0, collections)
 
     def _cpu(self) -> float:
-        """Return CPU seconds of the server's processes, ended ones included."""
+        """Return CPU seconds of the server's processes; those of ended ones are told in ticks."""
         pid = self.cluster.pid()
-        total = _ticks(pid, slice(11, 15))  # with those of its children that ended
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            with suppress(FileNotFoundError):  # it ended just now
-                total += _ticks(int(child), slice(11, 13))
-        return total / _TICK
+        ended = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[13:15]
+        return cpu_seconds(pid) + sum(map(int, ended)) / _TICK
 
     @contextmanager
     def load(self) -> Iterator[None]:
@@ -114,11 +128,6 @@ class BenchServer:
                 yield
 
 
-def _ticks(pid: int, fields: slice) -> int:
-    """Add up fields of /proc/PID/stat, counted from the one after the process' name."""
-    return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[fields]))
-
-
 @contextmanager
 def bench_server(tables: int, statements: int = 0) -> Iterator[BenchServer]:
     """Yield a server with so many tables and statements."""
@@ -129,8 +138,12 @@ def bench_server(tables: int, statements: int = 0) -> Iterator[BenchServer]:
         "pg_stat_statements.max": "20000",
         "pg_stat_statements.track_planning": "on",
     }
-    with postgres_cluster(None, **settings) as cluster, tempfile.TemporaryDirectory() as folder:
-        server = BenchServer(cluster, tables)
+    with (
+        postgres_cluster(None, **settings) as cluster,
+        psycopg.connect(cluster.dsn(), autocommit=True) as watch,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        server = BenchServer(cluster, tables, watch)
         server.run(f"create database {DATABASE}", "postgres")
         for database in ("postgres", DATABASE):
             server.run("create extension pg_stat_statements", database)
