@@ -164,7 +164,7 @@ local week(ctx) =
     wish=12,
     height=std.min(14, 3 + count),  // every row is seen
     decimals=0,
-    overrides=[panels.named(heading, { 'custom.width': 90 }) for heading in ['Last 7 days', 'Before']]
+    overrides=[panels.named('Last 7 days', { 'custom.width': 90 }), panels.named('Before', { 'custom.width': 80 })]
               + [panels.named('What', { mappings: panels.titled(signed) })],
   );
 

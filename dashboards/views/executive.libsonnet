@@ -209,7 +209,7 @@ local reading(ctx) = panels.text(
     '- Click a number for the details; the **i** beside a title says what good looks like.',
   ]),
   wish=24,
-  height=std.min(11, 5 + std.length(ctx.slos)),
+  height=std.min(12, 6 + std.length(ctx.slos)),
 );
 
 // What the team marked for this page; otherwise the first few levels that its database knows.
