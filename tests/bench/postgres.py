@@ -37,17 +37,18 @@ class Case:
     """What is compared: tables and statements; how often each collects, and collections of a run.
 
     `every`, `collections`: of ours. `scrapes`: of a run of postgres_exporter. `rarely`: seconds between collections of
-    query-exporter, and of ours from far away; `other_far`: of query-exporter from far away. `tiers`: ours as it comes
-    as well. `other_loaded`: collections of query-exporter with pgbench running as well.
+    query-exporter. `far`: of ours from far away; `other_far`: of query-exporter, 0 to leave it out there. `tiers`: ours
+    as it comes as well. `other_loaded`: collections of query-exporter with pgbench running as well.
     """
 
     tables: int
     statements: int = 0
     every: float = 0.5
-    collections: int = 4
-    scrapes: int = 10
+    collections: int = 3
+    scrapes: int = 5
     rarely: float = 2
-    other_far: float = 8
+    far: float = 1
+    other_far: float = 6
     tiers: bool = False
     other_loaded: bool = True
 
@@ -58,10 +59,12 @@ class Case:
 
 
 CASES = {
-    "20": Case(20),
+    "20": Case(20, scrapes=10),
     "1000": Case(1_000, tiers=True),
-    "statements": Case(1_000, 5_000),
-    "10000": Case(10_000, every=3, collections=1, scrapes=1, rarely=8, other_far=12, other_loaded=False),
+    "statements": Case(1_000, 5_000, other_far=0),
+    "10000": Case(
+        10_000, every=3, collections=1, scrapes=1, rarely=8, far=4, other_far=0, other_loaded=False
+    ),
 }
 """Runs of one collection are enough where collections are long: each is measured whole."""
 
@@ -117,10 +120,10 @@ def _compare_far(
         dsn = partial(_dsn, server, port=line.port)
         with postgres_exporter(dsn("theirs"), *flags) as peer:
             measure_far(results[THEIRS], Subject(peer, server, "theirs", None, 1), line)
-        far = Subject(peer, server, "mine", case.rarely, 1)
-        with ours(dsn("mine"), case.rarely, same) as process:
+        far = Subject(peer, server, "mine", case.far, 1)
+        with ours(dsn("mine"), case.far, same) as process:
             measure_far(results[OURS], replace(far, process=process), line)
-        if OTHER in results:
+        if OTHER in results and case.other_far:
             other = replace(far, role="other", every=case.other_far)
             with query_exporter(dsn("other"), case.other_far, same) as process:
                 measure_far(results[OTHER], replace(other, process=process), line)
@@ -173,6 +176,15 @@ def _print(case: Case, results: dict[str, Costs]) -> None:
                 f"{median(one.connections for one in costs.far):.1f}",
             )
     console.print(far)
+    left_out = [
+        what
+        for what, given in (("from far away", case.other_far), ("with pgbench running", case.other_loaded))
+        if not given
+    ]
+    if OTHER in results and left_out:
+        console.print(
+            f"{OTHER}: no collections {' or '.join(left_out)} here, to save time; with fewer tables there are."
+        )
 
 
 def _print_spent(title: str, spent: dict[str, list[Spent]]) -> None:

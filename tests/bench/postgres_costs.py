@@ -12,8 +12,8 @@ from tests.bench.postgres_server import BenchServer
 from tests.bench.servers import Server
 from tests.bench.table import RUNS
 
-SECONDS_OF_SCRAPES = 2.0
-"""Length of a run of scrapes, if three collections do not take longer."""
+SECONDS_OF_SCRAPES = 1.5
+"""Length of a run of scrapes, if two collections do not take longer."""
 _SOON = 0.02
 """A page that answers within so many seconds is scraped at moments of their own, others one after another."""
 _REST = 0.15
@@ -71,13 +71,13 @@ class Costs:
 
 def measure(costs: Costs, subject: Subject, *, loaded: bool = True) -> None:
     """Measure near the server; `loaded`: collections with pgbench as well, not scrapes alone."""
-    page = body(subject.process)
+    body(subject.process)
     costs.quiet = _runs(subject)
     with subject.server.load():
         if loaded:
             costs.loaded = _runs(subject)
         costs.loads = [_scrapes(subject) for _ in range(RUNS)]
-    costs.resident, costs.series = resident_bytes(subject.process.pid), _series(page)
+    costs.resident, costs.series = resident_bytes(subject.process.pid), _series(body(subject.process))
 
 
 def measure_far(costs: Costs, subject: Subject, line: Proxy) -> None:
@@ -154,9 +154,9 @@ def _collecting(subject: Subject, line: Proxy | None = None) -> Callable[[], Non
 
 
 def _scrapes(subject: Subject) -> Load:
-    """Scrape as Prometheus does, over three collections and more where the answer lies ready."""
+    """Scrape as Prometheus does, over two collections and more where the answer lies ready."""
     process = subject.process
-    seconds = max(SECONDS_OF_SCRAPES, 3 * (subject.every or 0.0))
+    seconds = max(SECONDS_OF_SCRAPES, 2 * (subject.every or 0.0))
     started = time.perf_counter()
     body(process)
     taken = time.perf_counter() - started

@@ -65,7 +65,7 @@ def compare(server: BenchServer) -> None:
                     counts = (f"{healthy[name].series():,}", f"{seen.series():,}")
                     shown.add_row(name, took, *counts, _verdict(first[name], seen))
             console.print(shown)
-            time.sleep(SETTLE)
+            time.sleep(EVERY + TIMEOUT)  # all is well again before the next fault
 
 
 def _start(stack: ExitStack, server: BenchServer) -> dict[str, Server]:
