@@ -33,7 +33,7 @@ _SECONDS = {
 _INVOCATIONS = ("cloudflare_workers_requests_total", "cloudflare_workers_errors_total")
 _AGE = "platform_exporter_source_served_age_seconds"
 _AGES = {"health.": 0.3, "postgres.": 0.3}
-_WINDOW_END, _LAG = "cloudflare_window_end_timestamp_seconds", 20.0  # seconds that the analytics are late
+_WINDOW_END, _LAG = "cloudflare_window_end_timestamp_seconds", 16.0  # seconds that the analytics are late
 _SCRAPES = {"platform-exporter": 0.007, "prometheus": 0.008, "alertmanager": 0.0025}
 """Job → seconds."""
 
@@ -43,7 +43,7 @@ TOLD = {*_PER_INVOCATION, *_SECONDS, *_INVOCATIONS, _AGE, _WINDOW_END}
 
 def workers(story: Story, paces: Mapping[str, float]) -> Iterator[Past]:
     """Yield what Cloudflare would have counted: script → invocations per second at the start."""
-    ends = [time - _LAG * (1 + 0.3 * late) for time, late in zip(story.times, story.noise, strict=True)]
+    ends = [time - _LAG * (1 + 0.1 * late) for time, late in zip(story.times, story.noise, strict=True)]
     yield {"__name__": _WINDOW_END, "dataset": "workers"}, ends, False
     for script, pace in paces.items():
         for name in _INVOCATIONS:
