@@ -20,6 +20,10 @@ _REST = 0.15
 _PATIENCE = 60.0
 
 
+class UnsteadyError(RuntimeError):
+    """An exporter cannot be caught between two collections; the message says how."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """An exporter that is measured: its process, its role, seconds between its collections, collections of a run.
@@ -70,7 +74,7 @@ class Costs:
 
 
 def measure(costs: Costs, subject: Subject, *, loaded: bool = True) -> None:
-    """Measure near the server; `loaded`: collections with pgbench as well, not scrapes alone."""
+    """Measure near the server; `loaded`: collections with pgbench as well, not scrapes alone. Raises UnsteadyError."""
     body(subject.process)
     costs.quiet = _runs(subject)
     with subject.server.load():
@@ -83,7 +87,7 @@ def measure(costs: Costs, subject: Subject, *, loaded: bool = True) -> None:
 def measure_far(costs: Costs, subject: Subject, line: Proxy) -> None:
     """Measure through the proxy: from the first byte to the last, so without what the exporter does with the answer.
 
-    Raises RuntimeError if it cannot be caught between two collections.
+    Raises UnsteadyError.
     """
     body(subject.process)
     collect = _collecting(subject, line)
@@ -97,11 +101,11 @@ def measure_far(costs: Costs, subject: Subject, line: Proxy) -> None:
             costs.far.append(Far(traffic.ended - traffic.began, traffic.round_trips, traffic.connections))
         if len(costs.far) == RUNS:
             return
-    raise RuntimeError(f"{subject.role}: {len(costs.far)} single collections of {3 * RUNS}")
+    raise UnsteadyError(f"{subject.role}: {len(costs.far)} single collections of {3 * RUNS}")
 
 
 def rest(subject: Subject, line: Proxy | None = None) -> None:
-    """Wait until the exporter rests between two collections. Raises TimeoutError when it never does."""
+    """Wait until the exporter rests between two collections. Raises UnsteadyError when it never does."""
     pid, deadline = subject.process.pid, time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         before = cpu_seconds(pid)
@@ -109,7 +113,7 @@ def rest(subject: Subject, line: Proxy | None = None) -> None:
         silent = line is None or time.monotonic() - line.traffic().ended > _REST
         if silent and cpu_seconds(pid) - before < 0.05 * _REST and not subject.server.busy(subject.role):
             return
-    raise TimeoutError(f"{subject.role} has no rest between two collections within {_PATIENCE:g} s")
+    raise UnsteadyError(f"{subject.role} has no rest between two collections within {_PATIENCE:g} s")
 
 
 def _runs(subject: Subject) -> list[Spent]:
@@ -120,13 +124,13 @@ def _runs(subject: Subject) -> list[Spent]:
 def _run(subject: Subject, collect: Callable[[], None]) -> Spent:
     server, pid = subject.server, subject.process.pid
     before, began = server.start_of(subject.role), cpu_seconds(pid)
-    collect()
-    spent = cpu_seconds(pid) - began
-    cost = server.cost_since(before, subject.role)
-    count = subject.collections if subject.every is None else cost.collections
-    if not count:
-        raise RuntimeError(f"{subject.role} collected nothing")
-    return Spent(spent / count, cost.seconds / count, cost.cpu / count, cost.statements / count)
+    for _ in range(3):
+        collect()
+        spent = cpu_seconds(pid) - began
+        cost = server.cost_since(before, subject.role)
+        if count := subject.collections if subject.every is None else cost.collections:
+            return Spent(spent / count, cost.seconds / count, cost.cpu / count, cost.statements / count)
+    raise UnsteadyError(f"{subject.role} collected nothing though it was its turn")
 
 
 def _collecting(subject: Subject, line: Proxy | None = None) -> Callable[[], None]:

@@ -53,7 +53,11 @@ def ours(
     for collector in builtin():
         wanted = collectors is None or collector.name in collectors
         slower = max(1.0, collector.every / 15) if tiers else 1.0
-        changes[collector.name] = {"every": str(Duration(every * slower)), "limit": 50_000, "timeout": "20s"}
+        changes[collector.name] = {
+            "every": str(Duration(every * slower)),
+            "limit": 50_000,
+            "timeout": str(Duration(0.8 * timeout)),
+        }
         if collectors is not None:
             changes[collector.name]["enabled"] = wanted
     platform = {
