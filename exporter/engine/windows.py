@@ -85,15 +85,18 @@ class WindowedCounters:
         self.values: dict[Family, Samples] = {}
         self._gathered: dict[Family, int] = {}
 
-    async def next(self, now: float) -> Window | None:
-        """Return the window to ask for at `now`, or None when no new one is complete. Raises StateError."""
+    async def next(self, now: float, longest: int | None = None) -> Window | None:
+        """Return the window to ask for at `now`, or None when no new one is complete. Raises StateError.
+
+        It spans no more than `longest` seconds, where that is given and shorter than usual.
+        """
         await self._restore()
         end = (int(now) - self._lag) // self._step * self._step
         start = end - self._step if self.cursor is None else self.cursor
         start = max(start, end - self._keeps)
         if end <= start:  # nothing new yet, or the clock was set back: wait until it has caught up
             return None
-        return Window(start, min(end, start + self._longest))
+        return Window(start, min(end, start + min(self._longest, longest or self._longest)))
 
     async def add(
         self,

@@ -4,7 +4,9 @@ import asyncio
 import time
 from typing import Any, NoReturn
 
+import orjson
 import pytest
+from psycopg import sql
 
 from exporter.engine.source import SourceError
 from exporter.engine.state import MemoryStore, StateError
@@ -171,10 +173,27 @@ async def test_slow_statements_take_turns_and_what_is_quick_waits_for_none_of_th
         success = families["pg_scrape_collector_success"]
         seen.append({name for (_, name), value in success.items() if value})
     turns = {name: sum(f"queries.{name}" in names for names in seen) for name in (*speeds, "quick", "seldom")}
-    assert turns["seldom"] >= 15, turns
-    assert turns["quick"] >= 15, turns
+    assert turns["seldom"] >= 12, turns
+    assert turns["quick"] >= 12, turns
     assert all(turns[name] >= 2 for name in speeds if name != "endless"), turns
     assert turns["endless"] == 0
+    await subject.close()
+
+
+async def test_built_in_collectors_wait_for_no_slow_statement(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at the start, when nobody knows what is slow, nor when what is seldom asked for is due again."""
+    slow = [
+        query(f"slow_{n}", sql="select 1 as value from pg_sleep(0.6)", timeout="1m", every="3s")
+        for n in range(8)
+    ]
+    own_postgres.execute("create extension pg_stat_statements")
+    subject = source(monkeypatch, own_postgres.dsn(), *slow, *builtin(), timeout="2500ms")
+    for _ in range(8):
+        success = (await collect(subject))["pg_scrape_collector_success"]
+        failed = {name for (_, name), value in success.items() if not value}
+        assert {name for name in failed if not name.startswith("queries.")} == set()
     await subject.close()
 
 
@@ -208,7 +227,7 @@ def windowed(**keys: Any) -> Collector:
         every="1s",
         sql=EVENTS,
         labels=["kind"],
-        windows={"lag": "1s", "keeps": "1h"},
+        windows={"lag": "1s", "keeps": "1d"},
         metrics={"events_total": metric},
         **keys,
     )
@@ -247,6 +266,30 @@ async def test_each_row_is_counted_once_whatever_becomes_of_it(
     families = await collect(again)
     assert families["events_total"]["main", "b"] == 1
     await again.close()
+
+
+async def test_what_was_missed_is_caught_up_in_pieces_that_fit(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A millisecond for each second of the window: an hour of them does not fit into the time-out."""
+    own_postgres.execute("create table events (at timestamptz, kind text)")
+    monkeypatch.setattr(
+        f"{__name__}.EVENTS",
+        "select count(at) as value, 'a' as kind, pg_sleep(extract(epoch from {to} - {from}) / 1000.0) from events "
+        "where at >= {from} and at < {to}",
+    )
+    store, key = MemoryStore(), "postgres.main/queries.mine"
+    begun = int(time.time()) - 7200
+    await store.write(key, orjson.dumps({"format": 1, "begun": begun, "cursor": begun, "counters": {}}), 0)
+    own_postgres.execute(
+        sql.SQL(
+            "insert into events select to_timestamp({} + n), 'a' from generate_series(0, 7000, 10) as n"
+        ).format(sql.Literal(begun))
+    )
+    subject = source(monkeypatch, own_postgres.dsn(), windowed(timeout="1s"))
+    subject.keep_in(store)
+    assert await counted(subject, 701) == 701
+    await subject.close()
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ class Builtin(Statement):
     """How often; with the source itself when it is left out."""
     enabled: bool = True
     """Whether it runs unless the platform file says otherwise."""
-    last: bool = False
-    """Whether it comes after all others, because locks that it takes last until the end of the transaction."""
+    locks: bool = False
+    """Whether locks that it takes last until the end of the transaction, which therefore ends after it."""
     follows: str | None = None
     """Collector with a fold, of whose shown rows it tells more: `{shown}` is an array of their last label."""
     scrub: str | None = None
@@ -90,9 +90,9 @@ class Collector:
         return self.statement.follows if isinstance(self.statement, Builtin) else None
 
     @property
-    def last(self) -> bool:
-        """Whether it takes locks that last until the end of the transaction."""
-        return isinstance(self.statement, Builtin) and self.statement.last
+    def locks(self) -> bool:
+        """Whether locks that it takes last until the end of the transaction."""
+        return isinstance(self.statement, Builtin) and self.statement.locks
 
     def conditions(self) -> Iterator[str]:
         """Yield every condition that it speaks of."""
@@ -143,7 +143,11 @@ def _bounded(sql: str, limit: int) -> str:
     The limit within keeps what is asked for from being worked out twice. A constant text would be cast when planning.
     """
     most = max(_SHORTEST_BOUND, min(_LONGEST_ROW, _LONGEST_ANSWER // limit))
-    size = 'pg_catalog.pg_column_size("whole row")'
+    stored = (
+        'pg_catalog.pg_column_size("whole row")'  # compressed, and known without reading what is stored apart
+    )
+    written = 'pg_catalog.octet_length("whole row"::pg_catalog.text)'
+    size = f"(case when {stored} operator(pg_catalog.>) {most} then {stored} else {written} end)"
     refusal = f"pg_catalog.concat({size}, '{_ROW_OF_BYTES} {most}')::pg_catalog.bool"
     bound = f"case when {size} operator(pg_catalog.>) {most} then {refusal} else true end"
     return "\n".join(("select * from (", sql, f') as "whole row" where {bound}'))
@@ -245,7 +249,10 @@ def _cells(result: PGresult, count: int, texts: list[bool]) -> list[list[Cell]]:
     )
     try:
         rows = loader.load_rows(0, count, tuple)
-    except UnicodeDecodeError:  # SQL_ASCII, or a database that holds what it should not
+    except (
+        UnicodeDecodeError,
+        OverflowError,
+    ):  # SQL_ASCII, what no database should hold, or more than a float can
         get = result.get_value
         return [[get(row, place) for row in range(count)] for place in range(len(texts))]
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in texts]

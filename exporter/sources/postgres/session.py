@@ -31,6 +31,11 @@ _CANCEL_SECONDS = 2.0
 _RETRY_REFUSED = 60.0
 _STATE_SECONDS = 1.0
 """The state is asked for at most so long: no counter of one's own keeps the figures of a server waiting."""
+_QUICK = 0.05
+"""Share of the time that there is, up to which a collector counts as quick."""
+_PATIENCE = 5
+"""Collections without a turn after which a collector comes first."""
+_LONGEST_BETWEEN = 300.0
 _REMEMBERED = 0.8
 """Share of what a collector used that still counts at the next collection."""
 
@@ -47,11 +52,13 @@ class Run:
     data: Collected = field(default_factory=Collected)
     last: Last = field(default_factory=Last)
     succeeded: float | None = None
+    between: float = 0.0
+    """Seconds between its last two successes: turns may be rarer than `every` asks for."""
     ran: bool = False
     used: float = 0.0
-    """Seconds of the server that it had, of late; who had least is asked first."""
-    waited: bool = False
-    """Whether it had no turn last time."""
+    """Seconds of the server that it had, of late; of those that are slow, who had least is asked first."""
+    missed: int = 0
+    """How often in a row it was due and had no turn."""
     duration: float = 0.0
     truncated: bool = False
     error: SourceError | None = None
@@ -85,7 +92,7 @@ class Session:
         self._suspect: Run | None = None
         self._server_time = 0.0
         self._ahead = 0.0  # unknown yet: what is counted is checked against the server's own time anyway
-        self._ending: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
         self.server: Server | None = None
         self.runs: list[Run] = []
         self.gaps: list[str] = []
@@ -97,13 +104,8 @@ class Session:
         return self._connection
 
     def due(self, now: float) -> list[Run]:
-        """Return the collectors that are due; all that might be while it is not known which exist here.
-
-        Those that used least of late come first, so that slow ones take turns among themselves, and what is quick
-        waits for none of them. What takes locks until the end of the transaction comes last, unless it had no turn.
-        """
-        due = [run for run in (self.runs if self.server else self._all) if now >= run.due]
-        return sorted(due, key=lambda run: (run.collector.last and not run.waited, run.used))
+        """Return the collectors that are due; all that might be while it is not known which exist here."""
+        return [run for run in (self.runs if self.server else self._all) if now >= run.due]
 
     def look_again(self) -> None:
         """Ask at the next collection what the server has."""
@@ -175,7 +177,7 @@ class Session:
         for place, run in enumerate(due[len(answers) - 1 :]):
             if place == 0:
                 run.duration = time.monotonic() - now - sum(answer.seconds for answer in answers)
-                run.used += run.duration
+                run.used, run.missed = run.used + run.duration, 0
                 self._fail(run, SourceError("timeout", "the collection's time was over while it ran"), now)
             else:
                 self._no_turn(run)
@@ -189,13 +191,26 @@ class Session:
         self._ahead = sent + began.seconds - self._server_time
 
     def _fitting(self, due: Sequence[Run], seconds: float) -> list[Run]:
-        """Return those for which there is time, by how long they took last; the others come the earlier next time.
+        """Return those for which there is time, by how long they took last, in the order in which they are asked.
 
-        One that takes longer than all the time there is has what is left: it may have become quicker.
+        Quick ones come first, the quickest before the others; own ones that never ran are taken for slow. Slow ones
+        take turns: who had least of late is the first of them. Whoever had no turn for long comes before all others,
+        one at a time, so that nobody waits for ever. One that takes longer than all the time there is has what is left.
         """
+
+        def place(run: Run) -> tuple[bool, float]:
+            slow = run.duration > _QUICK * seconds or (run.collector.own and not run.duration)
+            return slow, run.used if slow else run.duration
+
+        order = sorted(due, key=place)
+        patient = [run for run in order if run.missed >= _PATIENCE and run.duration < seconds]
+        if patient:
+            first = max(patient, key=lambda run: run.missed)
+            order.remove(first)
+            order.insert(0, first)
         fitting, left = list[Run](), seconds
-        for run in due:
-            if left < run.duration <= seconds:
+        for run in order:
+            if left < run.duration < seconds:
                 self._no_turn(run)
             else:
                 fitting.append(run)
@@ -203,8 +218,8 @@ class Session:
         return fitting
 
     def _no_turn(self, run: Run) -> None:
+        run.missed += 1
         self._miss(run, SourceError("timeout", "the collection's time was over before it was its turn"))
-        run.waited = True
 
     async def _opened(self, run: Run, now: float) -> bool:
         """Say whether there is something to ask for: a windowed statement waits until its next window is complete."""
@@ -317,7 +332,7 @@ class Session:
         locked = False
         for run in due:
             segment = [*END, *BEGIN] if locked else [AGAIN]
-            locked = run.collector.last
+            locked = run.collector.locks
             tenths = int(10 * min(run.timeout, seconds))  # each other value would be a statement of its own
             limit = 100 * max(1, tenths)
             if limit != STATEMENT_TIMEOUT_MS:
@@ -341,7 +356,7 @@ class Session:
 
     async def _take(self, run: Run, answer: Answer, now: float) -> None:
         run.duration = answer.seconds
-        run.used += answer.seconds
+        run.used, run.missed = run.used + answer.seconds, 0
         what = f"collector {run.collector.name}" + (f" in {self._database}" if self._database else "")
         note(what, self.statement(run).decode(), answer.seconds)
         if answer.error is not None:
@@ -364,7 +379,8 @@ class Session:
         self._succeed(run, now)
 
     def _succeed(self, run: Run, now: float) -> None:
-        run.error, run.succeeded, run.ran, run.waited = None, now, True, False
+        run.between = 0.0 if run.succeeded is None else min(now - run.succeeded, _LONGEST_BETWEEN)
+        run.error, run.succeeded, run.ran = None, now, True
         run.due = now + run.every - self._tick / 2  # half a tick early, or the right one would be missed
 
     def _samples(self, run: Run, answer: Answer) -> tuple[Collected, bool]:
@@ -386,23 +402,31 @@ class Session:
                 self._asked = 0.0  # something was dropped, revoked or updated: see what the server has now
             else:
                 wait = max(wait, _RETRY_REFUSED)
+        elif run.error is None:
+            wait = min(
+                wait, _RETRY_REFUSED
+            )  # a moment's lock or slowness costs what is seldom asked for no hour
+        if run.windowed is not None:
+            run.windowed.shorten()
         self._miss(run, error)
         run.due = now + wait - self._tick / 2
 
     def _miss(self, run: Run, error: SourceError) -> None:
         note(f"{run.collector.name} failed: {error.reason}", str(error))
-        run.error, run.ran, run.waited = error, True, False
+        run.error, run.ran = error, True
 
     def _give_up(self, connection: psycopg.AsyncConnection[Any]) -> None:
         """End on the server what was not answered, then hang up. What arrived does not wait for that: far away it takes
         longer than the time-out leaves."""
         self._connection = None
-        self._ending = asyncio.create_task(_end(connection))
+        ending = asyncio.create_task(_end(connection))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
     async def ended(self, seconds: float = _CANCEL_SECONDS) -> None:
         """Wait until what was given up has ended, so many seconds at most."""
-        if self._ending is not None:
-            await asyncio.wait({self._ending}, timeout=max(0.0, seconds))
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=max(0.0, seconds))
 
     def drop(self) -> None:
         """Close the connection at once: a server that hangs would keep a polite close waiting."""

@@ -313,7 +313,7 @@ class PostgresSource(Source):
             for error in errors:
                 out.set(COLLECTOR_FAILING, 1, self._key, name, error.reason)
             for run in runs:
-                keep = _KEEP_INTERVALS * max(run.every, self.every) + self.timeout
+                keep = _KEEP_INTERVALS * max(run.every, run.between, self.every) + self.timeout
                 if run.succeeded is not None and now - run.succeeded <= keep:
                     out.update(run.data)
                     run.data.dropped = {}  # told once

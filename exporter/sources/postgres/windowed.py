@@ -14,6 +14,9 @@ from exporter.platform.queries import Windows
 from exporter.sources.postgres.collector import Collector
 from exporter.sources.postgres.quoting import literal
 
+_LONGEST = 3600
+"""Seconds that one window may span; what was missed is caught up in pieces."""
+
 
 class Windowed:
     """The windows of one statement on one server, and the counters that they feed."""
@@ -25,18 +28,25 @@ class Windowed:
             families,
             lag=round(windows.lag),
             step=max(1, round(every)),
+            longest=_LONGEST,
             keeps=round(windows.keeps),
         )
         self._name = collector.name
         self._window: Window | None = None
+        self._longest = _LONGEST
         for family in families:
             if family.labels == ("target",):
                 self.counters.known(family, target)
 
     async def open(self, now: float) -> bool:
         """Choose the next window at `now`, by the server's clock; say whether there is one. Raises StateError."""
-        self._window = await self.counters.next(now)
+        self._window = await self.counters.next(now, self._longest)
         return self._window is not None
+
+    def shorten(self) -> None:
+        """Ask for half as much next time: what failed may have been too long for its time-out or its `limit`."""
+        if self._window is not None:
+            self._longest = max(1, (self._window.end - self._window.start) // 2)
 
     def fit(self, sql: bytes) -> bytes:
         """Write the window into the statement, as two points in time."""
@@ -71,4 +81,5 @@ class Windowed:
                         remedy="Count what happens, or make it a gauge of a query without `windows`.",
                     )
         await self.counters.add(self._window, sums.families, as_of=as_of)
+        self._longest = min(_LONGEST, 2 * self._longest)
         return self.counters.collected()
