@@ -48,7 +48,7 @@ class Case:
     scrapes: int = 5
     rarely: float = 2
     far: float = 1
-    other_far: float = 6
+    other_far: float = 5
     tiers: bool = False
     other_loaded: bool = True
 
@@ -59,7 +59,7 @@ class Case:
 
 
 CASES = {
-    "20": Case(20, scrapes=10),
+    "20": Case(20, scrapes=10, rarely=1),
     "1000": Case(1_000, tiers=True),
     "statements": Case(1_000, 5_000, other_far=0),
     "10000": Case(

@@ -16,6 +16,7 @@ SECONDS_OF_SCRAPES = 1.5
 """Length of a run of scrapes, if two collections do not take longer."""
 _SOON = 0.01
 """A page that answers within so many seconds is scraped at moments of their own, others one after another."""
+_SLOW = 0.5
 _REST = 0.15
 _PATIENCE = 60.0
 
@@ -161,12 +162,16 @@ def _scrapes(subject: Subject) -> Load:
     """Scrape as Prometheus does, over two collections and more where the answer lies ready."""
     process = subject.process
     seconds = max(SECONDS_OF_SCRAPES, 2 * (subject.every or 0.0))
-    taken = load(
-        process.port, process.pid, 1 if subject.every is None else 3, gzip=True, warm_up=0
-    ).latencies[0]
-    if subject.every is not None and taken < _SOON:
-        return paced(process.port, process.pid, seconds, gzip=True, pause=max(0.006, 4 * taken))
-    scrapes = max(1, min(100, int(SECONDS_OF_SCRAPES / taken)))
+    first = load(process.port, process.pid, 1, gzip=True, warm_up=0)
+    if first.latencies[0] < _SLOW and subject.every is not None:
+        first = load(process.port, process.pid, 3, gzip=True, warm_up=0)
+        if first.latencies[0] < _SOON:
+            return paced(
+                process.port, process.pid, seconds, gzip=True, pause=max(0.006, 4 * first.latencies[0])
+            )
+    scrapes = min(100, int(SECONDS_OF_SCRAPES / first.latencies[0]))
+    if scrapes <= 1:
+        return first
     return load(process.port, process.pid, scrapes, gzip=True, warm_up=0)
 
 
