@@ -17,6 +17,7 @@ SECONDS_OF_SCRAPES = 1.5
 _SOON = 0.01
 """A page that answers within so many seconds is scraped at moments of their own, others one after another."""
 _SLOW = 0.5
+"""A page that takes longer is not asked for three times to see how fast it is."""
 _REST = 0.15
 _PATIENCE = 60.0
 

@@ -28,7 +28,7 @@ PATIENCE = 25.0
 EVERY, TIMEOUT = 3.0, 2.0
 SETTLE = 7.0
 """Seconds after which the scraper asks, and asks again: more than our interval and time-out together."""
-_BRIEF = 5.0
+_BRIEF = 3.0
 """Seconds that the first of both scrapes waits: it only shows whether the second has the same values still."""
 
 
