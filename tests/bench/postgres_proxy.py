@@ -141,6 +141,15 @@ def proxy(server: int, delay: float) -> Iterator[Proxy]:
     try:
         yield made
     finally:
-        loop.call_soon_threadsafe(listener.close)
+        asyncio.run_coroutine_threadsafe(_end(listener), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
+
+
+async def _end(listener: asyncio.Server) -> None:
+    """Listen no longer, and let go of what is still open."""
+    listener.close()
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
