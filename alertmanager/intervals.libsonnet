@@ -22,9 +22,13 @@ local name(window) = 'maintenance-' + window.name;
       for same in std.set(std.map(hours, priorities))
     ],
 
-  // What a route for this priority carries; service null: for all services that no window names. Nothing mutes p1.
-  on_route(alerting, priority, service=null)::
-    local windows = [
+  // Whether some window is for the whole platform.
+  for_all(alerting):: std.length([0 for window in alerting.maintenance if window.services == []]) > 0,
+
+  // What a route for this priority carries; service null: for all services that no window names. Nothing mutes p1, and
+  // work on the product is no reason to hear nothing of what watches it.
+  on_route(alerting, priority, service=null, monitoring=false)::
+    local windows = if monitoring then [] else [
       name(window)
       for window in alerting.maintenance
       if window.services == [] || (service != null && std.member(window.services, service))

@@ -16,13 +16,16 @@ local by_priority(alerting, channel, priority, conditions) =
     } + intervals.on_route(alerting, priority, service)
     for service in intervals.services(alerting)
   ];
+  local monitoring =
+    if !intervals.for_all(alerting) then []
+    else [{ matchers: [matchers.equal('kind', 'meta')] } + intervals.on_route(alerting, priority, monitoring=true)];
   {
     receiver: channel.name,
     matchers: ['priority = "' + priority + '"'] + conditions,
     [if std.objectHas(alerting.timing.repeat, priority) then 'repeat_interval']: alerting.timing.repeat[priority],
     // The next channel may want the same alert.
     continue: true,
-    [if priority != 'p1' && own_window != [] then 'routes']: own_window,
+    [if priority != 'p1' && own_window + monitoring != [] then 'routes']: own_window + monitoring,
   } + intervals.on_route(alerting, priority);
 
 // A telephone number gets one message per group and interval: a single group for all that goes there keeps it to that, of

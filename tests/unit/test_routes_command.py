@@ -63,7 +63,7 @@ def test_the_table_as_json() -> None:
     done = run("-p", str(WHOLE), "--json")
     [row] = [row for row in json.loads(done.stdout) if row["alert"] == "ExporterDown"]
     assert row["receivers"] == ["high", "engineering"]
-    assert row["mutes"] == ["maintenance-weekly-maintenance"]
+    assert row["mutes"] == [], "it watches the product, and is not worked on"
     assert row["escalation"] == [["15m", ["lead"]]]
 
 
@@ -157,3 +157,13 @@ def test_matchers_are_anchored(matcher: str, value: str, holds: bool) -> None:
 def test_a_matcher_that_nobody_generates() -> None:
     with pytest.raises(ValueError, match="is no matcher"):
         Matcher.parse("a=b")
+
+
+def test_work_on_the_product_mutes_neither_p1_nor_what_watches_it() -> None:
+    platform = catalogue(Path("platforms/cloudgreet.yml"))
+    muted = {(row.alert, row.priority): bool(row.mutes) for row in rows(platform, documents(platform))}
+    assert muted["CpuHigh", "p2"]
+    assert muted["ErrorBudgetBurnSlow", "p3"]
+    assert not muted["AlertmanagerDown", "p2"]
+    assert not muted["NotificationsFailing", "p2"]
+    assert not any(silent for (_, priority), silent in muted.items() if priority == "p1")
