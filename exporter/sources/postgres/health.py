@@ -102,7 +102,7 @@ class HealthProbe:
         self._write_due = 0.0
         self._error: SourceError | None = None
         self._broken = False
-        self._status = "healthy"
+        self._status: str | None = None  # nothing was measured yet
 
     async def measure(
         self, connection: psycopg.AsyncConnection[Any], connected: float | None, deadline: float
@@ -141,7 +141,8 @@ class HealthProbe:
         out.set(CONNECT, self._connect, target)
         out.set(QUERY, self._query, target)
         out.set(WRITE, self._write, target)
-        _set_status(out, target, self._status)
+        if self._status is not None:
+            _set_status(out, target, self._status)
 
     @property
     def gap(self) -> Gap | None:

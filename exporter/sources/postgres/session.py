@@ -33,8 +33,8 @@ _STATE_SECONDS = 1.0
 """The state is asked for at most so long: no counter of one's own keeps the figures of a server waiting."""
 _QUICK = 0.05
 """Share of the time that there is, up to which a collector counts as quick."""
-_PATIENCE = 5
-"""Collections without a turn after which a collector comes first."""
+_PATIENCE = 3
+"""Collections without a turn after which time is set aside for a collector, and between two such times."""
 _LONGEST_BETWEEN = 300.0
 _REMEMBERED = 0.8
 """Share of what a collector used that still counts at the next collection."""
@@ -58,7 +58,9 @@ class Run:
     used: float = 0.0
     """Seconds of the server that it had, of late; of those that are slow, who had least is asked first."""
     missed: int = 0
-    """How often in a row it was due and had no turn."""
+    """How often in a row it was due and had no turn, or not all the time that it takes."""
+    failures: int = 0
+    """How often in a row it failed."""
     duration: float = 0.0
     truncated: bool = False
     error: SourceError | None = None
@@ -90,6 +92,7 @@ class Session:
         self._statements: dict[str, bytes] = {}
         self._asked = 0.0
         self._suspect: Run | None = None
+        self._collections = 0
         self._server_time = 0.0
         self._ahead = 0.0  # unknown yet: what is counted is checked against the server's own time anyway
         self._ending: set[asyncio.Task[None]] = set()
@@ -176,8 +179,8 @@ class Session:
             return True
         for place, run in enumerate(due[len(answers) - 1 :]):
             if place == 0:
-                run.duration = time.monotonic() - now - sum(answer.seconds for answer in answers)
-                run.used, run.missed = run.used + run.duration, 0
+                had = time.monotonic() - now - sum(answer.seconds for answer in answers)
+                run.duration, run.used, run.missed = max(run.duration, had), run.used + had, run.missed + 1
                 self._fail(run, SourceError("timeout", "the collection's time was over while it ran"), now)
             else:
                 self._no_turn(run)
@@ -194,23 +197,25 @@ class Session:
         """Return those for which there is time, by how long they took last, in the order in which they are asked.
 
         Quick ones come first, the quickest before the others; own ones that never ran are taken for slow. Slow ones
-        take turns: who had least of late is the first of them. Whoever had no turn for long comes before all others,
-        one at a time, so that nobody waits for ever. One that takes longer than all the time there is has what is left.
+        take turns: who had least of late is the first of them. At every third collection, time is set aside for the
+        one that has waited longest, so that nobody waits for ever and what is quick lacks no two in a row. One that
+        takes longer than all the time there is has what is left.
         """
 
         def place(run: Run) -> tuple[bool, float]:
             slow = run.duration > _QUICK * seconds or (run.collector.own and not run.duration)
             return slow, run.used if slow else run.duration
 
-        order = sorted(due, key=place)
-        patient = [run for run in order if run.missed >= _PATIENCE and run.duration < seconds]
-        if patient:
-            first = max(patient, key=lambda run: run.missed)
-            order.remove(first)
-            order.insert(0, first)
-        fitting, left = list[Run](), seconds
-        for run in order:
-            if left < run.duration < seconds:
+        self._collections += 1
+        patient = None
+        if self._collections % _PATIENCE == 0:
+            waiting = [run for run in due if run.missed >= _PATIENCE and run.duration < seconds]
+            patient = max(waiting, key=lambda run: run.missed, default=None)
+        fitting, left = list[Run](), seconds - (patient.duration if patient else 0.0)
+        for run in sorted(due, key=place):
+            if run is patient:
+                fitting.append(run)
+            elif left < run.duration < seconds:
                 self._no_turn(run)
             else:
                 fitting.append(run)
@@ -367,7 +372,10 @@ class Session:
             data, run.truncated = self._samples(run, answer)
             if run.windowed is not None:
                 async with asyncio.timeout(_STATE_SECONDS):
-                    data = await run.windowed.count(data, whole=not run.truncated, as_of=self._server_time)
+                    filled = answer.seconds / run.timeout
+                    data = await run.windowed.count(
+                        data, whole=not run.truncated, as_of=self._server_time, filled=filled
+                    )
             run.data = data
         except (SourceError, TimeoutError) as error:
             self._fail(run, _of_state(error), now)
@@ -379,8 +387,9 @@ class Session:
         self._succeed(run, now)
 
     def _succeed(self, run: Run, now: float) -> None:
-        run.between = 0.0 if run.succeeded is None else min(now - run.succeeded, _LONGEST_BETWEEN)
-        run.error, run.succeeded, run.ran = None, now, True
+        if run.succeeded is not None and not run.failures:  # a pause of failures is no distance between turns
+            run.between = min(now - run.succeeded, _LONGEST_BETWEEN)
+        run.error, run.succeeded, run.ran, run.failures = None, now, True, 0
         run.due = now + run.every - self._tick / 2  # half a tick early, or the right one would be missed
 
     def _samples(self, run: Run, answer: Answer) -> tuple[Collected, bool]:
@@ -396,18 +405,17 @@ class Session:
         return samples(run.collector, before, table, run.last), table.truncated
 
     def _fail(self, run: Run, error: SourceError, now: float) -> None:
-        wait = run.every
-        if error.reason in ("permission", "rejected"):
+        run.failures += 1
+        # A moment's lock or slowness costs what is seldom asked for no hour.
+        wait = min(run.every, _RETRY_REFUSED * 2 ** min(run.failures - 1, 10))
+        if run.windowed is not None:
+            run.windowed.shorten()
+        elif error.reason in ("permission", "rejected"):
+            wait = run.every
             if run.error is None:
                 self._asked = 0.0  # something was dropped, revoked or updated: see what the server has now
             else:
                 wait = max(wait, _RETRY_REFUSED)
-        elif run.error is None:
-            wait = min(
-                wait, _RETRY_REFUSED
-            )  # a moment's lock or slowness costs what is seldom asked for no hour
-        if run.windowed is not None:
-            run.windowed.shorten()
         self._miss(run, error)
         run.due = now + wait - self._tick / 2
 

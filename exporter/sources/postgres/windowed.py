@@ -16,6 +16,8 @@ from exporter.sources.postgres.quoting import literal
 
 _LONGEST = 3600
 """Seconds that one window may span; what was missed is caught up in pieces."""
+_FILL = 0.8
+"""Share of the time-out that a window may need."""
 
 
 class Windowed:
@@ -55,8 +57,10 @@ class Windowed:
             sql = sql.replace(b"{%s}" % name.encode(), f"timestamptz {literal(moment)}".encode())
         return sql
 
-    async def count(self, sums: Collected, *, whole: bool, as_of: float) -> Collected:
+    async def count(self, sums: Collected, *, whole: bool, as_of: float, filled: float) -> Collected:
         """Add what the window held, and return the counters.
+
+        `filled` is the share of its time-out that the statement took: the next window is as long as goes well into it.
 
         A window that was not over `as_of` the server's own clock is not counted, and asked for again.
 
@@ -81,5 +85,6 @@ class Windowed:
                         remedy="Count what happens, or make it a gauge of a query without `windows`.",
                     )
         await self.counters.add(self._window, sums.families, as_of=as_of)
-        self._longest = min(_LONGEST, 2 * self._longest)
+        length = self._window.end - self._window.start
+        self._longest = max(1, min(_LONGEST, round(length * min(2.0, _FILL / max(filled, 1e-6)))))
         return self.counters.collected()
