@@ -24,10 +24,14 @@ local now(ctx) = [
     act='Nothing to do here but wait; the operations view shows the progress.',
     targets=[t.instant(
       known.zero(
-        // Causes alone count, too, by what is broken, until somebody feels it. The monitoring is no customer's concern.
+        // A database that is down counts until somebody feels it; other causes go on for as long as their windows after
+        // customers are served again. Where nobody could feel anything, whatever is critical counts but the monitoring.
         std.join(' or ', [
           'count(count by (service) (' + known.firing('severity="critical"' + kind) + '))'
-          for kind in [', kind="symptom"', ', kind!="meta"']
+          for kind in (
+            if std.length(ctx.services) + std.length(ctx.health) == 0 then [', kind!="meta"']
+            else [', kind="symptom"', ', alertname="DatabaseDown"']
+          )
         ])
       ), 'incidents'
     )],
