@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from exporter.platform import values
 from tests.support.postgres import PostgresCluster, postgres_cluster
 
 
@@ -26,3 +27,9 @@ def own_postgres() -> Iterator[PostgresCluster]:
     """Return a running server of the test's own, to stop, freeze and start as it likes."""
     with postgres_cluster() as cluster:
         yield cluster
+
+
+@pytest.fixture(autouse=True)
+def forgotten_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test revealed is no secret in the next one's log: hypothesis invents passwords such as "port"."""
+    monkeypatch.setattr(values, "_revealed", set())
