@@ -1,40 +1,58 @@
 // Who hears of which alert: by priority, every channel that asks for it; in addition, step by step, who is told of what
 // nobody has solved.
 
+local alerts = import '../prometheus/alerts.libsonnet';
 local intervals = import 'intervals.libsonnet';
 local matchers = import 'matchers.libsonnet';
 
 // Two alerts of one name on one component are one message; the same on two components are two.
 local group_by = ['alertname', 'service'];
 
+// What tells kinds of alerts apart, for windows that mute some of them: any of the matchers.
+local of_kind(catalogue, kind) =
+  if kind != 'performance' then [matchers.equal('kind', kind)]
+  else
+    local slow = alerts.performance(catalogue);
+    [matchers.any('alertname', slow), matchers.any('alert', slow), matchers.equal('sli', 'latency')];
+
 // One channel and one priority. What a window of maintenance is about has a branch of its own below it: a route's
-// mutes are not inherited, so each branch names all of its own.
-local by_priority(alerting, channel, priority, conditions) =
-  local own_window = [
-    {
-      matchers: [matchers.equal('service', service)],
-    } + intervals.on_route(alerting, priority, service)
-    for service in intervals.services(alerting)
+// mutes are not inherited, so each branch names all of its own. The first branch that fits is the alert's.
+local by_priority(catalogue, channel, priority, conditions) =
+  local alerting = catalogue.alerting;
+  // A branch for each service that differs from what holds for the others.
+  local node(kind) =
+    local usual = intervals.on_route(alerting, priority, kind=kind);
+    local own = [
+      { matchers: [matchers.equal('service', service)] } + intervals.on_route(alerting, priority, service, kind)
+      for service in intervals.services(alerting)
+      if intervals.on_route(alerting, priority, service, kind) != usual
+    ];
+    usual { [if own != [] then 'routes']: own };
+  local rest = node(null);
+  local named = intervals.kinds(alerting);
+  local kinds = [
+    { matchers: [matcher] } + node(kind)
+    for kind in named
+    if priority != 'p1' && (named != ['meta'] || node(kind) != rest)
+    for matcher in of_kind(catalogue, kind)
   ];
-  local monitoring =
-    if !intervals.for_all(alerting) then []
-    else [{ matchers: [matchers.equal('kind', 'meta')] } + intervals.on_route(alerting, priority, monitoring=true)];
-  {
+  local branches = kinds + std.get(rest, 'routes', []);
+  rest {
     receiver: channel.name,
     matchers: ['priority = "' + priority + '"'] + conditions,
     [if std.objectHas(alerting.timing.repeat, priority) then 'repeat_interval']: alerting.timing.repeat[priority],
     // The next channel may want the same alert.
     continue: true,
-    [if priority != 'p1' && own_window + monitoring != [] then 'routes']: own_window + monitoring,
-  } + intervals.on_route(alerting, priority);
+    [if branches != [] then 'routes']: branches,
+  };
 
 // A telephone number gets one message per group and interval: a single group for all that goes there keeps it to that, of
 // whatever priority, as far as the priorities are silent at the same hours.
 // An interval begins with a message; what is solved within it is not told, so the next group cannot come too early.
 // Drills go by, so that none of them holds back what is real.
-local sms(alerting, channel, priorities, conditions) = std.flattenArrays([
+local sms(catalogue, channel, priorities, conditions) = std.flattenArrays([
   local route(more) =
-    by_priority(alerting, channel, alike[0], conditions + more) {
+    by_priority(catalogue, channel, alike[0], conditions + more) {
       matchers: [matchers.any('priority', alike)] + conditions + more,
       routes:: [],
     };
@@ -42,42 +60,43 @@ local sms(alerting, channel, priorities, conditions) = std.flattenArrays([
     route(['alertname != "Drill"']) { group_by: ['platform'], group_interval: channel.group_interval },
     route(['alertname = "Drill"']),
   ]
-  for alike in intervals.alike(alerting, priorities)
+  for alike in intervals.alike(catalogue.alerting, priorities)
 ]);
 
 // The routes of some priorities through one channel.
-local through(alerting, channel, priorities, conditions=[]) =
-  if channel.kind == 'sms' then sms(alerting, channel, priorities, conditions)
-  else [by_priority(alerting, channel, priority, conditions) for priority in priorities];
+local through(catalogue, channel, priorities, conditions=[]) =
+  if channel.kind == 'sms' then sms(catalogue, channel, priorities, conditions)
+  else [by_priority(catalogue, channel, priority, conditions) for priority in priorities];
 
 local named(alerting, name) = [channel for channel in alerting.channels if channel.name == name][0];
 
-local usual(alerting) = std.flattenArrays([
-  through(alerting, channel, channel.priorities, matchers.all(channel.only))
-  for channel in alerting.channels
+local usual(catalogue) = std.flattenArrays([
+  through(catalogue, channel, channel.priorities, matchers.all(channel.only))
+  for channel in catalogue.alerting.channels
 ]);
 
 // Alerts for which the platform file names channels take these, whatever their priority. A drill about such an alert goes
 // the same way.
-local exceptions(alerting) = [
+local exceptions(catalogue) = [
   {
     matchers: matchers.all(labels),
     routes: std.flattenArrays([
-      through(alerting, named(alerting, name), std.objectFields(alerting.priorities))
+      through(catalogue, named(catalogue.alerting, name), std.objectFields(catalogue.alerting.priorities))
       for name in entry.value.channels
     ]),
   }
-  for entry in std.objectKeysValues(alerting.alerts)
+  for entry in std.objectKeysValues(catalogue.alerting.alerts)
   if std.get(entry.value, 'channels') != null
   for labels in [{ alertname: entry.key }, { alertname: 'Drill', about: entry.key }]
 ];
 
 // The alert Unresolved carries the step; it goes to the step's channels and to nobody else.
-local escalation(alerting) =
+local escalation(catalogue) =
+  local alerting = catalogue.alerting;
   if alerting.escalation == [] then [] else [{
     matchers: ['escalation != ""'],
     routes: std.flattenArrays([
-      through(alerting, named(alerting, name), step.priorities, ['escalation = "' + step.after + '"'])
+      through(catalogue, named(alerting, name), step.priorities, ['escalation = "' + step.after + '"'])
       for step in alerting.escalation
       for name in step.channels
     ]),
@@ -121,6 +140,6 @@ function(catalogue)
     group_wait: alerting.timing.group_wait,
     group_interval: alerting.timing.group_interval,
     repeat_interval: alerting.timing.repeat_interval,
-    routes: heartbeat(alerting) + silent + escalation(alerting) + status_page(alerting)
-            + exceptions(alerting) + usual(alerting),
+    routes: heartbeat(alerting) + silent + escalation(catalogue) + status_page(alerting)
+            + exceptions(catalogue) + usual(catalogue),
   }

@@ -43,6 +43,9 @@ local all(catalogue) = [
       for topic in std.objectFields(topics)
     },
 
+  // Names of the alerts that say that something is slow.
+  performance(catalogue):: [entry.name for entry in all(catalogue) if std.get(entry.alert, 'performance', false)],
+
   // Every alert's name → its settings (for, priority, threshold), whether this platform has a use for it or not.
   settings(catalogue):: {
     [entry.name]: lib.settings(entry.alert)

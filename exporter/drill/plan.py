@@ -127,5 +127,5 @@ def _quiet(platform: Platform, priority: Priority, now: float) -> Iterator[str]:
         yield from (
             window.title
             for window in platform.alerting.maintenance
-            if not window.services and window.active(moment)
+            if window.mutes_all and window.active(moment)
         )

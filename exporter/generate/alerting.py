@@ -73,12 +73,13 @@ def alerting_entry(platform: Platform) -> dict[str, Any]:
 
 
 def _maintenance(platform: Platform) -> list[dict[str, Any]]:
-    """Return the windows: names, services (none: the whole platform), Alertmanager's intervals."""
+    """Return the windows: names, services (none: the whole platform), kinds (none: all), Alertmanager's intervals."""
     windows = platform.alerting.maintenance
     return [
         {
             "name": name,
             "services": list(window.services),
+            "mutes": list(window.mutes or ()),
             "intervals": window_intervals(window),
         }
         for name, window in zip(window_names(windows), windows, strict=True)
@@ -229,6 +230,6 @@ def _possible(name: str, override: AlertOverride) -> set[str]:
 
 def _hours(alerting: Alerting, priority: str) -> tuple[bool, bool]:
     """Return whether windows of the whole platform, and business hours, keep this priority back."""
-    windows = any(not window.services for window in alerting.maintenance)
+    windows = any(window.mutes_all for window in alerting.maintenance)
     hours = alerting.business_hours
     return windows and priority != "p1", hours is not None and priority in hours.priorities

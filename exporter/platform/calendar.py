@@ -8,10 +8,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from exporter.platform.base import Part, Text
+from exporter.platform.problems import suggestion
 from exporter.platform.values import fault
 
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 DAYS: tuple[Day, ...] = get_args(Day)
+
+Mutable = Literal["performance", "capacity", "anomaly", "cause", "symptom"]
+"""Kinds of alerts that a window can mute: slowness first, then the label `kind`. Not `meta`, the monitoring itself."""
+MUTABLE: tuple[Mutable, ...] = get_args(Mutable)
 
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$"
 _MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2})?$"
@@ -63,6 +68,12 @@ def _parsed(raw: Any) -> datetime | None:
         return datetime.fromisoformat(raw)
     except ValueError:
         return None
+
+
+def _mutable(word: Any) -> Any:
+    if isinstance(word, str) and word not in MUTABLE:
+        raise fault("mutes", f"`{word}` is no kind of alert that a window mutes", suggestion(word, MUTABLE))
+    return word
 
 
 Clock = Annotated[
@@ -152,7 +163,8 @@ class Span(Part):
 
 
 class Maintenance(Part):
-    """A window in which work is planned: alerts stay silent, except p1, and service levels are not charged."""
+    """A window in which work is planned: alerts stay silent, except p1 and, in one for the whole platform, those about
+    the monitoring itself; service levels are not charged."""
 
     title: Text
     weekly: Hours | None = None
@@ -161,6 +173,9 @@ class Maintenance(Part):
     services: list[str] = []
     """Services, or sources as kind.name, that it is about; the whole platform, unless given. The service levels of what
     is measured on these, or depends on them, are not charged either."""
+    mutes: Annotated[list[Annotated[Mutable, BeforeValidator(_mutable)]], Field(min_length=1)] | None = None
+    """Kinds of alerts that stay silent, such as [performance, capacity]; all, unless given. `performance` is whatever
+    says that something is slow; the others are the label `kind`."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -169,6 +184,11 @@ class Maintenance(Part):
                 "maintenance", "needs either hours or a stretch of time", "Write one of: weekly, once."
             )
         return self
+
+    @property
+    def mutes_all(self) -> bool:
+        """Whether it is about every alert of the platform, whatever its service and kind."""
+        return not self.services and self.mutes is None
 
     def active(self, now: datetime) -> bool:
         """Tell whether `now`, which knows its zone, is in the window."""

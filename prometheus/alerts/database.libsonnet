@@ -68,6 +68,7 @@ function(catalogue)
       'for': '5m',
       priority: 'p2',
       kind: 'symptom',
+      performance: true,
       unit: 'seconds',
       threshold: '1',
       warn: '0.2',
@@ -88,6 +89,7 @@ function(catalogue)
       'for': '10m',
       priority: 'p3',
       kind: 'symptom',
+      performance: true,
       unit: 'seconds',
       threshold: '0.5',
       rules: each({
@@ -112,6 +114,7 @@ function(catalogue)
       window: '15m',
       priority: 'p4',
       kind: 'cause',
+      performance: true,
       unit: 'seconds',
       threshold: '1',
       rules: each({

@@ -15,6 +15,7 @@ function(catalogue)
       'for': '1m',
       priority: 'p3',
       kind: 'cause',
+      performance: true,
       unit: 'seconds',
       threshold: '300',
       rules: oldest('pg_oldest_query_age_seconds', {

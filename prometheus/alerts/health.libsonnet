@@ -95,6 +95,7 @@ function(catalogue) {
     'for': '5m',
     priority: 'p3',
     kind: 'symptom',
+    performance: true,
     unit: 'seconds',
     threshold: '1',
     rules: each(catalogue, {

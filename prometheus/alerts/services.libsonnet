@@ -66,6 +66,7 @@ function(catalogue) {
     'for': '10m',
     priority: 'p3',
     kind: 'symptom',
+    performance: true,
     unit: 'seconds',
     threshold: '2',
     rules: on_panel([
@@ -82,6 +83,7 @@ function(catalogue) {
     'for': '5m',
     priority: 'p2',
     kind: 'symptom',
+    performance: true,
     unit: 'seconds',
     threshold: '3',
     warn: '1',
@@ -100,6 +102,7 @@ function(catalogue) {
     'for': '10m',
     priority: 'p2',
     kind: 'symptom',
+    performance: true,
     unit: 'seconds',
     threshold: '2',
     enabled: false,

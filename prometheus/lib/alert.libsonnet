@@ -5,6 +5,7 @@
 // counts events, %(window)s in its texts. `threshold` is the number that it compares with, in
 // `unit` (a key of lib/units.libsonnet), `below` says that it fires under it; `warn` is a milder one that makes a second rule of the same name and priority
 // p3 (`warn_priority`), unless the alert itself is no more urgent. `enabled: false` leaves it out until a platform file asks for it by any change.
+// `performance: true` is for what says that something is slow: a window of maintenance may mute these.
 //
 // rules has one object for each component: service, labels, expr, value, threshold, summary, description, impact,
 // action, panel (key of the panel that shows it on the technical dashboard) and `words`, which fill every %(word)s of

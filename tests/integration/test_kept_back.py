@@ -270,6 +270,11 @@ def _with_windows(folder: Path, now: datetime) -> Path:
         "from: 2026-12-30 22:00, to: 2027-01-03 02:00",
         f"from: {yesterday:%Y-%m-%d %H:%M}, to: {tomorrow:%Y-%m-%d %H:%M}",
     )
+    text = text.replace(
+        "  known_issues:",
+        "    - title: Slow\n      mutes: [performance]\n"
+        f"      once: {{from: {yesterday:%Y-%m-%d %H:%M}, to: {tomorrow:%Y-%m-%d %H:%M}}}\n  known_issues:",
+    )
     far = DAYS[(now.weekday() + 3) % 7]
     text = text.replace("days: [monday, tuesday, wednesday, thursday, friday]", f"days: [{far}]")
     file = folder / "whole.yml"
@@ -287,6 +292,10 @@ def test_windows_and_hours_hold_messages_back_except_of_p1(
             (f"{mark}-critical", {**API, "alertname": "Outage"}, True),
             (f"{mark}-muted", {**API, "alertname": "Slow", "severity": "warning", "priority": "p3"}, False),
             (f"{mark}-another", {**WEB, "alertname": "Slow", "severity": "warning", "priority": "p3"}, True),
+            (f"{mark}-slow", {**API, "alertname": "LatencyHigh", "priority": "p3"}, False),
+            (f"{mark}-late", {**WEB, "alertname": "LatencyHigh", "priority": "p3"}, False),
+            (f"{mark}-full", {**DISK, "alertname": "DiskFull", "priority": "p3"}, True),
+            (f"{mark}-unmeasured", {**MISSING, "service": "web", "sli": "latency"}, True),
             (f"{mark}-night", {**WEB, "alertname": "Tidy", "severity": "info", "priority": "p4"}, False),
         ]
         for name, labels, _ in rows:

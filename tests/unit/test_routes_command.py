@@ -159,11 +159,59 @@ def test_a_matcher_that_nobody_generates() -> None:
         Matcher.parse("a=b")
 
 
-def test_work_on_the_product_mutes_neither_p1_nor_what_watches_it() -> None:
-    platform = catalogue(Path("platforms/cloudgreet.yml"))
-    muted = {(row.alert, row.priority): bool(row.mutes) for row in rows(platform, documents(platform))}
-    assert muted["CpuHigh", "p2"]
-    assert muted["ErrorBudgetBurnSlow", "p3"]
-    assert not muted["AlertmanagerDown", "p2"]
-    assert not muted["NotificationsFailing", "p2"]
-    assert not any(silent for (_, priority), silent in muted.items() if priority == "p1")
+def test_work_on_the_product_mutes_neither_p1_nor_what_watches_it(tmp_path: Path) -> None:
+    muted = _muted(tmp_path, "")
+    assert muted["CpuHigh", "p2"] == {True}
+    assert muted["ErrorBudgetBurnSlow", "p3"] == {True}
+    assert muted["AlertmanagerDown", "p2"] == {False}
+    assert muted["NotificationsFailing", "p2"] == {False}
+    assert not any(True in silent for (_, priority), silent in muted.items() if priority == "p1")
+
+
+@pytest.mark.parametrize(
+    ("mutes", "silent", "told"),
+    [
+        (
+            "[performance, capacity]",  # as the document of CloudGreet says
+            {
+                *(("LatencyMeanHigh", "p2"), ("HealthCheckSlow", "p3"), ("DatabaseLatencyHigh", "p2")),
+                *(("MemoryHigh", "p2"), ("DiskFull", "p3")),
+            },
+            {
+                *(
+                    ("HealthUnhealthy", "p1"),
+                    ("HealthCheckUnhealthy", "p2"),
+                    ("DatabaseArchivingFails", "p2"),
+                ),
+                *(("SliMissing", "p3"), ("DrillFailed", "p2")),
+            },
+        ),
+        (
+            "[cause, symptom]",
+            {("HealthCheckUnhealthy", "p2"), ("DatabaseArchivingFails", "p2")},
+            {("LatencyMeanHigh", "p2"), ("DatabaseStatementSlow", "p4"), ("MemoryHigh", "p2")},
+        ),
+    ],
+)
+def test_a_window_mutes_the_kinds_that_it_names(
+    mutes: str, silent: set[tuple[str, str]], told: set[tuple[str, str]], tmp_path: Path
+) -> None:
+    muted = _muted(tmp_path, mutes)
+    assert {row for row in silent | told if True in muted[row]} == silent
+    assert muted["ErrorBudgetBurnFast", "p3"] == {"performance" in mutes}, "that of the latency"
+    assert muted["ErrorBudgetBurnFast", "p2"] == {"symptom" in mutes}, "that of the errors"
+    assert muted["ErrorBudgetBurnSlow", "p3"] == {True, False}
+
+
+def _muted(folder: Path, mutes: str) -> dict[tuple[str, str], set[bool]]:
+    """Return alert and priority → whether CloudGreet's window mutes it, if it mutes these kinds (all when empty)."""
+    text = Path("platforms/cloudgreet.yml").read_text()
+    own = "      mutes: [performance, capacity]\n"
+    assert own in text
+    file = folder / "cloudgreet.yml"
+    file.write_text(text.replace(own, f"      mutes: {mutes}\n" if mutes else ""))
+    platform = catalogue(file)
+    found: dict[tuple[str, str], set[bool]] = {}
+    for row in rows(platform, documents(platform)):
+        found.setdefault((row.alert, row.priority), set()).add(bool(row.mutes))
+    return found
