@@ -243,13 +243,23 @@ async def test_a_command_waits_its_turn_and_then_drills_anew(stack: Stack) -> No
     await command.close()
 
 
-def test_what_the_command_proves_the_exporter_knows(program: Path, tmp_path: Path) -> None:
+@pytest.fixture(params=["sqlite", "postgres"])
+def state(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The section `state` of a platform file, and what it needs."""
+    if request.param == "sqlite":
+        return ""
+    monkeypatch.setenv("STATE_DSN", request.getfixturevalue("database"))
+    return 'state: {postgres: {dsn: "${env:STATE_DSN}"}}\n'
+
+
+def test_what_the_command_proves_the_exporter_knows(program: Path, state: str, tmp_path: Path) -> None:
     """A revoked webhook is found on schedule, mended, and proved by hand: the alert ends without another week."""
-    with _stack(program, PLATFORM, tmp_path) as (_, here, file):
+    text = PLATFORM + state
+    with _stack(program, text, tmp_path) as (_, here, file):
         webhook = tmp_path / "secrets" / "slack_webhook"
         good = webhook.read_text()
         webhook.write_text(f"{here.url}/slack/services/T00000000/B00000000/revoked")
-        with exporter(PLATFORM, tmp_path) as running:
+        with exporter(text, tmp_path) as running:
             running.wait_value(0, "platform_exporter_drill_success", 60, channel="critical")
             words: list[str | Path] = [COMMAND, "drill", "-p", file]
             webhook.write_text(good)
@@ -258,6 +268,8 @@ def test_what_the_command_proves_the_exporter_knows(program: Path, tmp_path: Pat
             assert "is not told" not in done.stdout
             for channel in EVERYWHERE:
                 running.wait_value(1, "platform_exporter_drill_success", 30, channel=channel)
+            if state:
+                return  # whoever reads the platform file finds it
             words += ["--state-dir", tmp_path / "elsewhere"]
             done = subprocess.run(words, capture_output=True, text=True, timeout=120)
             assert done.returncode == 0, done.stdout + done.stderr
