@@ -7,7 +7,7 @@ local routes = import 'routes.libsonnet';
 
 // The channel that takes the most priorities, the first of equals; one that takes certain alerts only comes last.
 local broadest(channels) =
-  local breadth(channel) = if channel.only == {} then std.length(channel.priorities) else 0;
+  local breadth(channel) = if channel.only == {} && channel.alerts == [] then std.length(channel.priorities) else 0;
   local most = std.foldl(function(most, channel) std.max(most, breadth(channel)), channels, 0);
   [channel for channel in channels if breadth(channel) == most][0];
 

@@ -50,28 +50,38 @@ local by_priority(catalogue, channel, priority, conditions) =
 // whatever priority, as far as the priorities are silent at the same hours.
 // An interval begins with a message; what is solved within it is not told, so the next group cannot come too early.
 // Drills go by, so that none of them holds back what is real.
-local sms(catalogue, channel, priorities, conditions) = std.flattenArrays([
+local sms(catalogue, channel, priorities, conditions, ways) = std.flattenArrays([
   local route(more) =
     by_priority(catalogue, channel, alike[0], conditions + more) {
       matchers: [matchers.any('priority', alike)] + conditions + more,
       routes:: [],
     };
   [
-    route(['alertname != "Drill"']) { group_by: ['platform'], group_interval: channel.group_interval },
-    route(['alertname = "Drill"']),
+    route(ways.alerts) { group_by: ['platform'], group_interval: channel.group_interval },
+    route(ways.drills),
   ]
   for alike in intervals.alike(catalogue.alerting, priorities)
 ]);
 
-// The routes of some priorities through one channel.
-local through(catalogue, channel, priorities, conditions=[]) =
-  if channel.kind == 'sms' then sms(catalogue, channel, priorities, conditions)
-  else [by_priority(catalogue, channel, priority, conditions) for priority in priorities];
+// The routes of some priorities through one channel: of all alerts, or of those of these names and of drills about them.
+local through(catalogue, channel, priorities, conditions=[], names=[]) =
+  local ways =
+    if names == [] then { alerts: ['alertname != "Drill"'], drills: ['alertname = "Drill"'] }
+    else {
+      alerts: [matchers.any('alertname', names)],
+      drills: ['alertname = "Drill"', matchers.any('about', names)],
+    };
+  if channel.kind == 'sms' then sms(catalogue, channel, priorities, conditions, ways)
+  else [
+    by_priority(catalogue, channel, priority, conditions + way)
+    for way in if names == [] then [[]] else [ways.alerts, ways.drills]
+    for priority in priorities
+  ];
 
 local named(alerting, name) = [channel for channel in alerting.channels if channel.name == name][0];
 
 local usual(catalogue) = std.flattenArrays([
-  through(catalogue, channel, channel.priorities, matchers.all(channel.only))
+  through(catalogue, channel, channel.priorities, matchers.all(channel.only), channel.alerts)
   for channel in catalogue.alerting.channels
 ]);
 

@@ -45,7 +45,7 @@ class Shot:
 def plan(platform: Platform, name: str, now: float) -> list[Shot]:
     """Return the alerts of the drill `name`, so that each channel hears once of each of its priorities.
 
-    The routes are those of real alerts: one alert a priority, one for each channel that takes certain labels only, one
+    The routes are those of real alerts: one alert a priority, one for each channel that takes certain alerts only, one
     for each step of escalation, and one for each alert that names channels which nothing else would reach.
     """
     alerting = platform.alerting
@@ -54,14 +54,14 @@ def plan(platform: Platform, name: str, now: float) -> list[Shot]:
         usual = [
             key
             for key, channel in alerting.channels.items()
-            if priority in channel.priorities and not channel.only
+            if priority in channel.priorities and not (channel.only or channel.alerts)
         ]
         wanted.append((priority, usual, {}))
     for key, channel in alerting.channels.items():
-        if channel.only and channel.priorities:
-            wanted.append(
-                (max(channel.priorities), [key], dict(channel.only))
-            )  # which the fewest others take
+        if channel.priorities and (channel.only or channel.alerts):
+            about = {"about": channel.alerts[0]} if channel.alerts else {}
+            # The priority which the fewest others take.
+            wanted.append((max(channel.priorities), [key], {**channel.only, **about}))
     for step in alerting.escalation:
         for priority in step.priorities:
             wanted.append((priority, list(step.channels), {"escalation": str(step.after)}))

@@ -10,6 +10,7 @@ from exporter.generate.intervals import hours_intervals, window_intervals
 from exporter.generate.mixin import alert_settings
 from exporter.platform.alerting import Alerting, AlertOverride, Channel, KnownIssue
 from exporter.platform.calendar import window_names
+from exporter.platform.document import Location
 from exporter.platform.load import locate
 from exporter.platform.model import Platform
 from exporter.platform.problems import Problem, suggestion
@@ -121,7 +122,12 @@ def concerned(platform: Platform, page: StatusPage) -> set[str]:
 
 
 def _channel(name: str, channel: Channel, alerting: Alerting) -> dict[str, Any]:
-    common = {"name": name, "priorities": list(channel.priorities), "only": dict(channel.only)}
+    common = {
+        "name": name,
+        "priorities": list(channel.priorities),
+        "only": dict(channel.only),
+        "alerts": list(channel.alerts or ()),
+    }
     if channel.pagerduty is not None:
         return {
             **common,
@@ -186,13 +192,22 @@ def unreadable_secrets(path: Path, platform: Platform) -> Iterator[Problem]:
             )
 
 
-def unknown_issues(path: Path, platform: Platform) -> Iterator[Problem]:
-    """A known issue of an alert that does not exist would silence nothing."""
+def unknown_alerts(path: Path, platform: Platform) -> Iterator[Problem]:
+    """A known issue of an alert that does not exist would silence nothing, and a channel for it hear nothing."""
     known = alert_settings()
-    for number, issue in enumerate(platform.alerting.known_issues):
-        if issue.alert is not None and issue.alert not in known:
-            where = ("alerting", "known_issues", number, "alert")
-            yield locate(path, where, f"there is no alert {issue.alert}", suggestion(issue.alert, known))
+    named: list[tuple[Location, str]] = [
+        (("alerting", "known_issues", number, "alert"), issue.alert)
+        for number, issue in enumerate(platform.alerting.known_issues)
+        if issue.alert is not None
+    ]
+    named += [
+        (("alerting", "channels", name, "alerts", number), alert)
+        for name, channel in platform.alerting.channels.items()
+        for number, alert in enumerate(channel.alerts or ())
+    ]
+    for where, alert in named:
+        if alert not in known:
+            yield locate(path, where, f"there is no alert {alert}", suggestion(alert, known))
 
 
 def split_text_messages(path: Path, platform: Platform) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from exporter.engine.freshness import stale_after
 from exporter.generate.alerting import (
     alerting_entry,
     split_text_messages,
-    unknown_issues,
+    unknown_alerts,
     unreadable_secrets,
 )
 from exporter.generate.scrapes import scrape_entries, unreadable_keys
@@ -35,7 +35,7 @@ def catalogue(path: Path) -> dict[str, Any]:
     if problems := [
         *unusable_levels(path, platform),
         *unreadable_secrets(path, platform),
-        *unknown_issues(path, platform),
+        *unknown_alerts(path, platform),
         *split_text_messages(path, platform),
         *unreadable_keys(path, platform),
     ]:

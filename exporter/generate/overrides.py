@@ -61,7 +61,11 @@ def checked(catalogue: dict[str, Any], locate: Locate) -> dict[str, Any]:
         {**issue, "line": locate(("alerting", "known_issues", number), "", "").line}
         for number, issue in enumerate(catalogue["alerting"]["known_issues"])
     ]
-    changed = {"alerts": alerts, "lines": lines, "known_issues": issues}
+    channels = [
+        {**channel, "line": locate(("alerting", "channels", channel["name"], "alerts"), "", "").line}
+        for channel in catalogue["alerting"]["channels"]
+    ]
+    changed = {"alerts": alerts, "lines": lines, "known_issues": issues, "channels": channels}
     return {**catalogue, "alerting": {**catalogue["alerting"], **changed}}
 
 
@@ -81,10 +85,10 @@ def expired(catalogue: dict[str, Any], now: float) -> list[Problem]:
 
 
 def refuse_unused(catalogue: dict[str, Any], documents: dict[str, Any]) -> None:
-    """Look whether each alert that the platform file changes is among the generated `documents`.
+    """Look whether each alert that the platform file changes, or a channel takes, is among the generated `documents`.
 
     Raises:
-        PlatformError: an alert is changed that has no rule here, because nothing of this platform feeds it.
+        PlatformError: an alert is named that has no rule here, because nothing of this platform feeds it.
     """
     ruled = {
         rule["alert"]
@@ -94,7 +98,19 @@ def refuse_unused(catalogue: dict[str, Any], documents: dict[str, Any]) -> None:
         for rule in group["rules"]
     }
     alerting = catalogue["alerting"]
-    if unused := [
+    unheard = [
+        Problem(
+            catalogue["file"],
+            channel["line"],
+            f"alerting.channels.{channel['name']}.alerts",
+            f"{name} has no rule here: nothing in this file feeds it, or it is off",
+            f"Take it out, or switch it on under alerting.alerts; docs/runbooks/{name}.md says what it watches.",
+        )
+        for channel in alerting["channels"]
+        for name in channel["alerts"]
+        if name not in ruled
+    ]
+    if unused := unheard + [
         Problem(
             catalogue["file"],
             alerting["lines"][name],

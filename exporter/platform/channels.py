@@ -72,6 +72,8 @@ class Channel(Part):
     """Whose alerts it takes. A channel without any hears of escalations alone, or of alerts that name it."""
     only: dict[LabelName, str] = {}
     """Labels that an alert must have, such as `audience: business`; any alert, unless given."""
+    alerts: Annotated[list[str], Field(min_length=1)] | None = None
+    """Names of the alerts that it takes, such as [HealthUnhealthy]; any alert, unless given."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

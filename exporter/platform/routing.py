@@ -58,6 +58,14 @@ def _channels(alerting: Alerting) -> Iterator[Broken]:
     for named_at, name in named:
         if name not in alerting.channels:
             yield named_at, f"`{name}` is no channel of this file", suggestion(name, alerting.channels)
+    for name, channel in alerting.channels.items():
+        for number, alert in enumerate(channel.alerts or ()):
+            if alert in alerting.alerts and alerting.alerts[alert].channels is not None:
+                yield (
+                    ("alerting", "channels", name, "alerts", number),
+                    f"{alert} takes channels of its own, and no others",
+                    f"Name the channel in alerting.alerts.{alert}.channels, or take these out.",
+                )
     used = {name for _, name in named}
     for name, channel in alerting.channels.items():
         if not channel.priorities and name not in used:

@@ -56,6 +56,40 @@ function(catalogue) {
     }],
   },
 
+  // Off unless a platform asks for it, for a channel that is not among those that fail. Alertmanager has no "if that fails,
+  // then": this is what says it.
+  PageUndelivered: {
+    'for': '30s',
+    window: '2m',
+    priority: 'p1',
+    kind: 'meta',
+    unit: 'ratio',
+    threshold: '0.5',
+    enabled: false,
+    rules: [own {
+      // Attempts, for Alertmanager counts a notification as failed only when it has given up, minutes later.
+      expr: |||
+        sum by (integration) (increase(alertmanager_notification_requests_failed_total{integration=~"email|pagerduty|slack"}[%(window)s]))
+        /
+        (sum by (integration) (increase(alertmanager_notification_requests_total{integration=~"email|pagerduty|slack"}[%(window)s])) > 0)
+        > %(threshold)s
+        and on ()
+        ALERTS{alertstate="firing", priority="p1", alertname!~"PageUndelivered|Unresolved"}
+      |||,
+      value: '%(value)s of the attempts fail',
+      threshold: 'over %(limit)s for %(for)s, while something of p1 fires',
+      summary: 'An urgent alert fires, and one of the ways to tell of it fails.',
+      description: |||
+        For %(for)s %(value)s of the attempts to deliver by {{ $labels.integration }} have failed, while
+        {{ with query `count by (alertname, service) (ALERTS{alertstate="firing", priority="p1", alertname!~"PageUndelivered|Unresolved"})` | sortByLabel "alertname" }}
+        {{- range $i, $alert := . }}{{ if $i }}, {{ end }}{{ $alert | label "alertname" }} of {{ $alert | label "service" }}{{ end }}
+        {{- end }} fires.
+      |||,
+      impact: 'People who rely on {{ $labels.integration }} do not know.',
+      action: 'Go to what fires first; then see why {{ $labels.integration }} fails.',
+    }],
+  },
+
   PrometheusCannotNotify: {
     'for': '5m',
     priority: 'p2',

@@ -74,6 +74,16 @@ def test_what_is_silent_at_that_hour_is_not_waited_for(
     assert {target.priority: target.quiet for target in targets if target.quiet} == quiet
 
 
+def test_a_channel_of_certain_alerts_is_drilled_the_way_of_these() -> None:
+    file = Path("platforms/cloudgreet.yml")
+    shots = [shot for shot in plan(load(file), "drill-1", TUESDAY_NOON) if "about" in shot.labels]
+    [shot] = shots
+    assert shot.labels["about"] == "HealthUnhealthy"
+    assert [target.channel for target in shot.targets] == ["on-call-phone"]
+    root = tree(documents(catalogue(file))["alertmanager/alertmanager.yml"])
+    assert "on-call-phone" in [route.receiver for route in root.match(shot.labels)]
+
+
 def target(channel: str, kind: str, messages: int = 1) -> Target:
     return Target(channel, "drill-1;", kind, "p1", 60, messages=messages)  # type: ignore[arg-type]  # one of the four
 

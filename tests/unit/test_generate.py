@@ -63,6 +63,27 @@ def test_a_change_of_an_alert_that_nothing_feeds_is_refused(tmp_path: Path) -> N
         assert "docs/runbooks/ErrorRateHigh.md" in problem.remedy
 
 
+def test_a_channel_for_an_alert_that_is_off_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yml"
+    file.write_text(
+        "platform: shop\n"
+        "alerting:\n"
+        "  channels:\n"
+        '    team: {slack: {webhook: "${file:slack_webhook}", channel: "#team"}, priorities: [p1, p2, p3, p4]}\n'
+        "    phone:\n"
+        '      sms: {numbers: ["+15550100123"], region: eu-west-1}\n'
+        "      priorities: [p1]\n"
+        "      alerts: [PageUndelivered]\n"
+    )
+    with pytest.raises(PlatformError) as caught:
+        files(catalogue(file))
+    [problem] = caught.value.problems
+    assert (problem.line, problem.key) == (8, "alerting.channels.phone.alerts")
+    assert "PageUndelivered has no rule here" in problem.message
+    file.write_text(file.read_text() + "  alerts: {PageUndelivered: {priority: p1}}\n")
+    files(catalogue(file))
+
+
 def test_known_issues_that_have_ended_are_named(tmp_path: Path) -> None:
     file = tmp_path / "platform.yml"
     file.write_text(
