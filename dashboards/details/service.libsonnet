@@ -18,7 +18,7 @@ local vitals(ctx) = [
     what='Requests (or checks) per second, over five minutes.',
     good='The usual for this hour; compare with the lines below.',
     act='A sudden end is a broken way in; a jump is a campaign, a retry storm or abuse.',
-    targets=[t.range(of('service:requests:rate5m'), 'requests')],
+    targets=[t.range(known.asked(of('service:requests:rate5m')), 'requests')],
     unit='reqps',
     links=[ctx.links.technical, ctx.links.business],
     colour=colours.neutral,
@@ -31,7 +31,7 @@ local vitals(ctx) = [
     what='Share of the requests of the last five minutes that failed.',
     good='Zero.',
     act='Look for the part that failed at the same moment, then at the last deployment (blue marks).',
-    targets=[t.range(of('service:error_ratio:rate5m'), 'failed')],
+    targets=[t.range(known.asked(of('service:error_ratio:rate5m')), 'failed')],
     unit='percentunit',
     links=[ctx.links.technical, ctx.links.firing],
     decimals=2,
@@ -49,7 +49,7 @@ local vitals(ctx) = [
     what='Time in which 95 % of the requests were answered.',
     good='Steady, and within the promise if there is one.',
     act='Look whether the database or an edge deployment moved at the same time.',
-    targets=[t.range(of('service:latency_seconds:p95'), 'p95')],
+    targets=[t.range(known.asked(of('service:latency_seconds:p95')), 'p95')],
     unit='s',
     links=[ctx.links.technical, ctx.links.recorded],
     colour=colours.neutral,
@@ -62,12 +62,7 @@ local vitals(ctx) = [
     what='How urgent the alerts about this service are that fire now.',
     good='None.',
     act='See below which: each has its runbook.',
-    targets=[t.instant(known.zero(
-      std.join(' or ', [
-        level[0] + ' * max(' + known.firing('severity="' + level[1] + '", service="$service"') + ')'
-        for level in [['3', 'critical'], ['2', 'warning'], ['1', 'info']]
-      ])
-    ), 'worst')],
+    targets=[t.instant(known.worst_now('service="$service"'), 'worst')],
     unit='none',
     links=[ctx.links.firing, ctx.links.operations],
     background=true,
@@ -131,7 +126,7 @@ local promises(ctx) = [
   panels.table(
     'service/promises',
     'Promises',
-    what='What was promised for this service, what was kept over the period of the promise, and the error budget left.',
+    what='What was promised for this service, what was kept over the period of the promise, the error budget left, and how many times faster than planned it burns.',
     good='Kept is at least what was promised; budget is left.',
     act='Click one for the windows in which its budget burns.',
     targets=[
@@ -140,7 +135,7 @@ local promises(ctx) = [
         'max by (slo) (1 - slo:error_budget:ratio{service="$service"} * (1 - slo:period_error_budget_remaining:ratio{service="$service"}))'
       ),
       t.table('max by (slo) (slo:period_error_budget_remaining:ratio{service="$service"})'),
-      t.table('max by (slo) (slo:current_burn_rate:ratio{service="$service"})'),
+      t.table(known.asked('max by (slo) (slo:current_burn_rate:ratio{service="$service"})')),
     ],
     join='slo',
     unit='percentunit',
@@ -148,8 +143,8 @@ local promises(ctx) = [
       ['slo', 'Service level'],
       ['Value #A', 'Promised'],
       ['Value #B', 'Kept'],
-      ['Value #C', 'Budget left'],
-      ['Value #D', 'Burn rate'],
+      ['Value #C', 'Left'],
+      ['Value #D', 'Burns'],
     ],
     links=[ctx.links.executive, ctx.links.recorded],
     drill=ctx.links.slo(ctx.links.cell),
@@ -158,12 +153,14 @@ local promises(ctx) = [
     decimals=3,
     overrides=[
       panels.named('Service level', { mappings: panels.titled(ctx.promises) }),
-      panels.named('Budget left', {
+      panels.named('Left', {
+        'custom.minWidth': 50,
         decimals: 0,
         thresholds: panels.steps(slo.left(ctx), 'service/promises'),
         'custom.cellOptions': { type: 'color-text' },
       }),
-      panels.named('Burn rate', {
+      panels.named('Burns', {
+        'custom.minWidth': 52,
         unit: 'suffix:×',
         decimals: 1,
         thresholds: panels.steps(

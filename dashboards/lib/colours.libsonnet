@@ -6,6 +6,7 @@ local hue = {
   green: '#009E73',
   yellow: '#F0E442',
   orange: '#E69F00',
+  amber: '#F5B83D',  // the orange again, as bright as to be written on in black
   vermillion: '#D55E00',
   purple: '#CC79A7',
   plum: '#8C4A73',  // the purple again, as dark as to be told from it
@@ -15,6 +16,7 @@ local hue = {
 local meaning = {
   good: hue.green,
   warn: hue.orange,
+  warn_ground: hue.amber,  // behind words
   bad: hue.vermillion,
   unknown: hue.grey,
   neutral: '#3A97DB',  // neither good nor bad; between sky and blue, to be read on a dark and on a white page

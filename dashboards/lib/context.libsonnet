@@ -1,6 +1,7 @@
 // The catalogue, read once: what the platform has, in the form in which views ask for it. Numbers arrive as strings.
 local signals = import '../../prometheus/lib/service.libsonnet';
 local links_of = import 'links.libsonnet';
+local present = import 'present.libsonnet';
 local thresholds_of = import 'thresholds.libsonnet';
 local units = import 'units.libsonnet';
 
@@ -16,14 +17,20 @@ local level(slo) =
   local tiers = [t { factor: number(t.factor), threshold: number(t.threshold) } for t in slo.tiers];
   slo { objective: objective, budget: budget, period_days: days, tiers: tiers };
 
+// Failures that are no accident, where no objective says how many are.
+local usual_accidents = 5;
+
 local service(catalogue, s) =
   local signal = signals.signal(catalogue, s);
   local slos = [level(slo) for slo in s.slos];
   local scripts = [x.script_name for x in s.signals if x.kind == 'cloudflare_worker'];
+  local availability = ([slo for slo in slos if slo.sli == 'availability'] + [null])[0];
+  local now = present(catalogue, s, if availability == null then usual_accidents else availability.minimum_bad_events);
   s {
     slos: slos,
+    now: now,
     // What the share of failed requests is measured against; null without such an objective.
-    availability: ([slo for slo in slos if slo.sli == 'availability'] + [null])[0],
+    availability: availability,
     measures_latency: std.objectHasAll(signal, 'quantile'),
     banded: signal.counts_customers,  // prometheus/anomaly.libsonnet knows what is normal
     scripts: scripts,  // Workers whose requests make up the service; empty when it is only probed
@@ -44,11 +51,14 @@ local query(q) =
   local metrics = [metric(q, m) for m in q.metrics];
   q { metrics: metrics, view: std.get(q, 'view'), panel: std.get(q, 'panel') };
 
-local kpi(k) =
+// `reads` are the team's own metrics in its expression: without them its window still remembers what is gone.
+local kpi(k, queries) =
+  local named(name) = std.strReplace(k.expr, name, '') != k.expr;
+  local reads = std.set([m.name for q in queries for m in q.metrics if named(m.name)]);
   local unit = units.base(k.unit, k.title);
   local target = number(k.target);
   local help = sentence(k.help);
-  k { target: target, help: help, unit: unit };
+  k { target: target, help: help, unit: unit, reads: reads };
 
 function(catalogue)
   local sources(kind) = [s for s in catalogue.sources if s.kind == kind];
@@ -60,7 +70,7 @@ function(catalogue)
   local workers = sources('cloudflare_workers');
   local poolers = sources('pgbouncer');
   local queries = [query(q) for q in std.get(catalogue, 'queries', [])];
-  local kpis = [kpi(k) for k in std.get(catalogue, 'kpis', [])];
+  local kpis = [kpi(k, queries) for k in std.get(catalogue, 'kpis', [])];
 
   local some(list) = std.length(list) > 0;
   // Every dashboard there is: whom it serves, and whether this platform has anything to show on it.

@@ -1,5 +1,6 @@
 // A whole dashboard around its sections: everything that is the same for all of them is said here and only here.
 local colours = import 'colours.libsonnet';
+local known = import 'known.libsonnet';
 local layout = import 'layout.libsonnet';
 
 local datasource = { type: 'prometheus', uid: '${datasource}' };
@@ -32,7 +33,7 @@ local start(name, metric, title, text, enable) =
   { useValueForTime: true };
 
 // Between two steps of a month lies half a day: what was only then is found by looking at the whole step.
-local during(series) = 'max_over_time(' + series + '[$__rate_interval]) == 1';
+local during(series) = 'max_over_time(' + known.step(series) + ') == 1';
 
 local annotations(ctx, severities, starts) = [
   annotation(

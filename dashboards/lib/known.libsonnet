@@ -4,7 +4,7 @@
   alerts: 'max(up{job="platform-exporter"})',
 
   // What `expr` says while the exporter answers: a rate goes on for as long as its window after the last answer.
-  asked(expr):: expr + ' and on () (' + self.alerts + ' == 1)',
+  asked(expr):: '(' + expr + ') and on () (' + self.alerts + ' == 1)',
 
   // What `expr` says; else 0 where `known` exists; else nothing.
   zero(expr, known=self.alerts):: expr + ' or 0 * ' + known,
@@ -12,11 +12,21 @@
   // Alerts that fire, by more matchers. Unresolved repeats another alert, and those of severity "none" are nobody's task.
   firing(matchers):: 'ALERTS{alertstate="firing", alertname!="Unresolved", ' + matchers + '}',
 
+  // Of `series` what was in the step that begins at each point, to be looked at as a whole: a timeline draws each point up
+  // to the next, and the last one, which may be hours old on a page of a month, up to now.
+  step(series):: series + '[$__rate_interval] offset -$__interval',
+
   // How bad the alerts are (states.alert), for each value of the label `by`; at any time of each step.
   worst(by, matchers)::
     local any(severity) =
-      'max_over_time(' + self.firing('severity="' + severity + '", ' + matchers) + '[$__rate_interval])';
+      'max_over_time(' + self.step(self.firing('severity="' + severity + '", ' + matchers)) + ')';
     'max by (' + by + ') (3 * ' + any('critical') + ' or 2 * ' + any('warning') + ' or ' + any('info') + ')',
+
+  // The same of now, of all together; 0 is none.
+  worst_now(matchers):: self.zero(std.join(' or ', [
+    level[0] + ' * max(' + self.firing('severity="' + level[1] + '", ' + matchers) + ')'
+    for level in [['3', 'critical'], ['2', 'warning'], ['1', 'info']]
+  ])),
 
   // Many series exist only while there is something: a lock that somebody waits for, a failure with its reason. What
   // `expr` says; where it says nothing, a 0 named `word` in the label `label`, as long as `known` exists.

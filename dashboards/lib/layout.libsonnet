@@ -2,7 +2,8 @@
 //   { title, collapsed, lines: [[panel, …], …] }
 // and each line is read from left to right. Lines always fill the width: what a platform does not have is left out
 // and its neighbours grow. All panels of a line are as high as the highest, so that no holes appear, and on a phone,
-// where Grafana stacks them, the order stays that of reading.
+// where Grafana stacks them, the order stays that of reading. In place of a panel a line may hold a stack of them, which
+// stand below each other beside a high neighbour; the last of them fills what is left.
 local columns = 24;
 
 // [0, w1, w1+w2, …]: where each panel of a line begins, for panels of wished widths, in the same proportion.
@@ -12,14 +13,22 @@ local edges(wished) =
   [std.round(columns * sum / total) for sum in sums];
 
 local place(line, y) =
-  local xs = edges([p.wish for p in line]);
-  local height = std.foldl(function(a, p) std.max(a, p.height), line, 0);
-  {
-    height: height,
-    panels: std.mapWithIndex(
-      function(i, p) p { gridPos: { x: xs[i], y: y, w: xs[i + 1] - xs[i], h: height } }, line
+  local stacks = [if std.isArray(p) then p else [p] for p in line];
+  local xs = edges([stack[0].wish for stack in stacks]);
+  local tall(stack) = std.foldl(function(sum, p) sum + p.height, stack, 0);
+  local height = std.foldl(function(a, stack) std.max(a, tall(stack)), stacks, 0);
+  local placed = std.flattenArrays(std.mapWithIndex(
+    function(i, stack) std.mapWithIndex(
+      function(k, p)
+        local above = tall(stack[:k]);
+        local own = if k + 1 == std.length(stack) then height - above else p.height;
+        p { gridPos: { x: xs[i], y: y + above, w: xs[i + 1] - xs[i], h: own } },
+      stack
     ),
-  };
+    stacks
+  ));
+  // The order of panels is that of reading: those that hang lower come later.
+  { height: height, panels: std.sort(placed, function(p) p.gridPos.y * columns + p.gridPos.x) };
 
 local placeLines(lines, i, y, done) =
   if i == std.length(lines) then { y: y, panels: done }

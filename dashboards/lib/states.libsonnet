@@ -1,6 +1,7 @@
 // The words for states, the same on every view.
 local colours = import 'colours.libsonnet';
 local fields = import 'fields.libsonnet';
+local known = import 'known.libsonnet';
 
 {
   // health:state:code and the code of each check
@@ -43,10 +44,12 @@ local fields = import 'fields.libsonnet';
     [3, 'Critical', colours.bad],
   ]),
 
-  // One-hot series of a health document to the code above.
-  code(metric, by, selector='')::
-    local state(status) =
-      'sum by (' + by + ') (' + metric + '{' + selector + (if selector == '' then '' else ', ')
-      + 'status="' + status + '"})';
-    state('degraded') + ' + 2 * ' + state('unhealthy') + ' + 3 * ' + state('unknown'),
+  // One-hot series of a health document to the code above; of each step the worst.
+  worst(metric, by, selector='')::
+    'max by (' + by + ') (' + std.join(' or ', [
+      code[0] + ' * max_over_time(' + known.step(
+        metric + '{' + selector + (if selector == '' then '' else ', ') + 'status="' + code[1] + '"}'
+      ) + ')'
+      for code in [['0', 'healthy'], ['1', 'degraded'], ['2', 'unhealthy'], ['3', 'unknown']]
+    ]) + ')',
 }

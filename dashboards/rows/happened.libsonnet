@@ -29,7 +29,7 @@ local states_of(ctx) = [
     targets=[
       local one = 'service="' + s.name + '"';
       t.range(
-        'max by (service) (max_over_time(' + known.firing('severity="critical", kind!="meta", ' + one) + '[$__rate_interval]))'
+        'max by (service) (max_over_time(' + known.step(known.firing('severity="critical", kind!="meta", ' + one)) + '))'
         + ' or 0 * max by (service) (service:requests:rate5m{' + one + '})', s.title
       )
       for s in ctx.services
@@ -45,7 +45,7 @@ local states_of(ctx) = [
     good='One unbroken bar of Healthy.',
     act='The page behind shows the same by component.',
     targets=[
-      t.range('max_over_time(health:state:code{target="' + h.target + '"}[$__rate_interval])', h.title)
+      t.range('max_over_time(' + known.step('health:state:code{target="' + h.target + '"}') + ')', h.title)
       for h in ctx.health
     ],
     links=[ctx.links.health, ctx.links.technical],
@@ -87,20 +87,20 @@ local incidents(ctx) = panels.table(
   links=[ctx.links.operations, ctx.links.firing],
   drill=ctx.links.runbookOfRow,
   wish=12,
-  height=8,
+  height=7,
   noValue='not known',
   sort='Last',
   overrides=[
-    panels.named('Alert', { 'custom.minWidth': 206 }),  // DatabaseConnectionFailures
+    panels.named('Alert', { 'custom.minWidth': 202 }),  // DatabaseConnectionFailures
     panels.named('Service', { mappings: panels.titled(ctx.titles) }),
     panels.named('Duration', {
       unit: 's',
       decimals: 0,
       noValue: '< 1 min',
       mappings: panels.words([[0, ' ', colours.unknown]]),
-      'custom.width': 78,
+      'custom.width': 68,
     }),
-    panels.named('Last', { unit: 'dateTimeFromNow', noValue: 'earlier', 'custom.minWidth': 96 }),
+    panels.named('Last', { unit: 'dateTimeFromNow', noValue: 'earlier', 'custom.minWidth': 118 }),  // a few seconds ago
   ],
 );
 
@@ -115,7 +115,7 @@ local week(ctx) =
     for x in queries.all(ctx)
     if x.metric.type == 'gauge' && x.query.view == 'executive' && units.additive(x.metric.unit)
   ];
-  local moves = [x { said: 'Change: ' + x.said } for x in levels if units.money(x.metric.unit)];
+  local moves = [x { said: '± ' + x.said } for x in levels if units.money(x.metric.unit)];
   local lines(offset) = [
     number(
       'Minutes of incidents',
@@ -148,7 +148,7 @@ local week(ctx) =
   panels.table(
     'happened/week',
     'This week in numbers',
-    what='What happened in the last seven days, and in the seven days before; of customers or money, what there was at their end.',
+    what='What happened in the last seven days, and in the seven days before; of customers or money, what there was at their end, and (±) its change.',
     good='Fewer failures and more business than the week before.',
     act='Ask for the reason of each number that surprises you; the business view has its course.',
     targets=[
@@ -159,14 +159,20 @@ local week(ctx) =
     join='what',
     order='Value #C',
     unit='locale',
-    columns=[['what', 'What'], ['Value #A', 'Last 7 days'], ['Value #B', 'Before']],
+    columns=[['what', 'What'], ['Value #A', '7 days'], ['Value #B', 'Before']],
     links=[ctx.links.business, ctx.links.operations],
     wish=12,
     height=std.min(14, 3 + count),  // every row is seen
     decimals=0,
-    overrides=[panels.named('Last 7 days', { 'custom.width': 90 }), panels.named('Before', { 'custom.width': 80 })]
+    overrides=[panels.named(heading, { 'custom.width': 74 }) for heading in ['7 days', 'Before']]
               + [panels.named('What', { mappings: panels.titled(signed) })],
   );
 
-// Lines of panels.
-function(ctx) [states_of(ctx), [incidents(ctx), week(ctx)]]
+// Lines of panels; `below` stands under the incidents, beside the long table of the week, if there is room.
+function(ctx, below)
+  local list = incidents(ctx);
+  local numbers = week(ctx);
+  [states_of(ctx)] + (
+    if list.height + below.height <= std.max(14, numbers.height) then [[[list, below], numbers]]
+    else [[list, numbers], [below]]
+  )

@@ -1,5 +1,6 @@
 // The platform's own measures of success, each against its target, as prometheus/kpis.libsonnet records them.
 local colours = import '../lib/colours.libsonnet';
+local known = import '../lib/known.libsonnet';
 local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local states = import '../lib/states.libsonnet';
@@ -19,6 +20,10 @@ local verdict(kpi) =
   local value = series('kpi_value', kpi);
   series('kpi_met', kpi) + ' and on () (' + value + ' == ' + value + ')';
 
+// What the figure was made of is still there, and somebody asks for it.
+local present(kpi, expr) =
+  known.asked(std.join(' and on () ', [expr] + ['count(' + name + ')' for name in kpi.reads]));
+
 local good(kpi) = 'Met: ' + target(kpi) + '.';
 local act = 'Find the day it turned, and what was released or failed on it; the expression stands in the platform file.';
 local share(kpi) = kpi.unit == 'percentunit';
@@ -31,7 +36,7 @@ local share(kpi) = kpi.unit == 'percentunit';
     what=kpi.help,
     good=good(kpi),
     act=act,
-    targets=[t.instant(verdict(kpi), 'verdict'), t.instant(series('kpi_value', kpi), 'now')],
+    targets=[t.instant(present(kpi, verdict(kpi)), 'verdict'), t.instant(present(kpi, series('kpi_value', kpi)), 'now')],
     unit=kpi.unit,
     links=links,
     wish=wish,

@@ -96,25 +96,26 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
     ))],
     unit='none',
     columns=[
+      ['priority', 'Urgency'],
       ['alertname', 'Alert'],
-      ['priority', 'Priority'],
       ['service', 'Concerns'],
       ['Value', 'Since'],
     ],
     links=[ctx.links.firing, ctx.links.rules],
-    drill=ctx.links.runbookOfRow,
-    sort=['Priority', 'Since'],
+    sort=['Urgency', 'Since'],
     wish=14,
     height=10,
     noValue='not known',
     overrides=[
+      panels.named('Alert', { links: [ctx.links.runbookOfRow], 'custom.minWidth': 202 }),
       panels.named('Concerns', { mappings: panels.titled(ctx.titles) }),
       panels.named('Since', {
         unit: 'dateTimeFromNow',
         mappings: panels.words([[0, ' ', colours.unknown]]),
         'custom.minWidth': 100,
       }),
-      panels.named('Priority', {
+      panels.named('Urgency', {
+        'custom.minWidth': 112,
         mappings: [{
           type: 'value',
           options: {
@@ -171,10 +172,10 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
       act='The lane that turned first is nearest to the cause.',
       targets=[t.range(
         'max by (service) ('
-        + 'max by (service) (max_over_time(' + known.firing('severity="critical", service=~"' + all + '"') + '[$__rate_interval])) * 2'
-        + ' or max by (service) (max_over_time(' + known.firing('severity="warning", service=~"' + all + '"') + '[$__rate_interval]))'
+        + 'max by (service) (max_over_time(' + known.step(known.firing('severity="critical", service=~"' + all + '"')) + ')) * 2'
+        + ' or max by (service) (max_over_time(' + known.step(known.firing('severity="warning", service=~"' + all + '"')) + '))'
         + (if std.length(names) == 0 then '' else ' or 0 * max by (service) (service:requests:rate5m)')
-        + ' or label_replace(1 - min by (source) (min_over_time(platform_exporter_source_up[$__rate_interval])), "service", "$1", "source", "(.*)")'
+        + ' or label_replace(1 - min by (source) (min_over_time(' + known.step('platform_exporter_source_up') + ')), "service", "$1", "source", "(.*)")'
         + ')', '{{service}}'
       )],
       mappings=states.component,

@@ -15,8 +15,11 @@ local parts(ctx, key, target, detail) =
   local server = 'target="' + target + '"';
   local on = '{' + server + '}';
   local user_databases = '{' + server + ', datname!~"template.*|"}';  // each server carries templates
-  local rate(metric) = 'sum(rate(pg_stat_database_' + metric + user_databases + '[$__rate_interval]))';
-  local hits = rate('blks_hit') + ' / (' + rate('blks_hit') + ' + ' + rate('blks_read') + ' > 0)';
+  local rate_over(metric, window) = 'sum(rate(pg_stat_database_' + metric + user_databases + window + '))';
+  local rate(metric) = rate_over(metric, '[$__rate_interval]');
+  local touched_over(window) = '(' + rate_over('blks_hit', window) + ' + ' + rate_over('blks_read', window) + ')';
+  local hits_over(window) = rate_over('blks_hit', window) + ' / (' + touched_over(window) + ' > 0)';
+  local hits = hits_over('[$__rate_interval]');
   // Without a connection or an open transaction Postgres has no row to count, so there is no series: that is a 0, as
   // long as the server answers.
   local answers = '0 * max(pg_up' + on + ' == 1)';
@@ -79,6 +82,9 @@ local parts(ctx, key, target, detail) =
       good=numbers.percent(limits.cache_hit.warn) + ' or more.',
       act='A fall means that the working set outgrew the memory, or that a query reads whole tables.',
       targets=[t.range(hits, 'hits')],
+      // Just after a start, or when nobody works, nothing is asked for: that is no share, and not missing either.
+      now='(' + hits_over('[5m]') + ' or (' + touched_over('[5m]') + ' == 0) - 1) and on () (max(pg_up' + on + ') == 1)',
+      mappings=panels.words([[-1, 'nothing read', colours.unknown]]),
       unit='percentunit',
       links=[detail, statements],
       decimals=2,
@@ -260,11 +266,13 @@ local parts(ctx, key, target, detail) =
       height=10,
       sort='Time',
       overrides=[
+        panels.named('Collector', { 'custom.minWidth': 225 }),  // stat_progress_create_index
         panels.named('State', {
           mappings: panels.words([[0, 'Failed', colours.bad], [1, 'Ran', colours.good]]),
           'custom.cellOptions': { type: 'color-text' },
+          'custom.width': 62,
         }),
-        panels.named('Time', { unit: 's', decimals: 1 }),
+        panels.named('Time', { unit: 's', decimals: 1, 'custom.width': 72 }),
       ],
     ),
   };

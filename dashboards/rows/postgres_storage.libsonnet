@@ -33,7 +33,7 @@ function(ctx, server, target)
         ['relname', 'Table'],
         ['Value #A', 'Size'],
         ['Value #B', 'Rows'],
-        ['Value #C', 'Dead rows'],
+        ['Value #C', 'Dead'],
         ['Value #D', 'Waste'],
       ],
       links=[statements, ctx.links.runbook('DatabaseXminHeld'), ctx.links.business],
@@ -42,8 +42,9 @@ function(ctx, server, target)
       noValue='not known',
       overrides=[
         panels.named('Size', { unit: 'bytes', decimals: 1 }),
-        panels.named('Dead rows', { 'custom.minWidth': 84 }),
-        panels.named('Waste', { unit: 'percentunit', decimals: 0 }),
+        panels.named('Table', { 'custom.minWidth': 115 }),
+        panels.named('Dead', { 'custom.minWidth': 52 }),
+        panels.named('Waste', { unit: 'percentunit', decimals: 0, 'custom.minWidth': 54 }),
       ],
     ),
     indexes: panels.stat(

@@ -66,17 +66,17 @@ local latency(ctx, service) = panels.timeseries(
   noValue='not known',
 );
 
-// "Can customers …?": answered from the share of requests that failed in the last five minutes.
+// "Can customers …?": answered from the share of requests that failed just now.
 local question(ctx, service) =
   local partly =
     if service.availability == null then ctx.limits.error_ratio.bad else service.availability.tiers[0].threshold;
   panels.stat(
     'question/' + service.name,
     service.question,
-    what='Answered from what happened to ' + service.title + ' in the last five minutes.',
+    what='Answered from what happened to ' + service.title + ' in the last ' + numbers.seconds(service.now.seconds) + '.',
     good='Yes: less than ' + numbers.percent(partly) + ' failed.',
     act='"Partly" and "No" page the engineers; the page behind shows what they see.',
-    targets=[t.instant(known.asked('service:error_ratio:rate5m' + one(service.name)), service.title)],
+    targets=[t.instant(known.asked(service.now.expr), service.title)],
     unit='percentunit',
     links=[ctx.links.service(service.name), ctx.links.technical],
     wish=6,

@@ -61,7 +61,7 @@ local now(ctx) = [
   )),
   present(ctx.slos, panels.stat(
     'now/burn',
-    'Failures right now',
+    'Failures, last 5 minutes',
     what='Pace of failures over the last five minutes, against the pace that the promise allows.',
     good='Within plan, nearly always.',
     act='Above plan for long, the promise will be broken: reliability comes before features.',
@@ -212,7 +212,7 @@ local reading(ctx) = panels.text(
     '- **Grey**: nothing is known. Percentages beside numbers: the change over the time shown.',
     '- Click a number for the details; the **i** beside a title says what good looks like.',
   ]),
-  wish=24,
+  wish=12,
   height=std.min(12, 6 + std.length(ctx.slos)),
 );
 
@@ -243,7 +243,7 @@ function(ctx)
         if std.length(figures) + std.length(verdicts) <= 4 then [figures + verdicts]
         else layout.spread(figures, 4) + layout.spread(verdicts, 4)
       )),
-      layout.section('What happened', happened(ctx) + [[reading(ctx)]]),
+      layout.section('What happened', happened(ctx, reading(ctx))),
     ],
     from='now-30d',
     refresh='5m',

@@ -43,7 +43,9 @@ business_subscriptions_cancelled_total{target="main"} 30.0
 business_support_tickets_open{target="main"} 24.0
 # TYPE pg_stat_database_xact_commit counter
 pg_stat_database_xact_commit{target="main",datid="5",datname="demo"} 120.0
+# TYPE pg_scrape_collector_success gauge
 """
+PAGE += "".join(f'pg_scrape_collector_success{{target="main",collector="c{n}"}} 1.0\n' for n in range(20))
 
 Samples = Mapping[str, list[tuple[float, float]]]
 
@@ -88,12 +90,24 @@ def _customers(samples: Samples, moment: float) -> float:
     return sum(_at(_series(samples, "business_organizations", f'plan="{plan}"'), moment) for plan in plans)
 
 
-def test_every_series_is_in_order_and_ends_before_the_start(samples: Samples) -> None:
+def test_every_series_is_in_order_and_ends_at_the_start(samples: Samples) -> None:
     for series, points in samples.items():
         moments = [moment for moment, _ in points]
         assert moments == sorted(set(moments)), series
         assert moments[0] >= NOW - DAYS * DAY
-        assert moments[-1] < NOW
+        assert moments[-1] <= NOW
+
+
+def test_a_counter_leads_up_to_what_is_served(samples: Samples) -> None:
+    """A gap before the first scrape would be a rate of next to nothing."""
+    assert _series(samples, "pg_stat_database_xact_commit")[-1] == (NOW, 120.0)
+
+
+def test_each_collector_is_known_for_a_week(samples: Samples) -> None:
+    """Whether nobody waits or nobody asked is told by the collector of that name alone."""
+    for number in range(20):
+        known = _series(samples, "pg_scrape_collector_success", f'collector="c{number}"')
+        assert known[0][0] <= NOW - 7 * DAY
 
 
 def test_prometheus_takes_it_and_it_is_small(text: Path, tmp_path: Path) -> None:

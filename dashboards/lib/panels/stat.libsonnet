@@ -1,14 +1,31 @@
-// One or a few big values. Without `sparkline` the value is that of now, or "nothing". With it, each target is one line
-// over the time shown, and the value is its end: a line that did not get as far as that is not shown, nor its change.
+// One or a few big values, those of now, or "nothing". With `sparkline` the single target is drawn behind its value.
+local colours = import '../colours.libsonnet';
+local targets_of = import '../targets.libsonnet';
 local panel = import 'panel.libsonnet';
 
-// Grafana asks for as many values as the panel has pixels, which would be one in minutes on a page of a day, and ends at
-// the last whole step, so the last of them is as old. So many are one in ten seconds there. Pages of more than a day
-// have no lines in their numbers: each step is longer than what Prometheus was asked last.
-local dense = 8640;
-local lasting(target) =
-  local line = 'max(' + target.expr + ')';
-  target { expr: line + ' and on () last_over_time((' + line + ')[10s:10s] @ end())' };
+// Grafana ends a line at the last whole step, which is hours ago on a page of a month: a last point that is asked for
+// this very moment is joined to it. Not a number where there is none, so that the line's end does not stand for it.
+local ending(target, now) = [
+  target { expr: 'max(' + target.expr + ')' },
+  targets_of.instant('max(' + (if now == null then target.expr else now) + ') or vector(NaN)', target.legendFormat),
+];
+local joined(title) = [
+  { id: 'joinByField', options: { byField: 'Time', mode: 'outer' } },
+  {
+    id: 'calculateField',
+    options: { mode: 'reduceRow', reduce: { reducer: 'lastNotNull' }, alias: title, replaceFields: true },
+  },
+];
+
+// Grafana writes on a colour in white unless it is bright: on the usual orange nobody could read it.
+local bright(colour) = if colour == colours.warn then colours.warn_ground else colour;
+local painted(mapping) =
+  local result(r) = if std.objectHas(r, 'color') then r { color: bright(r.color) } else r;
+  mapping {
+    options:
+      if mapping.type == 'value' then { [value]: result(mapping.options[value]) for value in std.objectFields(mapping.options) }
+      else mapping.options { result: result(mapping.options.result) },
+  };
 
 local texts = { auto: 1, value: 1, name: 1, value_and_name: 1 };
 
@@ -36,37 +53,41 @@ local texts = { auto: 1, value: 1, name: 1, value_and_name: 1 };
     colour=null,
     background=false,
     sparkline=false,
-    change=false,
+    now=null,
     text='auto'
-  ):: panel.of('stat', {
-    key: key,
-    title: title,
-    what: what,
-    good: good,
-    act: act,
-    targets: if sparkline then std.map(lasting, targets) else targets,
-    unit: unit,
-    links: links,
-    drill: drill,
-    wish: wish,
-    height: height,
-    min: min,
-    max: max,
-    decimals: decimals,
-    noValue: noValue,
-    rare: rare,
-    thresholds: panel.grounded(thresholds),
-    mappings: mappings + panel.nothing(rare, noValue),
-    overrides: overrides,
-  }, { color: panel.colour_of(colour, 'thresholds') }, {
-    reduceOptions: panel.latest,
-    orientation: 'auto',
-    colorMode: if background then 'background_solid' else 'value',
-    graphMode: if sparkline then 'area' else 'none',
-    textMode: panel.oneOf(text, texts, key),
-    justifyMode: 'auto',
-    wideLayout: true,
-    showPercentChange: change,
-    percentChangeColorMode: 'same_as_value',  // more is not always better
-  }, if sparkline then { maxDataPoints: dense } else {}),
+  )::
+    local steps = panel.grounded(thresholds);
+    local words = mappings + panel.nothing(rare, noValue);
+    assert !sparkline || std.length(targets) == 1 : key + ': one line behind one number';
+    panel.of('stat', {
+      key: key,
+      title: title,
+      what: what,
+      good: good,
+      act: act,
+      targets: if sparkline then ending(targets[0], now) else targets,
+      unit: unit,
+      links: links,
+      drill: drill,
+      wish: wish,
+      height: height,
+      min: min,
+      max: max,
+      decimals: decimals,
+      noValue: noValue,
+      rare: rare,
+      thresholds: if background then [[step[0], bright(step[1])] for step in steps] else steps,
+      mappings: if background then std.map(painted, words) else words,
+      overrides: overrides,
+    }, { color: panel.colour_of(colour, 'thresholds') }, {
+      reduceOptions: panel.latest,
+      orientation: 'auto',
+      // On a line of its own colour a number could not be read.
+      colorMode: if background then 'background_solid' else if sparkline && colour != null then 'none' else 'value',
+      graphMode: if sparkline then 'area' else 'none',
+      textMode: panel.oneOf(text, texts, key),
+      justifyMode: 'auto',
+      wideLayout: !sparkline,  // the number stands above its line, not on it
+      showPercentChange: false,
+    }, if sparkline then { transformations: joined(title) } else {}),
 }

@@ -40,6 +40,8 @@ _UNSEEN: dict[str, float] = {
 """How far rules look back at what no dashboard shows."""
 _MOST_SERIES = 12
 """Of one metric: the past of a hundred tables tells no more than that of a few."""
+_EACH_COUNTS = ("pg_scrape_collector_success",)
+"""Whose every series is asked for by itself: whether nobody waits, or nobody was asked."""
 _WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]+")
 _RANGED = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]+)(?:\{[^{}]*\})?\[\$__rate_interval")
 """What is looked at over a few seconds."""
@@ -61,7 +63,7 @@ class Present:
 
 def write(present: Present, file: Path, now: float | None = None) -> int:
     """Write the past of everything that dashboards show to `file`; return the number of samples."""
-    end = float(int(now or time.time()) // 10 * 10)
+    end = float(int(now or time.time()))
     story = Story(end, moments(end, _STEPS))
     reach: dict[str, float] = dict.fromkeys(_AVERAGED, float(DAYS * DAY)) | _UNSEEN
     drawn: set[str] = set()
@@ -76,7 +78,7 @@ def write(present: Present, file: Path, now: float | None = None) -> int:
             name = item[0]["__name__"]
             if asked_for := reach.get(name):
                 time_of = name.endswith(_TIMES)
-                a_week = series[name] < _SERIES_OF_A_WEEK and not time_of
+                a_week = (series[name] < _SERIES_OF_A_WEEK or name in _EACH_COUNTS) and not time_of
                 known_for = max(asked_for, _A_WEEK if a_week else 0.0)
                 samples += _write(out.write, story, item, known_for, asked_for, name in drawn or time_of)
                 series[name] += 1
@@ -146,7 +148,12 @@ def _served(page: str, story: Story, reach: Mapping[str, float], target: Mapping
             # The parser gives every counter its suffix, those of postgres_exporter too, which have none.
             name = sample.name if sample.name in names else sample.name.removesuffix("_total")
             template = sample.labels.get("datname", "").startswith("template")
-            if name in reach and name not in TOLD and not template and len(by_name[name]) < _MOST_SERIES:
+            if (
+                name in reach
+                and name not in TOLD
+                and not template
+                and (len(by_name[name]) < _MOST_SERIES or name in _EACH_COUNTS)
+            ):
                 by_name[name].append(sample)
         counter = family.type == "counter"
         for name, served in by_name.items():

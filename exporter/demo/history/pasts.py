@@ -15,10 +15,10 @@ _Past = Callable[[Story, Labels, float], Values]
 # Events per second at the demo's present pace, for counters that move with traffic: pattern → pace. What has several
 # series is either told apart by a label's value, or shares the pace of them all (see `shares`).
 _PACES = {
-    r"business_calls_total": {"completed": 0.68, "failed": 0.014, "missed": 0.007},
+    r"business_calls_total": {"completed": 0.686, "failed": 0.0091, "missed": 0.0049},
     r"pg_stat_database_xact_commit": {"": 7.6},
     r"pg_stat_database_xact_rollback": {"": 0.0},
-    r"pg_stat_database_blks_hit": {"": 137.0},
+    r"pg_stat_database_blks_hit": {"": 150.0},
     r"pg_stat_database_blks_read": {"": 0.04},
     r"pg_stat_database_tup_returned": {"": 1860.0},
     r"pg_stat_database_tup_fetched": {"": 51.0},
@@ -29,16 +29,17 @@ _PACES = {
     r"pg_stat_database_temp_(files|bytes)": {"": 0.0},
     r"pg_stat_statements_(top_)?calls_total": {"": 28.0},
     r"pg_stat_statements_(top_)?rows_total": {"": 52.0},
-    r"pg_stat_statements_(top_)?exec_seconds_total": {"": 0.0028},
+    r"pg_stat_statements_(top_)?exec_seconds_total": {"": 0.0014},
     r"pg_stat_statements_shared_blks_hit_total": {"": 137.0},
-    r"pg_stat_statements_shared_blks_(read|dirtied)_total": {"": 0.3},
-    r"pg_stat_statements_wal_bytes_total": {"": 3600.0},
+    r"pg_stat_statements_shared_blks_read_total": {"": 0.003},
+    r"pg_stat_statements_shared_blks_dirtied_total": {"": 0.5},
+    r"pg_stat_statements_wal_bytes_total": {"": 1100.0},
     r"pg_wal_written_bytes_total": {"": 1e5},
     r"pg_checkpoints_total": {"timed": 0.0011},
     r"process_cpu_seconds_total": {"": 0.01},
     r"platform_exporter_(source_failures|series_dropped)_total": {"": 0.0},
 }
-_FAILED_CALLS = {"completed": -0.68, "failed": 0.68}
+_FAILED_CALLS = {"completed": -0.686, "failed": 0.686}
 """What becomes of calls while requests fail: share that failed → calls per second more or less."""
 _PRICES = {plan: cents / 100 for plan, cents in PRICES.items()}
 _FIRST_LOOK = 0.03  # seconds; the first look at anything takes longer than all that follow
@@ -88,15 +89,17 @@ def shares(name: str, labels: Sequence[Labels]) -> list[float]:
 
 def calls(story: Story, status: str) -> list[float]:
     """Return the calls per second that ended with a status: those that should have been completed fail with the API."""
-    pace, more = _PACES["business_calls_total"].get(status, 0.0), _FAILED_CALLS.get(status, 0.0)
-    # Of those that fail by themselves there are more on some days; those that are completed are the rest.
-    luck = [
-        0.25 * drift + 0.04 * wobble for drift, wobble in zip(story.drift("luck"), story.noise, strict=True)
-    ]
-    own = _PACES["business_calls_total"]["failed"] * {"failed": 1, "completed": -1}.get(status, 0)
+    paces = _PACES["business_calls_total"]
+    pace, more = paces.get(status, 0.0), _FAILED_CALLS.get(status, 0.0)
+    # Of those that end badly by themselves there are more on some days; those that are completed are the rest.
+    of_bad = {
+        bad: [paces[bad] * (0.25 * d + 0.04 * w) for d, w in zip(story.drift(bad), story.noise, strict=True)]
+        for bad in ("failed", "missed")
+    }
+    own = of_bad.get(status) or [-sum(parts) for parts in zip(*of_bad.values(), strict=True)]
     return [
-        traffic * max(0.0, pace + own * lucky + more * max(0.0, failing - 3 * USUAL_FAILURES))
-        for traffic, failing, lucky in zip(story.traffic, story.failing, luck, strict=True)
+        traffic * max(0.0, pace + lucky + more * max(0.0, failing - 3 * USUAL_FAILURES))
+        for traffic, failing, lucky in zip(story.traffic, story.failing, own, strict=True)
     ]
 
 

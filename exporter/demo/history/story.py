@@ -95,13 +95,14 @@ def moments(now: float, steps: Sequence[tuple[float, float]]) -> list[float]:
 
     While things go wrong, and for an hour after, there is one each minute at least.
     """
-    found: set[float] = set()
+    # The very end, too: until Prometheus scrapes, seconds later, there is nothing.
+    found: set[float] = {now}
     for (ago, step), (until, _) in zip(steps, [*steps[1:], (0.0, 0.0)], strict=True):
         found.update(float(round(now - ago + number * step)) for number in range(int((ago - until) / step)))
     for incident in INCIDENTS:
         begins = (now - incident.ago) // MINUTE * MINUTE
         found.update(begins + number * MINUTE for number in range(int((incident.lasted + HOUR) / MINUTE)))
-    return sorted(moment for moment in found if moment < now)
+    return sorted(moment for moment in found if moment <= now)
 
 
 class Story:

@@ -78,7 +78,7 @@ class Workload:
             return
         # The demo's clock runs faster than the carrier's: a call of minutes is over after seconds.
         await asyncio.sleep(self._random.uniform(2.0, 30.0))
-        status = self._random.choices(("completed", "failed", "missed"), (97, 2, 1))[0]
+        status = self._random.choices(("completed", "failed", "missed"), (980, 13, 7))[0]
         seconds = 0 if status == "missed" else round(self._random.lognormvariate(5.0, 0.7))
         ending = {"call_id": call["id"], "status": status, "duration_seconds": min(seconds, 3600)}
         await self._request("POST", "/webhooks/telephony", ending)

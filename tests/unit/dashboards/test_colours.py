@@ -8,7 +8,7 @@ from tests.support.dashboards import Json, panels
 
 # Okabe and Ito (2008), a blue between two of theirs that reads on dark and on white, and a dark form of their purple.
 SAFE = {"#56B4E9", "#0072B2", "#009E73", "#F0E442", "#E69F00", "#D55E00", "#CC79A7"}
-SAFE |= {"#8E9297", "#3A97DB", "#8C4A73"}
+SAFE |= {"#8E9297", "#3A97DB", "#8C4A73", "#F5B83D"}
 HUE = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
@@ -32,6 +32,26 @@ def test_every_colour_is_told_apart_by_the_colour_blind(boards: list[Json]) -> N
         for colour in _colours(board):
             assert colour["mode"] in {"fixed", "shades", "thresholds"}, f"{board['uid']}: {colour}"
             assert colour["mode"] == "thresholds" or colour["fixedColor"] in SAFE, f"{board['uid']}: {colour}"
+
+
+def test_words_on_a_colour_can_be_read(boards: list[Json]) -> None:
+    """Grafana writes in black on what is bright, in white on the rest; 3 is WCAG's contrast for large letters."""
+    for board in boards:
+        for panel in panels(board):
+            if panel["type"] != "stat" or not panel["options"]["colorMode"].startswith("background"):
+                continue
+            for choice in _colours(panel["fieldConfig"]):
+                if hue := choice.get("fixedColor"):
+                    red, green, blue = (int(hue[i : i + 2], 16) for i in (1, 3, 5))
+                    linear = (
+                        (c / 255 / 12.92) if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4
+                        for c in (red, green, blue)
+                    )
+                    light = sum(part * of for part, of in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+                    bright = (red * 299 + green * 587 + blue * 114) / 1000 > 180
+                    assert ((light + 0.05) / 0.05 if bright else 1.05 / (light + 0.05)) >= 3, (
+                        f"{panel['title']}: {hue}"
+                    )
 
 
 def test_no_series_is_painted_in_a_colour_that_grafana_chooses(boards: list[Json]) -> None:

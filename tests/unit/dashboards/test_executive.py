@@ -1,5 +1,6 @@
 """What everyone reads: it is of now, of customers, and said only while somebody looks."""
 
+import copy
 import re
 
 import pytest
@@ -30,13 +31,64 @@ def test_headlines_are_of_now_and_compared_with_the_begin_of_the_page(executive:
     assert all("offset $__range" in change for change in changes)
 
 
-@pytest.mark.parametrize("title", ["Can customers place calls?", "Failures right now"])
-def test_a_rate_is_no_answer_once_the_exporter_is_gone(executive: dict[str, Json], title: str) -> None:
-    """It goes on for as long as its window after the last answer."""
-    panel = executive[title]
-    (target,) = panel["targets"]
-    assert target["expr"].endswith(ANSWERS)
-    assert panel["fieldConfig"]["defaults"]["noValue"] == "not known"
+# What is recorded goes on for as long as its window after the last answer, or a little longer.
+LASTING = re.compile(r"rate5m|\brate\(|current_burn_rate|latency_seconds:|kpi_(value|met)")
+OF_A_PERIOD = re.compile(r"\[\$__range|\[\d+d\b")
+
+
+def test_a_number_of_now_is_no_answer_once_the_exporter_is_gone(boards: list[Json]) -> None:
+    found = 0
+    for board in boards:
+        for panel in shown(board):
+            if panel["type"] != "stat":
+                continue
+            for target in panel["targets"]:
+                expr = target["expr"].removesuffix(" or vector(NaN)").removesuffix(")") + ")"
+                if LASTING.search(expr) and not OF_A_PERIOD.search(expr) and "pg_up" not in expr:
+                    # Of a line the last point alone is of now; each of its points asks the same.
+                    assert re.search(re.escape(ANSWERS) + r"\)*$", expr) or "pg_stat" in expr, panel["title"]
+                    assert panel["fieldConfig"]["defaults"]["noValue"].startswith(("not ", "no ")), panel[
+                        "title"
+                    ]
+                    found += 1
+    assert found or all(not board["uid"].endswith("-service") for board in boards)
+
+
+def test_the_first_question_is_answered_of_now(demo: Json) -> None:
+    """In a fault within the first minute, and with Yes within a minute after it."""
+    for view in ("executive", "home"):
+        (board,) = (board for board in dashboards(tree(demo)) if board["uid"] == f"demo-{view}")
+        question = next(panel for panel in shown(board) if panel["title"] == "Can customers place calls?")
+        (target,) = question["targets"]
+        assert set(re.findall(r"rate\([^\[]*\[(\w+)\]", target["expr"])) == {"60s"}
+        # The five minutes only make it milder, where a single failure says nothing.
+        assert re.search(
+            r"60 \* \(.*\) >= 5\) or on \(\) min\(.* or service:error_ratio:rate5m", target["expr"]
+        )
+        assert "in the last 60 s." in question["description"]
+
+
+@pytest.mark.parametrize(("every", "window"), [("5", 60), ("60", 120), ("90", 180), ("300", 300)])
+def test_how_far_the_first_question_looks_back_goes_by_its_source(
+    demo: Json, every: str, window: int
+) -> None:
+    """Two values at least; a source that is slower than the recorded five minutes has these."""
+    demo = copy.deepcopy(demo)
+    for source in demo["sources"]:
+        if source["kind"] == "cloudflare_workers":
+            source["every_seconds"] = every
+    (board,) = (board for board in dashboards(tree(demo)) if board["uid"] == "demo-executive")
+    question = next(panel for panel in shown(board) if panel["title"] == "Can customers place calls?")
+    expr = question["targets"][0]["expr"]
+    assert (f"[{window}s]" in expr) == (window < 300)
+    assert ("[" in expr) == (window < 300)
+    assert "service:error_ratio:rate5m" in expr
+
+
+def test_a_key_figure_is_none_while_what_it_is_made_of_is_gone(executive: dict[str, Json]) -> None:
+    """Its window remembers a database that no longer answers."""
+    for target in executive["Call completion"]["targets"]:
+        assert "and on () count(business_calls_total)" in target["expr"]
 
 
 def test_incidents_are_those_of_customers(executive: dict[str, Json]) -> None:
@@ -69,7 +121,7 @@ def test_money_is_named_as_such_and_has_its_movement(executive: dict[str, Json])
         for prop in override["properties"]
         if override["matcher"]["options"] == "What" and prop["id"] == "mappings"
     )
-    for name in ("Monthly recurring revenue", "Change: Monthly recurring revenue"):
+    for name in ("Monthly recurring revenue", "± Monthly recurring revenue"):
         assert f'"what", "{name}"' in _expressions(week)
         assert names[name]["text"] == f"{name}, $"
 

@@ -37,11 +37,25 @@ def test_every_variable_is_one_of_the_dashboard_or_of_grafana(boards: list[Json]
 
 
 def test_rates_use_the_rate_interval(boards: list[Json]) -> None:
+    """A number of now, which has no step, says itself how far it looks back."""
     for board in boards:
+        instant = {t["expr"] for panel in shown(board) for t in panel["targets"] if t["instant"]}
         for expr in _queries(board):
-            assert "$__interval" not in expr
+            assert not re.search(r"(?<!offset -)\$__interval", expr)
             for window in re.findall(r"\brate\([^\[]*\[([^\]]+)\]", expr):
-                assert window == "$__rate_interval", expr
+                assert window == "$__rate_interval" or (
+                    expr in instant and re.fullmatch(r"\d+[sm]", window)
+                ), expr
+
+
+def test_a_timeline_shows_the_whole_of_each_step_the_last_one_too(boards: list[Json]) -> None:
+    """It draws each point up to the next: what began since the last one would be seen a step late."""
+    for board in boards:
+        for panel in shown(board):
+            if panel["type"] == "state-timeline":
+                for target in panel["targets"]:
+                    for window in re.findall(r"_over_time\([^\[]*(\[[^)]*)\)", target["expr"]):
+                        assert window == "[$__rate_interval] offset -$__interval", panel["title"]
 
 
 def test_nothing_is_asked_of_what_the_platform_lacks(variant: Json, boards: list[Json]) -> None:

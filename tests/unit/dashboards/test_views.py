@@ -174,12 +174,12 @@ def test_what_fires_is_ranked_in_the_teams_own_words(demo: Json) -> None:
     demo["alerting"]["priorities"]["p1"]["word"] = "Emergency"
     found = tree(demo)
     table = _panel(found, "operations", "What fires now")
-    assert [by["displayName"] for by in table["options"]["sortBy"]] == ["Priority", "Since"]
+    assert [by["displayName"] for by in table["options"]["sortBy"]] == ["Urgency", "Since"]
     (words,) = (
         prop["value"][0]["options"]
         for override in table["fieldConfig"]["overrides"]
         for prop in override["properties"]
-        if override["matcher"]["options"] == "Priority" and prop["id"] == "mappings"
+        if override["matcher"]["options"] == "Urgency" and prop["id"] == "mappings"
     )
     assert words["p1"]["text"] == "● Emergency"
     assert "Emergency is alerted" in _panel(found, "technical", "API availability · burn rate")["description"]
