@@ -131,9 +131,7 @@ local promises(ctx) = [
     act='Click one for the windows in which its budget burns.',
     targets=[
       t.table('max by (slo) (slo:objective:ratio{service="$service"})'),
-      t.table(
-        'max by (slo) (1 - slo:error_budget:ratio{service="$service"} * (1 - slo:period_error_budget_remaining:ratio{service="$service"}))'
-      ),
+      t.table('max by (slo) (' + slo.kept('service="$service"') + ')'),
       t.table('max by (slo) (slo:period_error_budget_remaining:ratio{service="$service"})'),
       t.table(known.asked('max by (slo) (slo:current_burn_rate:ratio{service="$service"})')),
     ],
@@ -141,7 +139,7 @@ local promises(ctx) = [
     unit='percentunit',
     columns=[
       ['slo', 'Service level'],
-      ['Value #A', 'Promised'],
+      ['Value #A', 'Target'],
       ['Value #B', 'Kept'],
       ['Value #C', 'Left'],
       ['Value #D', 'Burns'],
@@ -152,15 +150,15 @@ local promises(ctx) = [
     noValue='not known',
     decimals=3,
     overrides=[
-      panels.named('Service level', { mappings: panels.titled(ctx.promises) }),
+      panels.named('Service level', { 'custom.minWidth': 118, mappings: panels.titled(ctx.promises) }),
       panels.named('Left', {
-        'custom.minWidth': 50,
+        'custom.width': 50,
         decimals: 0,
         thresholds: panels.steps(slo.left(ctx), 'service/promises'),
         'custom.cellOptions': { type: 'color-text' },
       }),
       panels.named('Burns', {
-        'custom.minWidth': 52,
+        'custom.width': 58,
         unit: 'suffix:×',
         decimals: 1,
         thresholds: panels.steps(

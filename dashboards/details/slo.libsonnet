@@ -31,7 +31,7 @@ local vitals(ctx) = [
     what='Share of the events of the whole period that were good.',
     good='At least what was promised.',
     act='Below it the promise is broken: reliability comes before features.',
-    targets=[t.instant('1 - ' + of('slo:error_budget:ratio') + ' * (1 - ' + remaining + ')', 'kept')],
+    targets=[t.instant(slo.kept('slo="$slo"'), 'kept')],
     unit='percentunit',
     links=[ctx.links.executive, ctx.links.recorded],
     decimals=3,

@@ -104,7 +104,7 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
     links=[ctx.links.firing, ctx.links.rules],
     sort=['Urgency', 'Since'],
     wish=14,
-    height=10,
+    height=8,
     noValue='not known',
     overrides=[
       panels.named('Alert', { links: [ctx.links.runbookOfRow], 'custom.minWidth': 202 }),
@@ -145,7 +145,7 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
     unit='short',
     links=[ctx.links.firing, ctx.links.rules],
     wish=10,
-    height=10,
+    height=8,
     style='bars',
     stack=true,
     decimals=0,

@@ -64,11 +64,10 @@ local parts(ctx, key, target, detail) =
       what='Age of the longest open transaction.',
       good='Seconds; up to ' + numbers.seconds(limits.transaction_seconds.warn) + ' during reports.',
       act='Idle in transaction: a client forgot to commit, end it. Active: a query without an index.',
-      targets=[t.range(or_none('max(pg_stat_activity_max_tx_duration' + on + ')'), 'age')],
+      targets=[t.instant(or_none('max(pg_stat_activity_max_tx_duration' + on + ')'), 'age')],
       unit='s',
       links=[detail, ctx.links.runbook('DatabaseTransactionLong')],
       decimals=1,
-      sparkline=true,
       thresholds=[
         [null, colours.good],
         [limits.transaction_seconds.warn, colours.warn],

@@ -100,7 +100,13 @@ local apart(ctx) =
   panels.apart([slo.slo for slo in ctx.slos])
   + [panels.named(slo.slo, { displayName: slo.title }) for slo in ctx.slos];
 
+// Share of the events of the whole period that were good. Not from its long window, which is recorded by the minute: what
+// is left of the budget is known from the first look on.
+local kept(matcher) =
+  '1 - slo:error_budget:ratio{' + matcher + '} * (1 - slo:period_error_budget_remaining:ratio{' + matcher + '})';
+
 {
+  kept:: kept,
   left:: left,
   left_lines:: left_lines,
   apart:: apart,

@@ -99,7 +99,7 @@ local kept(ctx, level) = panels.stat(
        + level.objective_text + '.',
   good=level.objective_text + ' or more.',
   act='Below it the promise is broken; see the budget beside for how far.',
-  targets=[t.instant('1 - slo:sli_error:ratio_rate' + level.period + '{slo="' + level.slo + '"}', level.title)],
+  targets=[t.instant(slo.kept('slo="' + level.slo + '"'), level.title)],
   unit='percentunit',
   links=[ctx.links.slo(level.slo), ctx.links.technical],
   wish=5,
@@ -154,7 +154,7 @@ local promises(ctx) =
       act='Used up: reliability comes before features until it recovers. Click one for its course.',
       targets=[
         t.table('max by (slo) (slo:objective:ratio)'),
-        t.table('max by (slo) (1 - slo:error_budget:ratio * (1 - slo:period_error_budget_remaining:ratio))'),
+        t.table('max by (slo) (' + slo.kept('') + ')'),
         t.table('max by (slo) (slo:period_error_budget_remaining:ratio)'),
       ],
       join='slo',

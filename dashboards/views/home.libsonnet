@@ -44,7 +44,7 @@ local guide(ctx, names, key, title) = panels.text(
     if ctx.views[name].exists
   ]),
   wish=12,
-  height=7,
+  height=6,
 );
 
 function(ctx)

@@ -59,11 +59,10 @@ local glance(ctx) = [
     what='How fast the error budget that burns fastest is being spent, in multiples of the planned pace.',
     good='Under 1×.',
     act='Above ' + numbers.text(ctx.slos[0].tiers[0].factor, 1) + '× somebody is paged: open the runbook.',
-    targets=[t.range(known.asked('max(slo:current_burn_rate:ratio)'), 'burn')],
+    targets=[t.instant(known.asked('max(slo:current_burn_rate:ratio)'), 'burn')],
     unit='suffix:×',
     links=[ctx.links.to('slo'), ctx.links.runbook('ErrorBudgetBurnFast'), ctx.links.executive],
     decimals=1,
-    sparkline=true,
     thresholds=[[null, colours.good], [1, colours.warn], [ctx.slos[0].tiers[0].factor, colours.bad]],
   )),
   present(ctx.services, panels.stat(

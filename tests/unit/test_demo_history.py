@@ -12,7 +12,7 @@ import pytest
 
 from exporter.demo.history.backfill import Present, write
 from exporter.demo.history.pasts import past
-from exporter.demo.history.story import DAY, DAYS, DEPLOYMENTS, HOUR, INCIDENTS, MINUTE, Story
+from exporter.demo.history.story import DAY, DAYS, DEPLOYMENTS, HOUR, INCIDENTS, MINUTE, Story, moments
 from exporter.generate import catalogue, files
 from exporter.generate import write as write_files
 from tests.support.programs import binary
@@ -101,6 +101,14 @@ def test_every_series_is_in_order_and_ends_at_the_start(samples: Samples) -> Non
 def test_a_counter_leads_up_to_what_is_served(samples: Samples) -> None:
     """A gap before the first scrape would be a rate of next to nothing."""
     assert _series(samples, "pg_stat_database_xact_commit")[-1] == (NOW, 120.0)
+
+
+def test_the_past_is_at_round_times_whenever_the_demo_starts() -> None:
+    """Between them the age of what was read would look larger than it was."""
+    for now in (NOW, NOW + 7):
+        found = moments(now, ((HOUR, 60), (10 * MINUTE, 10)))
+        assert found[-1] == now
+        assert all(moment % 10 == 0 for moment in found if moment != now)
 
 
 def test_each_collector_is_known_for_a_week(samples: Samples) -> None:

@@ -95,10 +95,14 @@ def moments(now: float, steps: Sequence[tuple[float, float]]) -> list[float]:
 
     While things go wrong, and for an hour after, there is one each minute at least.
     """
-    # The very end, too: until Prometheus scrapes, seconds later, there is nothing.
-    found: set[float] = {now}
+    # At round times, as panels ask: the age of what was read would look older in between. And the very end, because
+    # until Prometheus scrapes, seconds later, there is nothing.
+    nearest = now // 10 * 10
+    found: set[float] = {nearest, now}
     for (ago, step), (until, _) in zip(steps, [*steps[1:], (0.0, 0.0)], strict=True):
-        found.update(float(round(now - ago + number * step)) for number in range(int((ago - until) / step)))
+        found.update(
+            float(round(nearest - ago + number * step)) for number in range(int((ago - until) / step))
+        )
     for incident in INCIDENTS:
         begins = (now - incident.ago) // MINUTE * MINUTE
         found.update(begins + number * MINUTE for number in range(int((incident.lasted + HOUR) / MINUTE)))
