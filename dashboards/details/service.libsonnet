@@ -149,16 +149,17 @@ local promises(ctx) = [
     wish=12,
     noValue='not known',
     decimals=3,
-    overrides=[
-      panels.named('Service level', { 'custom.minWidth': 118, mappings: panels.titled(ctx.promises) }),
+    // The sum fits on a phone.
+    overrides=[panels.named(heading, { 'custom.width': 74 }) for heading in ['Target', 'Kept']] + [
+      panels.named('Service level', { 'custom.minWidth': 112, mappings: panels.titled(ctx.promises) }),
       panels.named('Left', {
-        'custom.width': 50,
+        'custom.width': 48,
         decimals: 0,
         thresholds: panels.steps(slo.left(ctx), 'service/promises'),
         'custom.cellOptions': { type: 'color-text' },
       }),
       panels.named('Burns', {
-        'custom.width': 58,
+        'custom.width': 56,
         unit: 'suffix:×',
         decimals: 1,
         thresholds: panels.steps(

@@ -18,7 +18,7 @@ function(ctx, server, target)
     tables: panels.table(
       'postgres/tables',
       'Largest tables',
-      what='The largest tables with their indexes, their rows that nobody can see any more, and the estimated waste.',
+      what='The largest tables with their indexes, their rows that nobody can see any more, and the estimated waste (–: not known).',
       good='The tables that you expect, with few dead rows.',
       act='Many dead rows: vacuum is held up or too slow. Much waste: pg_repack, or VACUUM FULL in a quiet hour.',
       targets=[
@@ -41,10 +41,12 @@ function(ctx, server, target)
       wish=14,
       noValue='not known',
       overrides=[
-        panels.named('Size', { unit: 'bytes', decimals: 1 }),
+        // The sum fits on a phone.
+        panels.named('Size', { unit: 'bytes', decimals: 1, 'custom.width': 76 }),
+        panels.named('Rows', { 'custom.width': 60 }),
         panels.named('Table', { 'custom.minWidth': 115 }),
-        panels.named('Dead', { 'custom.minWidth': 52 }),
-        panels.named('Waste', { unit: 'percentunit', decimals: 0, 'custom.minWidth': 54 }),
+        panels.named('Dead', { 'custom.width': 56 }),
+        panels.named('Waste', { unit: 'percentunit', decimals: 0, 'custom.width': 56, noValue: '–' }),
       ],
     ),
     indexes: panels.stat(
