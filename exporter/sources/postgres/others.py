@@ -10,11 +10,11 @@ from exporter.engine.trace import note
 from exporter.sources.postgres.config import Databases
 from exporter.sources.postgres.facts import Server
 from exporter.sources.postgres.gaps import closed, gaps_of, inside
-from exporter.sources.postgres.session import Session
+from exporter.sources.postgres.session import Run, Session
+from exporter.sources.postgres.turns import put_off
 
 STATUSES = ("scraped", "waiting", "excluded", "unreachable", "failed", "capped")
 
-_RETRY = 60.0
 _LONGEST_RETRY = 900.0
 
 
@@ -31,8 +31,8 @@ class _Visited:
     def put_off(self, error: SourceError) -> None:
         """Leave it alone for a minute, twice as long at each further failure, a quarter of an hour at most."""
         self.error = error
-        self.again = time.monotonic() + min(_RETRY * 2 ** min(self.failures, 10), _LONGEST_RETRY)
         self.failures += 1
+        self.again = time.monotonic() + put_off(self.failures, _LONGEST_RETRY)
 
     def forgive(self) -> None:
         """Forget its failures."""
@@ -100,32 +100,31 @@ class Others:
             if name not in self._visited:
                 self._visited[name] = _Visited(self._new(name))
 
-    def due(self, now: float) -> bool:
-        """Say whether there is something to ask for in any of them."""
-        return bool(self._waiting(now))
+    def reachable(self, now: float) -> list[Session]:
+        """Return the sessions of those that do not fail."""
+        return [visited.session for visited in self._visited.values() if now >= visited.again]
 
     def _waiting(self, now: float) -> list[tuple[str, _Visited]]:
-        """Return the databases where something is due, the longest unvisited one first."""
+        """Return the databases where something is to be asked in a round, the longest unvisited one first."""
         waiting = [
-            item for item in self._visited.items() if now >= item[1].again and item[1].session.due(now)
+            item for item in self._visited.items() if now >= item[1].again and item[1].session.has_quick(now)
         ]
         return sorted(waiting, key=lambda item: item[1].last)
 
-    async def visit(self, deadline: float) -> bool:
-        """Collect where collectors are due, from the longest unvisited database on, until `deadline`.
+    async def visit(self, until: float, deadline: float) -> bool:
+        """Ask where something quick is due, from the longest unvisited database on, each until `deadline` at most.
 
-        One that fails is left alone for a minute, then longer.
+        After `until` none is begun, but one. One that fails is left alone for a minute, then longer.
         Returns whether the list of databases may be out of date.
         """
         outdated, began = False, time.monotonic()
-        for name, visited in self._waiting(began):
-            if time.monotonic() >= deadline:
+        for place, (name, visited) in enumerate(self._waiting(began)):
+            if time.monotonic() >= (until if place else deadline):
                 note(f"database {name}", "no time left; it is first next time")
                 break
-            if visited.session.connection is None:
-                self._make_room()
             visited.last = time.monotonic()
             try:
+                self._make_room(visited.session)
                 await visited.session.collect(deadline)
                 visited.forgive()
             except SourceError as error:
@@ -138,6 +137,11 @@ class Others:
                     break  # the role or the server has none left, so another database would have none either
         return outdated
 
+    async def alone(self, session: Session, run: Run, deadline: float) -> None:
+        """Ask one collector by itself, in whichever database. Raises SourceError."""
+        self._make_room(session)
+        await session.alone(run, deadline)
+
     async def gaps(self, main: Session, deadline: float) -> list[Gap]:
         """Return what is missing in each of the databases, and those that the role may not connect to.
 
@@ -147,8 +151,7 @@ class Others:
         for name, visited in self._visited.items():
             error, session = visited.error, visited.session
             if error is None and session.server is not None:
-                if session.connection is None:
-                    self._make_room()
+                self._make_room(session)
                 try:
                     found += [inside(name, gap) for gap in await gaps_of(session, deadline)]
                 except SourceError as failed:
@@ -162,11 +165,13 @@ class Others:
         for session in self.sessions:
             session.drop()
 
-    def _make_room(self) -> None:
-        """Close a connection if no further one is allowed: of those that wait longest for their next turn."""
-        open_ones = [session for session in self.sessions if session.connection is not None]
+    def _make_room(self, session: Session) -> None:
+        """Close a connection if this one needs one that is not allowed: of those that wait longest for their turn."""
+        if session.connection is not None or session not in self.sessions:
+            return
+        open_ones = [other for other in self.sessions if other.connection is not None]
         if 1 + len(open_ones) >= self._connections:
-            max(open_ones, key=lambda session: min((run.due for run in session.runs), default=0.0)).drop()
+            max(open_ones, key=lambda other: min((run.due for run in other.runs), default=0.0)).drop()
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:

@@ -1,13 +1,14 @@
-"""One database: its connection, what it has, and the collectors that run there, all in one transaction.
+"""One database: its connection, what it has, and the collectors that run there.
 
-Each statement stands behind a savepoint and its own statement_timeout; everything is sent at once.
+What is quick is asked in one transaction, each statement behind a savepoint, everything sent at once; what is slow in a
+transaction of its own. Each has a statement_timeout that ends it in time, so that the connection lasts.
 """
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -22,8 +23,18 @@ from exporter.sources.postgres.fold import Fold
 from exporter.sources.postgres.pipeline import Answer, Lost, Segment, ask
 from exporter.sources.postgres.profiles import Profile
 from exporter.sources.postgres.quoting import array
-from exporter.sources.postgres.transaction import AGAIN, BEGIN, END, OWN_PATH, STATEMENT_TIMEOUT_MS
+from exporter.sources.postgres.transaction import (
+    AGAIN,
+    BEGIN,
+    END,
+    OWN_PATH,
+    STATEMENT_TIMEOUT_MS,
+    begin,
+)
+from exporter.sources.postgres.turns import Turn, Turns, put_off
 from exporter.sources.postgres.windowed import Windowed
+
+T = TypeVar("T")
 
 _FACTS_LAST = 60.0
 _FACTS_RETRY = 10.0
@@ -31,34 +42,25 @@ _CANCEL_SECONDS = 2.0
 _RETRY_REFUSED = 60.0
 _STATE_SECONDS = 1.0
 """The state is asked for at most so long: no counter of one's own keeps the figures of a server waiting."""
-_QUICK = 0.05
-"""Share of the time that there is, up to which a collector counts as quick."""
-_PATIENCE = 3
-"""Collections without a turn after which time is set aside for a collector, and between two such times."""
-_LONGEST_BETWEEN = 300.0
-_REMEMBERED = 0.8
-"""Share of what a collector used that still counts at the next collection."""
+LONGEST_BETWEEN = 300.0
+"""Seconds between two turns beyond which figures are too old to be shown on."""
+_LATE = 0.03
+"""Share of the source's time by which a server may end a statement late."""
 
 
-@dataclass(slots=True)
-class Run:
+@dataclass(slots=True, kw_only=True)
+class Run(Turn):
     """What is known of one collector in one database. Times are of the monotonic clock."""
 
     collector: Collector
     every: float
-    timeout: float
     limit: int
-    due: float = 0.0
     data: Collected = field(default_factory=Collected)
-    last: Last = field(default_factory=Last)
+    previous: Last = field(default_factory=Last)
     succeeded: float | None = None
     between: float = 0.0
     """Seconds between its last two successes: turns may be rarer than `every` asks for."""
     ran: bool = False
-    used: float = 0.0
-    """Seconds of the server that it had, of late; of those that are slow, who had least is asked first."""
-    missed: int = 0
-    """How often in a row it was due and had no turn, or not all the time that it takes."""
     failures: int = 0
     """How often in a row it failed."""
     duration: float = 0.0
@@ -85,14 +87,16 @@ class Session:
         profile: Profile,
         target: str,
         tick: float,
+        turns: Turns,
     ) -> None:
         self._dsn, self._database, self._all, self.profile = dsn, database, runs, profile
-        self._target, self._tick = target, tick
+        self._target, self._tick, self._turns = target, tick, turns
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._statements: dict[str, bytes] = {}
         self._asked = 0.0
+        self._proven = False
         self._suspect: Run | None = None
-        self._collections = 0
+        self._round_trip = self._opening = 0.0
         self._server_time = 0.0
         self._ahead = 0.0  # unknown yet: what is counted is checked against the server's own time anyway
         self._ending: set[asyncio.Task[None]] = set()
@@ -110,20 +114,64 @@ class Session:
         """Return the collectors that are due; all that might be while it is not known which exist here."""
         return [run for run in (self.runs if self.server else self._all) if now >= run.due]
 
+    def waiting(self, since: float, now: float) -> list[Run]:
+        """Return the collectors that are due and had no turn since then; none while it is not known which exist."""
+        return [run for run in self.due(now) if run.last < since] if self.server else []
+
+    def has_quick(self, now: float) -> bool:
+        """Say whether something may be asked in a round."""
+        return any(self.server is None or not self._turns.slow(run) for run in self.due(now))
+
+    def left(self, deadline: float) -> float:
+        """Return how many seconds a statement may take, so that its answer is here before `deadline`."""
+        opening = 0.0 if self._alive() else self._opening
+        return deadline - time.monotonic() - opening - self._round_trip - _LATE * self._turns.seconds
+
     def look_again(self) -> None:
         """Ask at the next collection what the server has."""
         self._asked = 0.0
 
-    async def collect(self, deadline: float, share: float = 1.0) -> bool:
-        """Run what is due. Returns whether everything was answered in time.
-
-        That is `share` of what is left until `deadline` (monotonic clock) once it is connected.
+    async def collect(self, deadline: float) -> None:
+        """Ask in one round what is due and quick, until `deadline` (monotonic clock).
 
         Raises:
             SourceError: the server cannot be reached, or was lost on the way.
         """
+        await self._told(self._again_if_lost(deadline, self._round))
+
+    async def alone(self, run: Run, deadline: float) -> None:
+        """Ask one collector by itself: until `deadline` (monotonic clock), or its own limit, or what one may have.
+
+        Raises:
+            SourceError: the server cannot be reached, or was lost on the way.
+        """
+
+        async def ask_it(connection: psycopg.AsyncConnection[Any], deadline: float) -> None:
+            if run not in self.runs or not await self._opened(run, time.monotonic()):
+                return
+            if (most := min(self.left(deadline), self._turns.alone)) > 0:
+                await self._ask(connection, [(run, most)], deadline, alone=True)
+
+        run.last = time.monotonic()
+        await self._told(self._again_if_lost(deadline, ask_it))
+
+    def no_turn(self, run: Run) -> None:
+        """Note that a collection ended without its turn."""
+        run.missed += 1
+        self._miss(run, SourceError("timeout", "the collection's time was over before it was its turn"))
+
+    async def open(self, deadline: float) -> psycopg.AsyncConnection[Any]:
+        """Return the connection, a new one if there is none. Raises SourceError."""
+
+        async def itself(connection: psycopg.AsyncConnection[Any], _: float) -> psycopg.AsyncConnection[Any]:
+            return connection
+
+        return await self._told(self._again_if_lost(deadline, itself))
+
+    async def _told(self, doing: Awaitable[T]) -> T:
+        """Await it; what fails costs the connection, and is told as a SourceError."""
         try:
-            return await self._collect(deadline, share)
+            return await doing
         except psycopg.Error as error:
             self.drop()
             raise failure(error) from error
@@ -131,100 +179,67 @@ class Session:
             self.drop()
             raise
 
-    async def open(self, deadline: float) -> psycopg.AsyncConnection[Any]:
-        """Return the connection, a new one if there is none. Raises SourceError."""
+    async def _again_if_lost(
+        self, deadline: float, ask_it: Callable[[psycopg.AsyncConnection[Any], float], Awaitable[T]]
+    ) -> T:
+        kept = self._alive() and self._proven
         try:
-            return await self._open(deadline)
-        except psycopg.Error as error:
-            self.drop()
-            raise failure(error) from error
-
-    async def _collect(self, deadline: float, share: float) -> bool:
-        kept = self._connection is not None
-        try:
-            return await self._attempt(deadline, share)
+            return await ask_it(await self._open(deadline), deadline)
         except psycopg.OperationalError:
             if not kept or self._alive():
                 raise
             self.drop()  # it died since the last collection: once more, on a new one
-        return await self._attempt(deadline, share)
+        return await ask_it(await self._open(deadline), deadline)
 
-    async def _attempt(self, deadline: float, share: float) -> bool:
-        connection = await self._open(deadline)
-        server, now = self.server, time.monotonic()
-        deadline = now + share * (deadline - now)
-        assert server is not None, "an open session knows its server"
-        due = self.due(now)
+    async def _round(self, connection: psycopg.AsyncConnection[Any], deadline: float) -> None:
+        now = time.monotonic()
+        due = [run for run in self.due(now) if run.last < now]
         opened = await asyncio.gather(*(self._opened(run, now) for run in due))
-        due = self._fitting(
-            [run for run, is_open in zip(due, opened, strict=True) if is_open], deadline - now
-        )
-        for run in self.runs:
-            run.used *= _REMEMBERED
-        sent = time.time()
+        due = [run for run, is_open in zip(due, opened, strict=True) if is_open]
+        await self._ask(connection, self._turns.together(due, deadline - now), deadline)
+
+    async def _ask(
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        asked: Sequence[tuple[Run, float]],
+        deadline: float,
+        *,
+        alone: bool = False,
+    ) -> None:
+        """Ask in one transaction, each for so many seconds at most."""
+        sent, now = time.time(), time.monotonic()
         try:
-            answers = await ask(connection, self._segments(due, deadline - now), deadline)
+            answers = await ask(connection, self._segments(asked), deadline)
         except Lost as lost:
-            self._blame(due, lost, now)
+            self._blame([run for run, _ in asked], lost, now)
             raise
         if not answers:
             self._give_up(connection)
             raise SourceError("timeout", f"no answer within {deadline - now:.1f} s")
         if answers[0].error is not None:
             raise answers[0].error
+        self._proven = True
         self._read_clock(answers[0], sent)
-        taken = zip(due, answers[1:], strict=False)
-        await asyncio.gather(*(self._take(run, answer, now) for run, answer in taken))
-        if len(answers) == len(due) + 2:
-            return True
-        for place, run in enumerate(due[len(answers) - 1 :]):
-            if place == 0:
-                had = time.monotonic() - now - sum(answer.seconds for answer in answers)
-                run.duration, run.used, run.missed = max(run.duration, had), run.used + had, run.missed + 1
-                self._fail(run, SourceError("timeout", "the collection's time was over while it ran"), now)
+        self._round_trip = answers[0].seconds
+        taken = zip(asked, answers[1:], strict=False)
+        await asyncio.gather(
+            *(self._take(run, answer, now, most, alone=alone) for (run, most), answer in taken)
+        )
+        if len(answers) == len(asked) + 2:
+            return
+        for run, _ in asked[len(answers) - 1 :][:1]:  # those after it had no turn
+            had = time.monotonic() - now - sum(answer.seconds for answer in answers)
+            if alone:
+                self._cut_off(run, had, now)
             else:
-                self._no_turn(run)
+                self._turns.interrupted(run, had)
         self._give_up(connection)
-        return False
 
     def _read_clock(self, began: Answer, sent: float) -> None:
         """Learn the server's time, and how far ahead of it ours is: windows are cut by the server's."""
         assert began.result is not None, "BEGIN ends with asking for the time"
         self._server_time = float(began.result.get_value(0, 0) or 0)
         self._ahead = sent + began.seconds - self._server_time
-
-    def _fitting(self, due: Sequence[Run], seconds: float) -> list[Run]:
-        """Return those for which there is time, by how long they took last, in the order in which they are asked.
-
-        Quick ones come first, the quickest before the others; own ones that never ran are taken for slow. Slow ones
-        take turns: who had least of late is the first of them. At every third collection, time is set aside for the
-        one that has waited longest, so that nobody waits for ever and what is quick lacks no two in a row. One that
-        takes longer than all the time there is has what is left.
-        """
-
-        def place(run: Run) -> tuple[bool, float]:
-            slow = run.duration > _QUICK * seconds or (run.collector.own and not run.duration)
-            return slow, run.used if slow else run.duration
-
-        self._collections += 1
-        patient = None
-        if self._collections % _PATIENCE == 0:
-            waiting = [run for run in due if run.missed >= _PATIENCE and run.duration < seconds]
-            patient = max(waiting, key=lambda run: run.missed, default=None)
-        fitting, left = list[Run](), seconds - (patient.duration if patient else 0.0)
-        for run in sorted(due, key=place):
-            if run is patient:
-                fitting.append(run)
-            elif left < run.duration < seconds:
-                self._no_turn(run)
-            else:
-                fitting.append(run)
-                left -= run.duration
-        return fitting
-
-    def _no_turn(self, run: Run) -> None:
-        run.missed += 1
-        self._miss(run, SourceError("timeout", "the collection's time was over before it was its turn"))
 
     async def _opened(self, run: Run, now: float) -> bool:
         """Say whether there is something to ask for: a windowed statement waits until its next window is complete."""
@@ -235,9 +250,10 @@ class Session:
                 if await run.windowed.open(time.time() - self._ahead):
                     return True
         except (SourceError, TimeoutError) as error:
+            run.last = now
             self._fail(run, _of_state(error), now)
             return False
-        run.data = run.windowed.counters.collected()
+        run.last, run.data = now, run.windowed.counters.collected()
         self._succeed(run, now)
         return False
 
@@ -260,7 +276,7 @@ class Session:
             await self.ended(deadline - now)  # before there is another connection
             with step(f"connect with {self._dsn}" + (f" to {self._database}" if self._database else "")):
                 self._connection = await connect(self._dsn, deadline - time.monotonic(), self._database)
-            self.connect_seconds = time.monotonic() - now
+            self.connect_seconds, self._proven = time.monotonic() - now, False
             if "bouncer" in (self._connection.info.parameter_status("server_version") or ""):
                 self.drop()
                 remedy = "Name it under sources.pgbouncer, and a database here."
@@ -280,6 +296,7 @@ class Session:
                 note("the catalogue refuses; what was known of the server holds on", str(error))
                 self._asked = now - _FACTS_LAST + _FACTS_RETRY
                 return self._connection
+        self._opening = time.monotonic() - now
         self._adopt(server)
         return self._connection
 
@@ -332,15 +349,16 @@ class Session:
                 raise failure(answer.error)
         return rows(answers[1].result)
 
-    def _segments(self, due: Sequence[Run], seconds: float) -> list[Segment]:
-        segments: list[Segment] = [BEGIN]
+    def _segments(self, asked: Sequence[tuple[Run, float]]) -> list[Segment]:
+        common = min(STATEMENT_TIMEOUT_MS, _milliseconds(self._turns.limit))
+        start = begin(common)
+        segments: list[Segment] = [start]
         locked = False
-        for run in due:
-            segment = [*END, *BEGIN] if locked else [AGAIN]
+        for run, most in asked:
+            segment = [*END, *start] if locked else [AGAIN]
             locked = run.collector.locks
-            tenths = int(10 * min(run.timeout, seconds))  # each other value would be a statement of its own
-            limit = 100 * max(1, tenths)
-            if limit != STATEMENT_TIMEOUT_MS:
+            limit = _milliseconds(min(run.timeout, most))
+            if limit != common:
                 segment.append(f"set local statement_timeout = {limit}".encode())
             if run.collector.own:
                 segment.append(OWN_PATH)
@@ -359,11 +377,20 @@ class Session:
         shown = {labels[-1] for fold in folds if fold is not None for labels in fold.shown()}
         return text.replace(b"{shown}", array(sorted(shown)).encode())
 
-    async def _take(self, run: Run, answer: Answer, now: float) -> None:
+    async def _take(self, run: Run, answer: Answer, now: float, most: float, *, alone: bool) -> None:
         run.duration = answer.seconds
-        run.used, run.missed = run.used + answer.seconds, 0
         what = f"collector {run.collector.name}" + (f" in {self._database}" if self._database else "")
         note(what, self.statement(run).decode(), answer.seconds)
+        if isinstance(answer.error, psycopg.errors.QueryCanceled) and most < run.timeout:
+            if alone:
+                self._cut_off(run, answer.seconds, now)
+            else:  # it waits for a longer turn
+                self._turns.cut_in_round(run, answer.seconds)
+                self._miss(
+                    run, SourceError("timeout", "it takes longer than those may that are asked together")
+                )
+            return
+        run.took(answer.seconds, now)
         if answer.error is not None:
             self._fail(run, too_long(str(answer.error)) or failure(answer.error), now)
             return
@@ -372,7 +399,7 @@ class Session:
             data, run.truncated = self._samples(run, answer)
             if run.windowed is not None:
                 async with asyncio.timeout(_STATE_SECONDS):
-                    filled = answer.seconds / run.timeout
+                    filled = max(answer.seconds / min(run.timeout, most), answer.result.ntuples / run.limit)
                     data = await run.windowed.count(
                         data, whole=not run.truncated, as_of=self._server_time, filled=filled
                     )
@@ -388,7 +415,7 @@ class Session:
 
     def _succeed(self, run: Run, now: float) -> None:
         if run.succeeded is not None and not run.failures:  # a pause of failures is no distance between turns
-            run.between = min(now - run.succeeded, _LONGEST_BETWEEN)
+            run.between = min(now - run.succeeded, LONGEST_BETWEEN)
         run.error, run.succeeded, run.ran, run.failures = None, now, True, 0
         run.due = now + run.every - self._tick / 2  # half a tick early, or the right one would be missed
 
@@ -402,12 +429,16 @@ class Session:
             before = (self._target, self.server.database)
         if run.fold is not None:
             table = table.folded(run.fold, run.collector)
-        return samples(run.collector, before, table, run.last), table.truncated
+        return samples(run.collector, before, table, run.previous), table.truncated
+
+    def _cut_off(self, run: Run, had: float, now: float) -> None:
+        run.duration, run.missed = had, 0
+        self._turns.cut(run, had)
+        self._fail(run, SourceError("timeout", "the collection's time was over while it ran"), now)
 
     def _fail(self, run: Run, error: SourceError, now: float) -> None:
         run.failures += 1
-        # A moment's lock or slowness costs what is seldom asked for no hour.
-        wait = min(run.every, _RETRY_REFUSED * 2 ** min(run.failures - 1, 10))
+        wait = put_off(run.failures, run.every)  # a moment's lock or slowness costs what is rare no hour
         if run.windowed is not None:
             run.windowed.shorten()
         elif error.reason in ("permission", "rejected"):
@@ -441,6 +472,12 @@ class Session:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.pgconn.finish()
+
+
+def _milliseconds(seconds: float) -> int:
+    """Return a time-out, rounded down: each other value is a statement of its own in pg_stat_statements."""
+    step = 100 if seconds >= 1 else 10
+    return max(step, int(1000 * seconds + 1e-6) // step * step)
 
 
 def _of_state(error: SourceError | TimeoutError) -> SourceError:

@@ -31,7 +31,8 @@ from exporter.sources.postgres.neon import OTHERS, Gate, Verdict
 from exporter.sources.postgres.others import Others
 from exporter.sources.postgres.profiles import Profile, guess, load
 from exporter.sources.postgres.quoting import quoted
-from exporter.sources.postgres.session import Run, Session
+from exporter.sources.postgres.session import LONGEST_BETWEEN, Run, Session
+from exporter.sources.postgres.turns import Turns
 from exporter.sources.postgres.windowed import Windowed
 
 _KEEP_INTERVALS = 3
@@ -39,8 +40,6 @@ _OTHERS_EVERY = 60.0
 """Seconds between two visits of another database at least: beyond `connections` each takes a connection of its own."""
 _SELDOM = 300.0
 """Seconds between two runs of a collector whose figures change slowly enough to hold while nobody uses a server."""
-_HEALTH = 0.1
-"""Share of what remains that is kept for the health check."""
 _RESERVE = 0.1
 """Share of the time-out that is kept for making samples of what arrived last."""
 
@@ -64,6 +63,7 @@ class PostgresSource(Source):
             for item in collectors
             if isinstance(item.statement, Query) and item.statement.windows is not None
         }
+        self._turns = Turns(config.timeout * (1 - _RESERVE))
         self._main: Session | None = None
         self._others: Others | None = None
         self._gate = None if config.neon is None else Gate(key, config.neon, config.dsn)
@@ -127,11 +127,18 @@ class PostgresSource(Source):
         return out
 
     async def _ask(self, deadline: float) -> Collected:
-        """Collect first in the database of the connection string, then in the others."""
-        main, others = self._session(), self._others
+        """Ask first what is quick, in the database of the connection string and then in the others, then what is slow.
+
+        Only who has waited long for all the time that there is goes before the quick ones.
+        """
+        main, others, began = self._session(), self._others, time.monotonic()
         assert others is not None, "they came with the main session"
         try:
-            await main.collect(deadline, self._share(others))
+            await main.open(deadline)
+            first = self._turns.before_all([(run, session) for session, run in self._due(began)])
+            if first is not None:
+                await self._alone(*first, deadline)
+            await main.collect(deadline)
         except (SourceError, asyncio.CancelledError):
             self._hang_up()
             raise
@@ -143,11 +150,47 @@ class PostgresSource(Source):
                 if self._gate is not None:
                     self._others_active = await self._activity(main, deadline)
                 await self._check_health(main, deadline)
-                if await others.visit(deadline):
+                if await others.visit(self._until(began, deadline), deadline):
                     main.look_again()
+                await self._take_turns(began, deadline)
         except TimeoutError:
             note("the time is over", "what is left comes first next time")
+        for session, run in self._due(began):
+            session.no_turn(run)
         return self._collected(main, others)
+
+    def _due(self, began: float) -> list[tuple[Session, Run]]:
+        """Return what is due and had no turn yet in the collection that began then.
+
+        In other databases that is what is slow alone: the rest waits until its database is visited.
+        """
+        main, others, now = self._session(), self._others, time.monotonic()
+        found = [(main, run) for run in main.waiting(began, now)]
+        for session in others.reachable(now) if others is not None else ():
+            found += [(session, run) for run in session.waiting(began, now) if self._turns.slow(run)]
+        return found
+
+    def _until(self, began: float, deadline: float) -> float:
+        """Return when other databases are left alone: after half of what is left if something slow waits."""
+        now = time.monotonic()
+        return (now + deadline) / 2 if self._due(began) else deadline
+
+    async def _take_turns(self, began: float, deadline: float) -> None:
+        """Ask what is slow, one after the other, as long as there is time."""
+        while True:
+            due = [(run, session.left(deadline), session) for session, run in self._due(began)]
+            if (found := self._turns.next(due)) is None:
+                return
+            run, _, session = found
+            await self._alone(run, session, deadline)
+
+    async def _alone(self, run: Run, session: Session, deadline: float) -> None:
+        """Ask something slow. What it harms is its own turn, and its database."""
+        assert self._others is not None, "they came with the main session"
+        try:
+            await self._others.alone(session, run, deadline)
+        except SourceError as error:
+            note(f"{run.collector.name} alone: {error.reason}", str(error))
 
     async def _activity(self, main: Session, deadline: float) -> float | None:
         """Return how long ago somebody else was active, None if that could not be found out."""
@@ -156,11 +199,6 @@ class PostgresSource(Source):
         except SourceError as error:  # the statistics are there all the same
             note(f"activity of others: {error.reason}", str(error))
             return None
-
-    def _share(self, others: Others) -> float:
-        """Return the share of the time that the first database may have, so that what comes after it has its own."""
-        share = 1 if self._health is None else 1 - _HEALTH
-        return share / 2 if others.due(time.monotonic()) else share
 
     async def _check_health(self, main: Session, deadline: float) -> None:
         """Measure the health of a server that has answered, on a new connection if something slow had cost the last."""
@@ -247,7 +285,7 @@ class PostgresSource(Source):
     def _new(self, profile: Profile, database: str | None) -> Session:
         """Make the session of a database; None is that of the connection string."""
         runs = self._chosen(profile, others=database is not None)
-        return Session(self._config.dsn, database, runs, profile, self._key, self.every)
+        return Session(self._config.dsn, database, runs, profile, self._key, self.every, self._turns)
 
     def _chosen(self, profile: Profile, *, others: bool) -> list[Run]:
         """Return a fresh run of each collector that is switched on."""
@@ -262,7 +300,8 @@ class PostgresSource(Source):
             fold = collector.statement.fold
             runs.append(
                 Run(
-                    collector,
+                    collector=collector,
+                    own=collector.own,
                     every=max(slowest, collector.every) if change.every is None else change.every,
                     timeout=change.timeout or collector.statement.timeout,
                     limit=change.limit or collector.statement.limit,
@@ -313,8 +352,11 @@ class PostgresSource(Source):
             for error in errors:
                 out.set(COLLECTOR_FAILING, 1, self._key, name, error.reason)
             for run in runs:
-                keep = _KEEP_INTERVALS * max(run.every, run.between, self.every) + self.timeout
-                if run.succeeded is not None and now - run.succeeded <= keep:
+                keep = max(
+                    _KEEP_INTERVALS * max(run.every, run.between, self.every),
+                    LONGEST_BETWEEN if run.missed and not run.failures else 0.0,  # its turn has yet to come
+                )
+                if run.succeeded is not None and now - run.succeeded <= keep + self.timeout:
                     out.update(run.data)
                     run.data.dropped = {}  # told once
         return out

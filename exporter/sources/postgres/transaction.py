@@ -8,17 +8,24 @@ serializable is refused by a standby, and holds back vacuum elsewhere.
 
 LOCK_TIMEOUT_MS = 200
 STATEMENT_TIMEOUT_MS = 2000
-BEGIN = (
-    b"begin isolation level read committed read only not deferrable",
-    f"set local lock_timeout = {LOCK_TIMEOUT_MS}".encode(),
-    f"set local statement_timeout = {STATEMENT_TIMEOUT_MS}".encode(),
-    b"set local search_path = pg_catalog",
-    b"set local extra_float_digits = 1",
-    b"set local jit = off",  # a statement over many relations looks dear enough to compile, which costs more than it
-    b"savepoint collector",
-    b"select extract(epoch from clock_timestamp())::float8",
-)
-"""Its answer is the server's time, Unix seconds."""
+
+
+def begin(statement_timeout: int) -> tuple[bytes, ...]:
+    """Return what begins it, with the limit of its statements in milliseconds. The answer is the server's time, Unix
+    seconds."""
+    return (
+        b"begin isolation level read committed read only not deferrable",
+        f"set local lock_timeout = {LOCK_TIMEOUT_MS}".encode(),
+        f"set local statement_timeout = {statement_timeout}".encode(),
+        b"set local search_path = pg_catalog",
+        b"set local extra_float_digits = 1",
+        b"set local jit = off",  # a statement over many relations looks dear enough to compile, which costs more
+        b"savepoint collector",
+        b"select extract(epoch from clock_timestamp())::float8",
+    )
+
+
+BEGIN = begin(STATEMENT_TIMEOUT_MS)
 AGAIN = b"rollback to savepoint collector"
 """Begins each statement after the first: what the one before set or failed at is gone."""
 OWN_PATH = b"set local search_path to default"

@@ -17,7 +17,7 @@ from exporter.sources.postgres.quoting import literal
 _LONGEST = 3600
 """Seconds that one window may span; what was missed is caught up in pieces."""
 _FILL = 0.8
-"""Share of the time-out that a window may need."""
+"""Share of the time-out, or of `limit`, that a window may need."""
 
 
 class Windowed:
@@ -60,7 +60,8 @@ class Windowed:
     async def count(self, sums: Collected, *, whole: bool, as_of: float, filled: float) -> Collected:
         """Add what the window held, and return the counters.
 
-        `filled` is the share of its time-out that the statement took: the next window is as long as goes well into it.
+        `filled` is the share that the statement took of its time or of its `limit`: the next window is as long as goes
+        well into it.
 
         A window that was not over `as_of` the server's own clock is not counted, and asked for again.
 

@@ -160,33 +160,34 @@ async def test_other_databases_say_where_a_statement_is_to_be_run(server: Server
         server.run_all([f"revoke connect on database {closed} from {QUOTED}"])
 
 
-async def test_the_database_of_the_connection_string_is_closed(server: Server) -> None:
+@pytest.mark.parametrize(
+    ("closing", "reason", "remedy"),
+    [
+        (
+            "revoke connect on database {database} from public",
+            "permission",
+            'GRANT CONNECT ON DATABASE "{database}" TO {role};',
+        ),
+        (
+            "alter role {role} connection limit 0",
+            "too_many_connections",
+            "ALTER ROLE {role} CONNECTION LIMIT 10;",
+        ),
+    ],
+)
+async def test_a_role_that_may_not_connect_is_told_the_statement_that_lets_it(
+    closing: str, reason: str, remedy: str, server: Server
+) -> None:
     with reader(server) as (database, dsn):
-        server.run_all([f"revoke connect on database {database} from public"])
+        server.run_all([closing.format(database=database, role=QUOTED)])
         async with asking(dsn) as asked:
             with pytest.raises(SourceError) as caught:
                 await asked.collect()
-            assert (caught.value.reason, caught.value.remedy) == (
-                "permission",
-                f'GRANT CONNECT ON DATABASE "{database}" TO {QUOTED};',
-            )
+            expected = (reason, remedy.format(database=database, role=QUOTED))
+            assert (caught.value.reason, caught.value.remedy) == expected
             server.run_all([caught.value.remedy])
             await asked.collect()
         server.run_all([f"revoke connect on database {database} from {QUOTED}"])
-
-
-async def test_the_limit_of_a_role(server: Server) -> None:
-    with reader(server) as (_, dsn):
-        server.run_all([f"alter role {QUOTED} connection limit 0"])
-        async with asking(dsn) as asked:
-            with pytest.raises(SourceError) as caught:
-                await asked.collect()
-            assert (caught.value.reason, caught.value.remedy) == (
-                "too_many_connections",
-                f"ALTER ROLE {QUOTED} CONNECTION LIMIT 10;",
-            )
-            server.run_all([caught.value.remedy])
-            await asked.collect()
 
 
 async def test_a_password_that_is_the_name_of_a_role_or_a_word_of_sql_spoils_no_statement(
