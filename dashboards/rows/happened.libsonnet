@@ -62,7 +62,7 @@ local looked(ctx, offset='') =
 local incidents(ctx) = panels.table(
   'happened/list',
   'Incidents in this period',
-  what='Critical alerts of the time shown: for how long each was firing, and when it last was. Those with one end belong to one fault.',
+  what='Critical alerts of the time shown: for how long each was firing, and how long ago it last was. Those with one end belong to one fault.',
   good='None.',
   act='Click a name for its runbook; ask for the review of each.',
   targets=[
@@ -70,7 +70,7 @@ local incidents(ctx) = panels.table(
       '60 * sum by (alertname, service) (' + minutely(critical, '$__range') + ')', looked(ctx), 'service', 'No incident'
     )),
     t.table(
-      '1000 * max by (alertname, service) (timestamp(' + critical + ')'
+      'time() - max by (alertname, service) (timestamp(' + critical + ')'
       // Asked at each step anew, which is dear: by the minute only of the last day.
       + ' or max_over_time(timestamp(' + critical + ')[1d:1m])'
       + ' or max_over_time(timestamp(' + critical + ')[$__range:10m]))'
@@ -81,7 +81,7 @@ local incidents(ctx) = panels.table(
   columns=[
     ['alertname', 'Alert'],
     ['Value #A', 'Duration'],
-    ['Value #B', 'Last'],
+    ['Value #B', 'Ago'],
     ['service', 'Service'],  // last: a phone has no room for it
   ],
   links=[ctx.links.operations, ctx.links.firing],
@@ -89,7 +89,7 @@ local incidents(ctx) = panels.table(
   wish=12,
   height=7,
   noValue='not known',
-  sort='Last',
+  sort=['Ago'],
   overrides=[
     panels.named('Alert', { 'custom.minWidth': 202 }),  // DatabaseConnectionFailures
     panels.named('Service', { mappings: panels.titled(ctx.titles) }),
@@ -100,7 +100,13 @@ local incidents(ctx) = panels.table(
       mappings: panels.words([[0, ' ', colours.unknown]]),
       'custom.width': 68,
     }),
-    panels.named('Last', { unit: 'dateTimeFromNow', noValue: 'earlier', 'custom.minWidth': 118 }),  // a few seconds ago
+    panels.named('Ago', {
+      unit: 's',
+      decimals: 0,
+      noValue: 'earlier',
+      mappings: panels.ranges([[null, 60, 'now', colours.bad]]),
+      'custom.width': 76,
+    }),
   ],
 );
 
