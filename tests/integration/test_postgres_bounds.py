@@ -47,10 +47,12 @@ def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
+@pytest.mark.parametrize("letter", ["x", '"'])
 async def test_long_labels_are_cut_as_before(
-    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+    letter: str, own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    long = query(sql=TEXTS.format(length=10_000, rows=1000), labels=["text"])
+    sql = TEXTS.format(length=10_000, rows=1000).replace("'x'", f"'{letter}'")
+    long = query(sql=sql, labels=["text"])
     subject = source(monkeypatch, own_postgres.dsn(), long)
     families = await collect(subject)
     assert len(families["mine"]) == 1000

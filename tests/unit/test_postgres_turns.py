@@ -46,7 +46,7 @@ class Server:
             self.collect()
 
     def waiting(self) -> list[Played]:
-        return [turn for turn in self.played if self.now >= turn.due and turn.last < self.began]
+        return [turn for turn in self.played if self.began >= turn.due and turn.last < self.began]
 
     def left(self) -> float:
         return self.began + self.seconds - self.now
@@ -127,6 +127,7 @@ def test_what_is_quick_misses_no_turn_beside_slow_ones_with_limits_that_leave_it
     fast = quick_ones(seconds, quick)
     server = Server(seconds, [*slow_ones(seconds, slow, timeout=0.4), *fast])
     server.play(60)
+    assert server.set_aside == []
     for turn in fast:
         assert turn.known_since is not None
         assert [number for number in turn.missed_in if number > turn.known_since] == []

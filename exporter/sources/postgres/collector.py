@@ -146,7 +146,10 @@ def _bounded(sql: str, limit: int) -> str:
     stored = (
         'pg_catalog.pg_column_size("whole row")'  # compressed, and known without reading what is stored apart
     )
-    written = 'pg_catalog.octet_length("whole row"::pg_catalog.text)'
+    text = '"whole row"::pg_catalog.text'
+    written = (
+        f"pg_catalog.octet_length(pg_catalog.replace({text}, '\"\"', '\"'))"  # a row writes quotes twice
+    )
     size = f"(case when {stored} operator(pg_catalog.>) {most} then {stored} else {written} end)"
     refusal = f"pg_catalog.concat({size}, '{_ROW_OF_BYTES} {most}')::pg_catalog.bool"
     bound = f"case when {size} operator(pg_catalog.>) {most} then {refusal} else true end"

@@ -114,9 +114,9 @@ class Session:
         """Return the collectors that are due; all that might be while it is not known which exist here."""
         return [run for run in (self.runs if self.server else self._all) if now >= run.due]
 
-    def waiting(self, since: float, now: float) -> list[Run]:
-        """Return the collectors that are due and had no turn since then; none while it is not known which exist."""
-        return [run for run in self.due(now) if run.last < since] if self.server else []
+    def waiting(self, since: float) -> list[Run]:
+        """Return the collectors that were due then and had no turn; none while it is not known which exist."""
+        return [run for run in self.due(since) if run.last < since] if self.server else []
 
     def has_quick(self, now: float) -> bool:
         """Say whether something may be asked in a round."""

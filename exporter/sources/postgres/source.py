@@ -165,9 +165,9 @@ class PostgresSource(Source):
         In other databases that is what is slow alone: the rest waits until its database is visited.
         """
         main, others, now = self._session(), self._others, time.monotonic()
-        found = [(main, run) for run in main.waiting(began, now)]
+        found = [(main, run) for run in main.waiting(began)]
         for session in others.reachable(now) if others is not None else ():
-            found += [(session, run) for run in session.waiting(began, now) if self._turns.slow(run)]
+            found += [(session, run) for run in session.waiting(began) if self._turns.slow(run)]
         return found
 
     def _until(self, began: float, deadline: float) -> float:

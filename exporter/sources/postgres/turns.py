@@ -13,6 +13,7 @@ So, as long as it is due, a collector that fits into `FITS` of the time has a tu
 collections.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -74,6 +75,7 @@ class Turns:
         self.seconds = seconds
         self._quick = QUICK * seconds
         self._collections = 0
+        self._beside = deque([seconds], PATIENCE)  # what the quick ones left, in the last collections
 
     @property
     def limit(self) -> float:
@@ -112,7 +114,10 @@ class Turns:
 
     def next(self, waiting: Iterable[tuple[T, float, S]]) -> tuple[T, float, S] | None:
         """Return who is asked next, alone; each comes with the seconds that it could have, and who is to ask it."""
-        for item in sorted(waiting, key=lambda item: item[0].last):
+        in_line = sorted(waiting, key=lambda item: item[0].last)
+        if in_line and self._beside[-1] == 0.0:
+            self._beside[-1] = max(left for _, left, _ in in_line)
+        for item in in_line:
             turn, left, _ = item
             expected = turn.expected or 0.0
             if left >= max(self._quick, expected) or (left >= self._quick and expected > FITS * self.seconds):
@@ -120,9 +125,16 @@ class Turns:
         return None
 
     def before_all(self, waiting: Sequence[tuple[T, S]]) -> tuple[T, S] | None:
-        """Return who is asked before the round, if it is time for that; called once at each collection."""
+        """Return who is asked before the round, as it does not fit beside it. Called as a collection begins."""
         self._collections += 1
-        patient = [item for item in waiting if item[0].missed >= PATIENCE]
+        least = min(self._beside)
+        patient = [
+            item
+            for item in waiting
+            if item[0].missed >= PATIENCE
+            and (least < self._quick or least < (item[0].expected or 0.0) <= FITS * self.seconds)
+        ]
+        self._beside.append(0.0)
         if not patient or self._collections < PATIENCE:
             return None
         self._collections = 0
