@@ -4,6 +4,7 @@
 // must have; platform and environment come from Prometheus' external labels and keep platforms apart. The alert
 // Unresolved has the labels of the alert that it is about, so what silences the one silences the other.
 
+local alerts = import '../prometheus/alerts.libsonnet';
 local down = import '../prometheus/lib/down.libsonnet';
 local matchers = import 'matchers.libsonnet';
 
@@ -16,7 +17,43 @@ local rule(source, target, equal=[]) = {
 };
 
 local tier(name) = ['slo_tier = "' + name + '"'];
-local slower(names) = ['slo_tier =~ "' + std.join('|', names) + '"'];
+
+// Priorities that an alert can have here.
+local priorities(catalogue, name, usual) =
+  local own = std.get(std.get(catalogue.alerting.alerts, name, {}), 'priority');
+  if own == null then usual else [own];
+
+// Matchers that leave out what is heard elsewhere than others of its priority: what these are told says nothing to whoever
+// hears of it. `kind` is that of the source, whose own channels hear of both.
+local not_elsewhere(catalogue, kind='') =
+  local names = std.set(
+    [
+      name
+      for name in std.objectFields(catalogue.alerting.alerts)
+      if down.channels(catalogue, name) != null
+    ] + std.flatMap(function(channel) channel.alerts, catalogue.alerting.channels)
+  );
+  local labels = std.set([
+    matchers.unequal(label, channel.only[label])
+    for channel in catalogue.alerting.channels
+    for label in std.objectFields(channel.only)
+    if !std.member(place, label) && !(label == 'kind' && channel.only.kind == kind)
+  ]);
+  (if names == [] then [] else [label + ' !~ "' + std.join('|', names) + '"' for label in ['alertname', 'alert']])
+  + labels;
+
+// An alert that covers others where it is told, and as far as they are no more urgent.
+local covers(catalogue, name, source, target, equal=[]) =
+  local usual = alerts.settings(catalogue)[name];
+  [
+    rule(
+      ['alertname = "' + name + '"', 'priority = "' + told + '"'] + source,
+      target + [down.no_more_urgent(told)] + not_elsewhere(catalogue, usual.kind),
+      equal
+    )
+    for told in priorities(catalogue, name, [usual.priority])
+    if down.told(catalogue, name)
+  ];
 
 // What tells one thing from another within a service: a full disk hides no warning about another one. Every label that a
 // rule can have, but for those that say how bad it is and who hears of it; tests/rules/test_routes.py sees that none lacks.
@@ -65,37 +102,65 @@ local worse(severity, milder) = rule(
 );
 
 local always = [
-  rule(tier('fast'), slower(['medium', 'slow', 'trend']), ['slo']),
-  rule(tier('medium'), slower(['slow', 'trend']), ['slo']),
-  rule(tier('slow'), tier('trend'), ['slo']),
   worse('critical', ['warning', 'info']),
   worse('warning', ['info']),
-  // Without the exporter every series is missing; one page says so, not one for each thing that can no longer be seen.
-  rule(
-    ['alertname = "ExporterDown"'],
-    ['alertname =~ "SourceStale|SliMissing|TrafficStopped|DrillFailed|DrillOverdue|StatusPageBehind"']
-  ),
-  // What is down is not being read either.
-  rule(
-    ['alertname =~ "DatabaseDown|HealthUnhealthy"', 'source != ""'],
+];
+
+// The faster a budget burns, the more it says; not to those who hear of the slower pace only.
+local paces = ['fast', 'medium', 'slow', 'trend'];
+local alert_of(pace) = 'ErrorBudgetBurn' + std.asciiUpper(pace[0]) + std.substr(pace, 1, 9);
+local faster(catalogue) =
+  local channels(pace) =
+    [down.channels(catalogue, alert_of(pace)), down.named(catalogue, alert_of(pace))];
+  [
+    rule(
+      tier(paces[number]) + ['priority = "' + told + '"'],
+      ['slo_tier =~ "' + std.join('|', slower) + '"', down.no_more_urgent(told)],
+      ['slo']
+    )
+    for number in std.range(0, 2)
+    for slower in [[pace for pace in paces[number + 1:] if channels(pace) == channels(paces[number])]]
+    if slower != []
+    for told in priorities(catalogue, alert_of(paces[number]), std.set([
+      each.priority
+      for service in catalogue.services
+      for slo in service.slos
+      for each in slo.tiers
+      if each.tier == paces[number]
+    ]))
+  ];
+
+// Without the exporter every series is missing; one page says so, not one for each thing that can no longer be seen.
+local unseen(catalogue) = covers(
+  catalogue,
+  'ExporterDown',
+  [],
+  ['alertname =~ "SourceStale|SliMissing|DrillFailed|DrillOverdue|StatusPageBehind"']
+);
+
+// What is down is not being read either.
+local unread(catalogue) = std.flatMap(
+  function(name) covers(
+    catalogue,
+    name,
+    ['source != ""'],
     [
       'alertname =~ "SourceStale|DatabaseConnectionFailures|DatabaseHealthDegraded|HealthCheckUnhealthy"',
       'source != ""',
     ],
     ['source']
   ),
-];
+  ['DatabaseDown', 'HealthUnhealthy']
+);
 
 // Whoever was told that customers fail learns nothing from a fixed limit that follows minutes later, if it is no more
 // urgent. Where a burn rate is a known issue, or told to others, nobody was told.
 local failing(catalogue) =
-  local own = std.get(std.get(catalogue.alerting.alerts, 'ErrorBudgetBurnFast', {}), 'channels');
-  local known = [issue for issue in catalogue.alerting.known_issues if std.member(['', 'ErrorBudgetBurnFast'], issue.alert)];
-  if own != null || known != [] then []
+  if !down.told(catalogue, 'ErrorBudgetBurnFast') then []
   else [
     rule(
       tier('fast') + ['sli = "availability"', 'service != ""', 'priority = "' + told + '"'],
-      ['alertname = "ErrorRateHigh"', 'service != ""', down.no_more_urgent(told)],
+      ['alertname = "ErrorRateHigh"', 'service != ""', down.no_more_urgent(told)] + not_elsewhere(catalogue),
       ['service']
     )
     for told in down.urgent
@@ -103,15 +168,15 @@ local failing(catalogue) =
 
 // A service whose dependency is down fails for a reason that somebody was told already, and told as urgently: what woke
 // nobody silences nothing that must. prometheus/alerts says when that is, and for how long after it is up again.
-local explained(told) = [
+local explained(catalogue, told) = [
   rule(
     ['alertname = "DependencyDown"', 'covers = "symptom"', 'told = "' + told + '"'],
-    ['kind = "symptom"', 'slo_tier = ""', 'service != ""', down.no_more_urgent(told)],
+    ['kind = "symptom"', 'slo_tier = ""', 'service != ""', down.no_more_urgent(told)] + not_elsewhere(catalogue),
     ['service']
   ),
   rule(
     ['alertname = "DependencyDown"', 'covers = "budget"', 'told = "' + told + '"'],
-    ['slo_tier != ""', 'service != ""', down.no_more_urgent(told)],
+    ['slo_tier != ""', 'service != ""', down.no_more_urgent(told)] + not_elsewhere(catalogue),
     ['service']
   ),
 ];
@@ -121,11 +186,11 @@ local explained(told) = [
 local dependencies(catalogue) = [
   rule(
     ['service = "' + dependency + '"', 'alertname =~ "' + down.alerts(catalogue) + '"', 'priority = "' + told + '"'],
-    ['service = "' + service.name + '"', 'kind = "symptom"', down.no_more_urgent(told)]
+    ['service = "' + service.name + '"', 'kind = "symptom"', down.no_more_urgent(told)] + not_elsewhere(catalogue)
   )
   for service in catalogue.services
   for dependency in service.depends_on
-  if down.known(catalogue, dependency) == [] && down.alerts(catalogue) != ''
+  if down.unheard(catalogue, dependency) == [] && down.alerts(catalogue) != ''
   for told in down.urgent
 ];
 
@@ -144,4 +209,11 @@ local known_issues(alerting) = std.flatMap(
 );
 
 function(catalogue)
-  always + failing(catalogue) + std.flatMap(explained, down.urgent) + dependencies(catalogue) + known_issues(catalogue.alerting)
+  always
+  + faster(catalogue)
+  + unseen(catalogue)
+  + unread(catalogue)
+  + failing(catalogue)
+  + std.flatMap(function(told) explained(catalogue, told), down.urgent)
+  + dependencies(catalogue)
+  + known_issues(catalogue.alerting)

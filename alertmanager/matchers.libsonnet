@@ -13,6 +13,9 @@ local literally(value) = std.foldl(function(text, c) std.strReplace(text, c, '\\
   // The matcher of one value, whatever it holds.
   equal(label, value):: label + ' = ' + quoted(value),
 
+  // The matcher of any other value.
+  unequal(label, value):: label + ' != ' + quoted(value),
+
   // One for each label of an object.
   all(labels):: [$.equal(label, labels[label]) for label in std.objectFields(labels)],
 

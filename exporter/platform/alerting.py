@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
-from exporter.platform.base import Interval, LabelName, Part, Slug
+from exporter.platform.base import Interval, LabelName, Part, Repeated, Slug
 from exporter.platform.calendar import Hours, Maintenance, Moment, Zone
 from exporter.platform.channels import Channel, Priority
 from exporter.platform.status_page import StatusPage
@@ -66,9 +66,9 @@ class KnownIssue(Part):
 
     alert: str | None = None
     """Name of the alert."""
-    labels: dict[LabelName, str] = {}
+    labels: dict[LabelName, Repeated] = {}
     """Labels that it must have."""
-    ticket: Annotated[str, AfterValidator(_ticket), Field(examples=["OPS-123"])]
+    ticket: Annotated[Repeated, AfterValidator(_ticket), Field(examples=["OPS-123"])]
     expires: Moment
     """From this moment on the alert is heard again."""
     timezone: Zone = "UTC"

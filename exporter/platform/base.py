@@ -33,6 +33,10 @@ def _text(text: str) -> str:
         raise fault(
             "text", "is empty or holds a line break or another control character", "Write one line of text."
         )
+    return _without_braces(text)
+
+
+def _without_braces(text: str) -> str:
     if "{{" in text or "}}" in text:
         raise fault(
             "text",
@@ -50,6 +54,9 @@ def _interval(duration: Duration) -> Duration:
 
 Text = Annotated[str, AfterValidator(_text)]
 """A line for people: titles, questions, helps. It ends up in annotations, which are templates."""
+
+Repeated = Annotated[str, AfterValidator(_without_braces)]
+"""Whatever a label may say, where labels or annotations of an alert repeat it; these are templates."""
 
 Interval = Annotated[Duration, AfterValidator(_interval)]
 """How often, or how long at most."""

@@ -15,8 +15,17 @@ local unless_known(catalogue, dependency) = std.join('', [
   + std.join(', ', ['alertstate="firing"'] + (if issue.alert == '' then [] else ['alertname="' + issue.alert + '"'])
                    + [promql.equal(name, issue.labels[name]) for name in std.objectFields(issue.labels) if !std.member(outside, name)])
   + '}\n  and on ()\n  ALERTS{alertname="KnownIssue", alertstate="firing", ' + promql.equal('issue', issue.name) + '}\n)'
-  for issue in down.known(catalogue, dependency)
+  for issue in down.unheard(catalogue, dependency)
 ]);
+
+// A budget that burns while most requests fail.
+local burning(dependency) = std.join('\n    ', [
+  '',
+  'or',
+  'ALERTS{alertstate="firing", slo_tier="fast", sli="availability", service="%s", priority=~"%s"}',
+  'and on (service)',
+  'service:error_ratio:rate5m{service="%s"} > 0.5',
+]) % [dependency, std.join('|', down.urgent), dependency];
 
 function(catalogue) {
   Unresolved: {
@@ -68,6 +77,7 @@ function(catalogue) {
           dependency: dependency,
           down: down.alerts(catalogue),
           urgent: std.join('|', down.urgent),
+          burns: if down.burns(catalogue) then burning(dependency) else '',
           unless: unless_known(catalogue, dependency),
           after: catalogue.alerting.timing.recovery[covers],
           what: { symptom: 'symptoms', budget: 'burn rates' }[covers],
@@ -75,11 +85,7 @@ function(catalogue) {
         expr: |||
           max by (told) (label_replace(
             (
-              ALERTS{alertstate="firing", alertname=~"%(down)s", service="%(dependency)s", priority=~"%(urgent)s"}
-              or
-              ALERTS{alertstate="firing", slo_tier="fast", sli="availability", service="%(dependency)s", priority=~"%(urgent)s"}
-              and on (service)
-              service:error_ratio:rate5m{service="%(dependency)s"} > 0.5
+              ALERTS{alertstate="firing", alertname=~"%(down)s", service="%(dependency)s", priority=~"%(urgent)s"}%(burns)s
             )%(unless)s,
             "told", "$1", "priority", "(.*)"
           )) == 1

@@ -1,29 +1,43 @@
-// When a dependency counts as down, so that it explains what fails in the services that depend on it.
+// Which alerts speak for others: when a dependency counts as down, so that it explains what fails in the services that
+// depend on it, and whether those who must know hear of it.
 
 // Damaged pages or a slow answer are no outage; nor is an error budget that burns while most requests succeed.
 local outages = ['DatabaseDown', 'HealthUnhealthy'];
 local burn = 'ErrorBudgetBurnFast';
 
 {
-  // Alerts that say so by themselves. One that has channels of its own is told there and nowhere else, so it explains
-  // nothing to the others.
-  alerts(catalogue):: std.join('|', [
-    name
-    for name in outages
-    if std.get(std.get(catalogue.alerting.alerts, name, {}), 'channels') == null
-  ]),
+  // Channels that an alert takes instead of those of its priority, null without any.
+  channels(catalogue, name):: std.get(std.get(catalogue.alerting.alerts, name, {}), 'channels'),
+
+  // Channels that take an alert by its name, beside others that take it by its priority.
+  named(catalogue, name):: [channel.name for channel in catalogue.alerting.channels if std.member(channel.alerts, name)],
+
+  // Known issues that keep one of these alerts from being told; service null: of whatever service.
+  known(catalogue, names, service=null):: [
+    issue
+    for issue in catalogue.alerting.known_issues
+    if std.member([''] + names, issue.alert)
+    if service == null || std.get(issue.labels, 'service', service) == service
+  ],
+
+  // Whether all who hear of its priority hear of this alert. One that has channels of its own is told there and nowhere
+  // else, and of what is known nobody is told: neither says anything to the others.
+  told(catalogue, name, service=null)::
+    $.channels(catalogue, name) == null && $.known(catalogue, [name], service) == [],
+
+  // Alerts that say by themselves that something is down, as a regular expression; those that are known issues included.
+  alerts(catalogue):: std.join('|', [name for name in outages if $.channels(catalogue, name) == null]),
+
+  // Whether a budget that burns while most requests fail says so too.
+  burns(catalogue):: $.channels(catalogue, burn) == null,
+
+  // Known issues that keep an outage of the service from being told.
+  unheard(catalogue, service):: $.known(catalogue, [burn] + outages, service),
 
   // Priorities with which somebody is told of an outage.
   urgent: ['p1', 'p2'],
 
   // The matcher of what is as urgent or less.
-  no_more_urgent(told):: 'priority =~ "' + { p1: 'p1|p2|p3|p4', p2: 'p2|p3|p4' }[told] + '"',
-
-  // Known issues that keep an outage of the service from being told.
-  known(catalogue, service):: [
-    issue
-    for issue in catalogue.alerting.known_issues
-    if std.member(['', burn] + outages, issue.alert)
-    if std.get(issue.labels, 'service', service) == service
-  ],
+  no_more_urgent(told)::
+    'priority =~ "' + { p1: 'p1|p2|p3|p4', p2: 'p2|p3|p4', p3: 'p3|p4', p4: 'p4' }[told] + '"',
 }
