@@ -111,6 +111,15 @@ def test_the_past_is_at_round_times_whenever_the_demo_starts() -> None:
         assert all(moment % 10 == 0 for moment in found if moment != now)
 
 
+def test_thirty_days_ago_is_known_whenever_the_demo_starts(text: Path, tmp_path: Path) -> None:
+    """A page of thirty days compares with its very beginning."""
+    instances = {"platform-exporter": "e:1", "prometheus": "p:1", "alertmanager": "a:1"}
+    out = tmp_path / "past.om"
+    write(Present(PAGE, text.parent / "generated", catalogue(PLATFORM), instances), out, NOW + 7)
+    first = next(line for line in out.read_text().splitlines() if line.startswith("business_organizations{"))
+    assert float(first.rpartition(" ")[2]) <= NOW + 7 - DAYS * DAY
+
+
 def test_each_collector_is_known_for_a_week(samples: Samples) -> None:
     """Whether nobody waits or nobody asked is told by the collector of that name alone."""
     for number in range(20):

@@ -16,7 +16,7 @@ from prometheus_client.samples import Sample
 from exporter.demo.history.others import TOLD, Past, scraped, sources, workers
 from exporter.demo.history.pasts import Values, past, shares
 from exporter.demo.history.recorded import REQUESTS, Recorded
-from exporter.demo.history.story import DAY, DAYS, HOUR, Story, moments
+from exporter.demo.history.story import DAY, DAYS, HOUR, Story, moments, nearest
 
 # How far back dashboards of a range look, offsets included; panels compare with a week before.
 _REACH = {"now-6h": 6.3 * HOUR, "now-24h": 25 * HOUR, "now-7d": 15 * DAY, "now-30d": DAYS * DAY}
@@ -210,7 +210,9 @@ def _write(
     if name in _AVERAGED:
         lines = _evenly(story, values, head)
     else:
-        start, day, dense = (story.since(story.now - ago) for ago in (known_for, _STEPS[1][0], _STEPS[-1][0]))
+        start, day, dense = (
+            story.since(nearest(story.now) - ago) for ago in (known_for, _STEPS[1][0], _STEPS[-1][0])
+        )
         # Of what is not looked at over a few seconds, each minute's is enough.
         every = 1 if drawn else 6
         # Levels are rough; times, counts and customers are not.

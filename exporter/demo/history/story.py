@@ -90,6 +90,11 @@ DEPLOYMENTS = tuple(day * DAY for day in (28.2, 26.31, 23.1, 20.4, 18.2, 14.3, 9
 """Seconds before the start at which a new version went out; two of them went wrong."""
 
 
+def nearest(now: float) -> float:
+    """Return the round time from which a story that ends `now` counts back."""
+    return now // 10 * 10
+
+
 def moments(now: float, steps: Sequence[tuple[float, float]]) -> list[float]:
     """Return the moments of a story until `now`; `steps` are (seconds before now, distance of moments from there on).
 
@@ -97,12 +102,10 @@ def moments(now: float, steps: Sequence[tuple[float, float]]) -> list[float]:
     """
     # At round times, as panels ask: the age of what was read would look older in between. And the very end, because
     # until Prometheus scrapes, seconds later, there is nothing.
-    nearest = now // 10 * 10
-    found: set[float] = {nearest, now}
+    end = nearest(now)
+    found: set[float] = {end, now}
     for (ago, step), (until, _) in zip(steps, [*steps[1:], (0.0, 0.0)], strict=True):
-        found.update(
-            float(round(nearest - ago + number * step)) for number in range(int((ago - until) / step))
-        )
+        found.update(float(round(end - ago + number * step)) for number in range(int((ago - until) / step)))
     for incident in INCIDENTS:
         begins = (now - incident.ago) // MINUTE * MINUTE
         found.update(begins + number * MINUTE for number in range(int((incident.lasted + HOUR) / MINUTE)))
