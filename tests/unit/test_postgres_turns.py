@@ -55,7 +55,7 @@ class Server:
         first = self.turns.before_all([(turn, None) for turn in self.waiting()])
         if first is not None:
             self.set_aside.append(self.number)
-            self.alone(first[0])
+            self.ask(first[0], self.turns.alone, probe=False, before_all=True)
         asked = self.turns.together(self.waiting(), self.left())
         planned = [most if turn.expected is None and turn.own else turn.expected or 0 for turn, most in asked]
         assert sum(planned) <= min(self.left(), ROUND * self.seconds) + 1e-9
@@ -72,7 +72,7 @@ class Server:
     def alone(self, turn: Played) -> None:
         self.ask(turn, min(self.left(), self.turns.alone), probe=False)
 
-    def ask(self, turn: Played, most: float, *, probe: bool) -> bool:
+    def ask(self, turn: Played, most: float, *, probe: bool, before_all: bool = False) -> bool:
         """Play one statement; say whether the collection goes on."""
         takes = next(islice(cycle(turn.script), turn.tries % len(turn.script), None))
         limit = min(most, turn.timeout)
@@ -89,7 +89,7 @@ class Server:
             turn.due = self.now + wait
             return True
         if not probe:
-            self.turns.cut(turn, had)
+            self.turns.cut(turn, had, before_all=before_all)
             turn.tries += 1
             turn.last, turn.missed, turn.failures = self.now, 0, turn.failures + 1
             turn.turns.append(self.number)

@@ -137,10 +137,10 @@ class Others:
                     break  # the role or the server has none left, so another database would have none either
         return outdated
 
-    async def alone(self, session: Session, run: Run, deadline: float) -> None:
+    async def alone(self, session: Session, run: Run, deadline: float, *, before_all: bool) -> None:
         """Ask one collector by itself, in whichever database. Raises SourceError."""
         self._make_room(session)
-        await session.alone(run, deadline)
+        await session.alone(run, deadline, before_all=before_all)
 
     async def gaps(self, main: Session, deadline: float) -> list[Gap]:
         """Return what is missing in each of the databases, and those that the role may not connect to.

@@ -139,8 +139,10 @@ class Session:
         """
         await self._told(self._again_if_lost(deadline, self._round))
 
-    async def alone(self, run: Run, deadline: float) -> None:
+    async def alone(self, run: Run, deadline: float, *, before_all: bool = False) -> None:
         """Ask one collector by itself: until `deadline` (monotonic clock), or its own limit, or what one may have.
+
+        `before_all` leaves time for the round that follows, and for its way.
 
         Raises:
             SourceError: the server cannot be reached, or was lost on the way.
@@ -149,8 +151,9 @@ class Session:
         async def ask_it(connection: psycopg.AsyncConnection[Any], deadline: float) -> None:
             if run not in self.runs or not await self._opened(run, time.monotonic()):
                 return
-            if (most := min(self.left(deadline), self._turns.alone)) > 0:
-                await self._ask(connection, [(run, most)], deadline, alone=True)
+            rest = self._turns.seconds - self._turns.alone + 2 * self._round_trip if before_all else 0.0
+            if (most := min(self.left(deadline - rest), self._turns.alone)) > 0:
+                await self._ask(connection, [(run, most)], deadline - rest / 2, alone=True, whole=before_all)
 
         run.last = time.monotonic()
         await self._told(self._again_if_lost(deadline, ask_it))
@@ -205,6 +208,7 @@ class Session:
         deadline: float,
         *,
         alone: bool = False,
+        whole: bool = False,
     ) -> None:
         """Ask in one transaction, each for so many seconds at most."""
         sent, now = time.time(), time.monotonic()
@@ -223,14 +227,14 @@ class Session:
         self._round_trip = answers[0].seconds
         taken = zip(asked, answers[1:], strict=False)
         await asyncio.gather(
-            *(self._take(run, answer, now, most, alone=alone) for (run, most), answer in taken)
+            *(self._take(run, answer, now, most, alone=alone, whole=whole) for (run, most), answer in taken)
         )
         if len(answers) == len(asked) + 2:
             return
         for run, _ in asked[len(answers) - 1 :][:1]:  # those after it had no turn
             had = time.monotonic() - now - sum(answer.seconds for answer in answers)
             if alone:
-                self._cut_off(run, had, now)
+                self._cut_off(run, had, now, whole=whole)
             else:
                 self._turns.interrupted(run, had)
         self._give_up(connection)
@@ -377,13 +381,15 @@ class Session:
         shown = {labels[-1] for fold in folds if fold is not None for labels in fold.shown()}
         return text.replace(b"{shown}", array(sorted(shown)).encode())
 
-    async def _take(self, run: Run, answer: Answer, now: float, most: float, *, alone: bool) -> None:
+    async def _take(
+        self, run: Run, answer: Answer, now: float, most: float, *, alone: bool, whole: bool
+    ) -> None:
         run.duration = answer.seconds
         what = f"collector {run.collector.name}" + (f" in {self._database}" if self._database else "")
         note(what, self.statement(run).decode(), answer.seconds)
         if isinstance(answer.error, psycopg.errors.QueryCanceled) and most < run.timeout:
             if alone:
-                self._cut_off(run, answer.seconds, now)
+                self._cut_off(run, answer.seconds, now, whole=whole)
             else:  # it waits for a longer turn
                 self._turns.cut_in_round(run, answer.seconds)
                 self._miss(
@@ -431,9 +437,9 @@ class Session:
             table = table.folded(run.fold, run.collector)
         return samples(run.collector, before, table, run.previous), table.truncated
 
-    def _cut_off(self, run: Run, had: float, now: float) -> None:
+    def _cut_off(self, run: Run, had: float, now: float, *, whole: bool) -> None:
         run.duration, run.missed = had, 0
-        self._turns.cut(run, had)
+        self._turns.cut(run, had, before_all=whole)
         self._fail(run, SourceError("timeout", "the collection's time was over while it ran"), now)
 
     def _fail(self, run: Run, error: SourceError, now: float) -> None:

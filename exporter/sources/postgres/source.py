@@ -137,8 +137,8 @@ class PostgresSource(Source):
             await main.open(deadline)
             first = self._turns.before_all([(run, session) for session, run in self._due(began)])
             if first is not None:
-                await self._alone(*first, deadline)
-            await main.collect(deadline)
+                await self._alone(*first, deadline, before_all=True)
+            await main.collect(deadline + self.timeout * _RESERVE / 4)
         except (SourceError, asyncio.CancelledError):
             self._hang_up()
             raise
@@ -184,11 +184,11 @@ class PostgresSource(Source):
             run, _, session = found
             await self._alone(run, session, deadline)
 
-    async def _alone(self, run: Run, session: Session, deadline: float) -> None:
+    async def _alone(self, run: Run, session: Session, deadline: float, *, before_all: bool = False) -> None:
         """Ask something slow. What it harms is its own turn, and its database."""
         assert self._others is not None, "they came with the main session"
         try:
-            await self._others.alone(session, run, deadline)
+            await self._others.alone(session, run, deadline, before_all=before_all)
         except SourceError as error:
             note(f"{run.collector.name} alone: {error.reason}", str(error))
 

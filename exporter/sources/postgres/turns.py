@@ -140,10 +140,12 @@ class Turns:
         self._collections = 0
         return min(patient, key=lambda item: item[0].last)
 
-    def cut(self, turn: Turn, seconds: float) -> None:
-        """It was alone, and was cut off after so many seconds."""
+    def cut(self, turn: Turn, seconds: float, *, before_all: bool = False) -> None:
+        """It was alone, and was cut off after so many seconds; `before_all` had all the time there is."""
         more, fits = _MORE * seconds, FITS * self.seconds
-        if seconds < fits:
+        if before_all:
+            more = max(more, _MORE * fits)
+        elif seconds < fits:
             more = min(more, fits)  # it may well fit, if it has all the time there is
         turn.expected = max(turn.expected or 0.0, more)
 
