@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from exporter import logs
-from exporter.engine.deadline import within
+from exporter.engine.deadline import Deadline
 from exporter.engine.source import SourceError
 from exporter.platform.load import load
 from exporter.platform.model import Platform
@@ -115,13 +115,13 @@ async def _drill(platform: Platform, sinks: str | None) -> bool:
     from exporter.drill.source import GOOD, drill_source
 
     console = Console(soft_wrap=True, highlight=False)
-    source = drill_source(platform, 0, sinks)
+    source, deadline = drill_source(platform, 0, sinks), Deadline()
     store, untold = await _state(platform, sinks)
     source.keep_in(store)
     try:
         with console.status("Waiting for what arrives …"):
             while (run := source.own) is None:
-                await within(source.timeout, source.collect())
+                await deadline.within(source.timeout, source.collect)
                 await asyncio.sleep(0.5)
     finally:
         await source.close()

@@ -9,7 +9,10 @@ wherever they are installed, and they are, for the commands that people use: 5 M
 import json
 import logging
 import math
+import os
+import select
 import sys
+import threading
 import traceback
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -51,11 +54,60 @@ class Log:
     def _write(self, level: str, action: str, fields: dict[str, Any]) -> None:
         if _LEVELS[level] < Log.least:
             return
-        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        line = {"timestamp": now, "level": level, "service": "platform-exporter", "action": action}
-        # One call, so that threads do not mix their lines.
-        sys.stderr.write(json.dumps(line | _safe(fields)) + "\n")
-        sys.stderr.flush()
+        _out.write(_line(level, action, fields))
+
+
+class _StandardError:
+    """Writes lines to standard error. It never raises, and never waits for whoever reads them.
+
+    A disk that is full, a reader that ended and one that stalls must not end, or hold up, what has something to say.
+    What cannot be written is lost and counted, and the next line that can be is told after their number.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # threads do not mix their lines
+        self._lost = 0
+        self._torn = False
+
+    def write(self, line: str) -> None:
+        with self._lock:
+            if self._lost:
+                line = _line("warning", "log.lost", {"lines": self._lost}) + line
+            self._lost = 0 if self._written(line) else self._lost + 1
+
+    def _written(self, text: str) -> bool:
+        try:
+            return self._in_pieces(sys.stderr.fileno(), text.encode())
+        except (
+            AttributeError,
+            OSError,
+            ValueError,
+        ):  # no standard error, or one that is no file; full, closed, gone
+            return False
+
+    def _in_pieces(self, file: int, data: bytes) -> bool:
+        """Write as much as a pipe is sure to take at a time, for one that can be written to takes that."""
+        writable = select.poll()
+        writable.register(file, select.POLLOUT)
+        if self._torn:  # the rest of a line is missing: let that be the only one that cannot be read
+            data = b"\n" + data
+        left = memoryview(data)
+        while left:
+            if not writable.poll(0):
+                return False
+            count = os.write(file, left[: select.PIPE_BUF])
+            left = left[count:]
+            self._torn = data[len(data) - len(left) - 1] != ord("\n")
+        return True
+
+
+_out = _StandardError()
+
+
+def _line(level: str, action: str, fields: dict[str, Any]) -> str:
+    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    line = {"timestamp": now, "level": level, "service": "platform-exporter", "action": action}
+    return json.dumps(line | _safe(fields)) + "\n"
 
 
 def _safe(value: Any) -> Any:

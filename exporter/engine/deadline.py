@@ -1,7 +1,7 @@
 """A limit on time that interrupts for certain, even what clings to life."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from exporter.engine.families import Collected
@@ -14,27 +14,41 @@ _GIVE_UP_AFTER = 2.0
 
 log = Log()
 
+Work = Callable[[], Coroutine[Any, Any, Collected]]
 
-async def within(seconds: float, work: Coroutine[Any, Any, Collected]) -> Collected:
-    """Await `work`; interrupt it after `seconds`, again and again if it clings to life, then leave it behind.
 
-    Raises SourceError: `timeout`, or `state` when the work says that it was the state that it waited for.
-    """
-    task = asyncio.create_task(work)
-    try:
-        done, _ = await asyncio.wait({task}, timeout=seconds)
-    except asyncio.CancelledError:
-        await _interrupt(task)
-        raise
-    if done and task.cancelled():
-        raise SourceError("internal", "the collection cancelled itself", remedy="Please report this.")
-    if done:
-        return task.result()
-    error = await _interrupt(task)
-    if isinstance(error, StateError):
-        raise error
-    remedy = "Check that it answers, or raise its `timeout:`."
-    raise SourceError("timeout", f"no answer within {seconds:g} s", remedy=remedy)
+class Deadline:
+    """Runs the collections of one source, each within its time, and never two at once."""
+
+    def __init__(self) -> None:
+        self._left_behind: asyncio.Task[Collected] | None = None
+
+    async def within(self, seconds: float, work: Work) -> Collected:
+        """Await `work`; interrupt it after `seconds`, again and again if it clings to life, then leave it behind.
+
+        As long as it lives no other is begun: they would become more and more.
+
+        Raises SourceError: `timeout`, or `state` when the work says that it was the state that it waited for.
+        """
+        if self._left_behind is not None and not self._left_behind.done():
+            raise SourceError(
+                "timeout", "an earlier collection does not end", remedy="Please report this, and restart."
+            )
+        task = self._left_behind = asyncio.create_task(work())
+        try:
+            done, _ = await asyncio.wait({task}, timeout=seconds)
+        except asyncio.CancelledError:
+            await _interrupt(task)
+            raise
+        if done and task.cancelled():
+            raise SourceError("internal", "the collection cancelled itself", remedy="Please report this.")
+        if done:
+            return task.result()
+        error = await _interrupt(task)
+        if isinstance(error, StateError):
+            raise error
+        remedy = "Check that it answers, or raise its `timeout:`."
+        raise SourceError("timeout", f"no answer within {seconds:g} s", remedy=remedy)
 
 
 async def _interrupt(task: asyncio.Task[Collected]) -> BaseException | None:

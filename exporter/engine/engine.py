@@ -8,6 +8,7 @@ from pathlib import Path
 from exporter.catalog import OWN
 from exporter.duties import duties
 from exporter.engine.families import Collected
+from exporter.engine.lasting import lasting
 from exporter.engine.leader import Leadership
 from exporter.engine.process import OwnMetrics
 from exporter.engine.scheduler import Scheduler
@@ -52,7 +53,9 @@ class Engine:
         self.path = path
         self.platform = platform
         self.own = OwnMetrics(fingerprint(path), time.time())
-        self.publisher = SnapshotPublisher(self._gather, max_series=platform.limits.series, unbounded=OWN)
+        self.publisher = SnapshotPublisher(
+            self._gather, max_series=platform.limits.series, unbounded=OWN, on_publish=self._published
+        )
         self.leadership = Leadership(store(platform), self.publisher.changed)
         self.scheduler = Scheduler(
             max_series_per_family=platform.limits.series_per_family,
@@ -77,8 +80,8 @@ class Engine:
         await self.leadership.renew()
         self.scheduler.start(await asyncio.to_thread(_loaded, self.platform))
         await self.publisher.publish()
-        work = (self.publisher.run(), self.leadership.run(), self._beat())
-        self._tasks = [asyncio.create_task(each) for each in work]
+        work = (self.publisher.run, self.leadership.run, self._beat)
+        self._tasks = [asyncio.create_task(lasting(each)) for each in work]
 
     async def stop(self) -> None:
         """Stop all sources and give back what they hold."""
@@ -123,6 +126,9 @@ class Engine:
     def _gather(self) -> list[Collected]:
         own = [self.own.collected(), self.leadership.collected(), planned(self.platform, datetime.now(UTC))]
         return [*own, *self.scheduler.gather()]
+
+    def _published(self) -> None:
+        self.scheduler.published()
 
     def _keeps_state(self, platform: Platform) -> None:
         """Raise PlatformError when the state would have to move, which needs a restart."""

@@ -116,7 +116,7 @@ class SharedResult:
         self._version = newest
         try:
             return result.load(entry.value, entry.age) if entry else None
-        except (ValueError, KeyError, TypeError) as error:
+        except ValueError as error:
             raise StateError(
                 f"{self._key} in the state cannot be read: {error!r}", "Run the same version everywhere."
             ) from error

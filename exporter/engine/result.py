@@ -66,9 +66,15 @@ def dump(result: Result) -> bytes:
 def load(text: bytes, age: float = 0.0) -> Result:
     """Read a result that was written `age` seconds ago.
 
-    Raises ValueError, KeyError or TypeError for what `dump` did not write.
+    Raises ValueError for what `dump` did not write.
     """
-    document = orjson.loads(text)
+    try:
+        return _load(orjson.loads(text)).later(age)
+    except (AttributeError, LookupError, TypeError) as error:
+        raise ValueError(f"no result: {error!r}") from error
+
+
+def _load(document: dict[str, Any]) -> Result:
     data = Collected()
     for name, kind, about, labels, rows in document["families"]:
         family = Family(name, kind, about, tuple(labels))
@@ -77,22 +83,23 @@ def load(text: bytes, age: float = 0.0) -> Result:
             data.cut.add(family)
         if name in document["created"]:
             data.created[family] = _samples(document["created"][name])
-    known = {reason: count for reason, count in document["failures"].items() if reason in REASONS}
+    known = {reason: int(count) for reason, count in document["failures"].items() if reason in REASONS}
     error = document["error"]
     if error is not None:
         reason, message, remedy = error
-        error = SourceError(reason if reason in REASONS else "internal", message, remedy=remedy)
+        error = SourceError(reason if reason in REASONS else "internal", str(message), remedy=str(remedy))
+    succeeded = document["succeeded"]
     return Result(
         data,
-        document["succeeded"],
-        document["age"],
-        document["duration"],
+        None if succeeded is None else float(succeeded),
+        float(document["age"]),
+        float(document["duration"]),
         known,
         error,
-        document["failures_in_a_row"],
-        document["wait"],
-        document["asked"],
-    ).later(age)
+        int(document["failures_in_a_row"]),
+        float(document["wait"]),
+        float(document["asked"]),
+    )
 
 
 def _plain(samples: Samples) -> list[Any]:

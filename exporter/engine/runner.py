@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from exporter.engine.budget import Budget
 from exporter.engine.cadence import Cadence
-from exporter.engine.deadline import within
+from exporter.engine.deadline import Deadline
 from exporter.engine.families import Collected, Family
 from exporter.engine.freshness import (
     CIRCUIT_OPEN,
@@ -52,6 +52,10 @@ _LEAD = 0.15
 log = Log()
 
 
+def _defect(error: Exception) -> SourceError:
+    return SourceError("internal", f"{type(error).__name__}: {error}", remedy="Please report this.")
+
+
 def _longest_wait(every: float) -> float:
     return 4 * every if every <= 15 else max(60.0, 2 * every)
 
@@ -67,6 +71,8 @@ class Runner:
     cadence: Cadence = field(default_factory=Cadence)
     data: Collected = field(default_factory=Collected)
     runs: int = 0
+    gathered: bool = False
+    shown: bool = False
     last_success: float | None = None
     last_duration: float = 0.0
     served_age: float | None = None
@@ -83,6 +89,7 @@ class Runner:
     _held_until: float = float("-inf")
     _asked: float = float("-inf")
     _expiry: asyncio.TimerHandle | None = None
+    _deadline: Deadline = field(default_factory=Deadline)
 
     def __post_init__(self) -> None:
         self.budget = Budget(self.max_series_per_family, self.on_drop)
@@ -111,7 +118,14 @@ class Runner:
     async def run(self) -> None:
         """Collect on schedule until cancelled."""
         try:
-            await self._run()
+            while True:
+                try:
+                    await self._run()
+                except Exception as error:  # a defect of ours: a metric, and the source is asked again
+                    log.exception("source.defect", source=self.source.name)
+                    self._failed(_defect(error))
+                    self._ended()
+                await asyncio.sleep(self._wait(time.monotonic()))
         finally:
             if self._expiry is not None:
                 self._expiry.cancel()
@@ -142,12 +156,14 @@ class Runner:
         if self.shared is not None and await self._follow(self.shared):
             return
         if time.monotonic() < self._held_until:
-            self.runs += 1
+            self._ended()
             return
         self._held_until = float("-inf")
         started = time.perf_counter()
         try:
-            data = self.budget.apply((await within(self.source.timeout, self.source.collect())).copy())
+            data = self.budget.apply(
+                (await self._deadline.within(self.source.timeout, self.source.collect)).copy()
+            )
             for family, count in data.dropped.items():
                 self.on_drop(family, count)
             took, wait = time.perf_counter() - started, data.wait if data.wait > self.source.every else 0.0
@@ -162,9 +178,7 @@ class Runner:
         except Exception as error:  # whatever a source does wrong must end here
             if self.error is None or self.error.reason != "internal":
                 log.exception("source.defect", source=self.source.name)
-            self._failed(
-                SourceError("internal", f"{type(error).__name__}: {error}", remedy="Please report this.")
-            )
+            self._failed(_defect(error))
         else:
             if self.error is not None:
                 log.info("source.recovered", source=self.source.name, failures=self.failures_in_a_row)
@@ -172,9 +186,8 @@ class Runner:
                 self._show(mine)
             else:
                 self._adopt(result)
-        self.runs += 1
         self.last_duration = time.perf_counter() - started
-        self.on_change()
+        self._ended()
         if self.shared is not None and self.error is not None and self.error.reason != "state":
             self.shared.offer(self._result())
 
@@ -211,8 +224,7 @@ class Runner:
         except StateError:  # what is known stays until it is too old
             self.failures["state"] += 1
         if following:
-            self.runs += 1
-            self.on_change()
+            self._ended()
         return following
 
     def _result(self) -> Result:
@@ -243,6 +255,10 @@ class Runner:
         self._held_until = now + min(result.wait, _LONGEST_RETRY_AFTER) if result.wait > 0 else float("-inf")
         self._asked = now - result.asked
         self._withdraw_in_time()
+
+    def _ended(self) -> None:
+        self.runs += 1
+        self.on_change()
 
     def _failed(self, error: SourceError) -> None:
         self.failures[error.reason] += 1

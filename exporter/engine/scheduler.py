@@ -74,10 +74,17 @@ class Scheduler:
                 runner.scraped()
 
     @property
-    def ready(self) -> bool:
-        """Whether each source was asked once, whatever came of it."""
-        return all(runner.runs for runner in self.runners.values())
+    def waiting(self) -> list[str]:
+        """Return the names of the sources that no scraper is told of yet, for they were not asked, or not rendered."""
+        return sorted(name for name, runner in self.runners.items() if not runner.shown)
 
     def gather(self) -> list[Collected]:
         """Return everything that is to be shown now."""
+        for runner in self.runners.values():
+            runner.gathered = runner.runs > 0
         return [part for runner in self.runners.values() for part in runner.snapshot()]
+
+    def published(self) -> None:
+        """Note that what was gathered last is what scrapers are given."""
+        for runner in self.runners.values():
+            runner.shown = runner.gathered

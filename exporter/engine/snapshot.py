@@ -80,7 +80,7 @@ class SnapshotPublisher:
     """Renders what `gather` returns whenever `changed` was called, and keeps the result as `current`.
 
     Rendering runs in a thread of its own, so that a large one does not hold up the event loop. The bound on all series
-    does not touch the families in `unbounded`.
+    does not touch the families in `unbounded`. `on_publish` is called when what was gathered last is in place.
     """
 
     def __init__(
@@ -89,8 +89,10 @@ class SnapshotPublisher:
         *,
         max_series: int,
         unbounded: Collection[Family] = (),
+        on_publish: Callable[[], None] = lambda: None,
     ) -> None:
         self.current = EMPTY
+        self._on_publish = on_publish
         self._gather = gather
         self._merger = Merger(max_series, unbounded)
         # Not the loop's own threads: whatever hangs in those must not hold the snapshot up.
@@ -139,6 +141,7 @@ class SnapshotPublisher:
         """Make a snapshot now and put it in place."""
         make = partial(self._make, self._gather(), dict(self._dropped))
         self.current, dropped = await asyncio.get_running_loop().run_in_executor(self._thread, make)
+        self._on_publish()
         for family, count in dropped:
             self.drop(family, count)
 

@@ -181,7 +181,7 @@ class WindowedCounters:
         else:
             try:
                 self.begun, self.cursor, self.values = _load(entry.value, self._families)
-            except (ValueError, KeyError, TypeError) as error:
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
                 raise StateError(
                     f"the state of {self._key} cannot be read: {error!r}",
                     "Update the exporter if a newer one wrote it; else remove it, and its counters begin anew.",

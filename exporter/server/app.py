@@ -42,10 +42,9 @@ def application(
         return PlainTextResponse("platform-exporter is healthy.\n")
 
     async def ready(request: Request) -> Response:
-        if engine.scheduler.ready:
-            return PlainTextResponse("platform-exporter is ready.\n")
-        waiting = sorted(name for name, runner in engine.scheduler.runners.items() if not runner.runs)
-        return PlainTextResponse(f"Not yet asked: {', '.join(waiting)}.\n", status_code=503)
+        if waiting := engine.scheduler.waiting:
+            return PlainTextResponse(f"Not yet asked: {', '.join(waiting)}.\n", status_code=503)
+        return PlainTextResponse("platform-exporter is ready.\n")
 
     async def read_again(request: Request) -> Response:
         if not lifecycle and web.policy.users is None:

@@ -13,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
+from exporter.engine.lasting import lasting
 from exporter.logs import Log
 from exporter.server.protocol import MOST_HEAD_BYTES, GuardedProtocol, refusal
 from exporter.server.seats import Seat, Seats
@@ -77,7 +78,7 @@ class Listener:
 
     def start(self) -> None:
         """Let clients in."""
-        self._tasks = [asyncio.create_task(self._accept()), asyncio.create_task(self._tell_the_time())]
+        self._tasks = [asyncio.create_task(lasting(work)) for work in (self._accept, self._tell_the_time)]
 
     async def close(self) -> None:
         """Let nobody in any more, close what is idle, give running answers a moment, end."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from exporter import __version__
 from exporter.engine.engine import Engine
+from exporter.engine.lasting import lasting
 from exporter.logs import Log
 from exporter.platform.load import load
 from exporter.platform.problems import PlatformError
@@ -75,7 +76,7 @@ async def serve(
         if started:
             _settle()
             listener.start()
-            watching = asyncio.create_task(web.watch())
+            watching = asyncio.create_task(lasting(web.watch))
             scheme = "http" if web.tls is None else "https"
             log.info(
                 "listening",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from exporter.engine.deadline import within
+from exporter.engine.deadline import Deadline
 from tests.support.distance import distant
 from tests.support.postgres import PostgresCluster
 from tests.support.postgres_source import query, source
@@ -29,7 +29,7 @@ async def test_a_slow_statement_is_no_server_that_is_down(
         answered = 0
         for _ in range(6):
             families = {
-                family.name: samples for family, samples in await within(subject.timeout, subject.collect())
+                family.name: samples for family, samples in await Deadline().within(subject.timeout, subject.collect)
             }
             assert families["pg_up"] == {("main",): 1.0}
             assert families["mine"] == {("main",): 1.0}

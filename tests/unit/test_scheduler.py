@@ -5,12 +5,14 @@ import json
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from exporter.engine import deadline
 from exporter.engine import freshness as engine
 from exporter.engine.families import Collected, Exemplar, Family, Samples
+from exporter.engine.result import Result
 from exporter.engine.runner import Runner
 from exporter.engine.scheduler import Scheduler
 from exporter.engine.snapshot import SnapshotPublisher
@@ -111,6 +113,60 @@ async def test_never_two_runs_of_one_source_at_once() -> None:
     async with running(slow):
         await eventually(lambda: slow.runs >= 3)
     assert slow.most == 1
+
+
+async def test_none_is_begun_beside_one_that_clings_for_longer_than_it_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deadline, "_GIVE_UP_AFTER", deadline._CANCEL_EVERY)
+    free = asyncio.Event()
+
+    async def cling_for_long() -> None:
+        while not free.is_set():
+            with suppress(asyncio.CancelledError):
+                await free.wait()
+
+    source = Scripted("clings", cling_for_long, timeout=0.05)
+    async with running(source) as scheduler:
+        runner = scheduler.runners["clings"]
+        await eventually(lambda: runner.failures["timeout"] >= 3)
+        assert (source.most, source.runs) == (1, 0)
+        free.set()
+        await eventually(lambda: runner.error is None and source.runs >= 2)
+
+
+async def test_a_defect_of_the_engine_is_a_failure_and_the_source_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spoilt = iter([True])
+    shown = Runner._show
+
+    def show(runner: Runner, result: Result) -> None:
+        if next(spoilt, False):
+            raise AttributeError("spoilt")
+        shown(runner, result)
+
+    monkeypatch.setattr(Runner, "_show", show)
+    source = Scripted("good", fine)
+    async with running(source) as scheduler:
+        runner = scheduler.runners["good"]
+        await eventually(lambda: runner.failures["internal"] == 1)
+        await eventually(lambda: runner.error is None and source.runs >= 2)
+
+
+async def test_a_source_is_waited_for_until_it_is_shown() -> None:
+    """A scrape right after the exporter says that it is ready must find it."""
+    scheduler = Scheduler(max_series_per_family=100, on_change=lambda: None, on_drop=lambda *_: None)
+    scheduler.start([Scripted("s", fine)])
+    scheduler.gather()
+    await eventually(lambda: scheduler.runners["s"].runs >= 1)
+    scheduler.published()
+    assert scheduler.waiting == ["s"], "gathered before it was asked"
+    scheduler.gather()
+    assert scheduler.waiting == ["s"], "not rendered yet"
+    scheduler.published()
+    assert scheduler.waiting == []
+    await scheduler.stop(["s"])
 
 
 async def test_a_source_that_clings_is_interrupted_again() -> None:
@@ -427,7 +483,7 @@ async def test_a_bound_can_change_while_sources_run() -> None:
 
 
 async def test_a_raised_bound_that_takes_a_restart_says_so(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     class Counting(Scripted):
         async def collect(self) -> Collected:
@@ -441,15 +497,15 @@ async def test_a_raised_bound_that_takes_a_restart_says_so(
         scheduler.bound(3)
         await scheduler.runners["beyond"].collect()
         await scheduler.runners["within"].collect()
-        capsys.readouterr()
+        capfd.readouterr()
         scheduler.bound(2)
-        assert capsys.readouterr().err == "", "lowered"
+        assert capfd.readouterr().err == "", "lowered"
         scheduler.bound(10)
-        line = json.loads(capsys.readouterr().err)
+        line = json.loads(capfd.readouterr().err)
         assert (line["action"], line["sources"]) == ("limits.other_stays", ["beyond"])
         assert line["remedy"].startswith("Restart the exporter")
         scheduler.bound(10)
-        assert capsys.readouterr().err == "", "the same"
+        assert capfd.readouterr().err == "", "the same"
 
 
 async def test_a_source_that_wants_to_be_left_alone_is_asked_as_soon_as_that_is_over() -> None:
