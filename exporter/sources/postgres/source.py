@@ -149,7 +149,10 @@ class PostgresSource(Source):
             async with asyncio.timeout(deadline - time.monotonic() + self.timeout * _RESERVE / 2):
                 if self._gate is not None:
                     self._others_active = await self._activity(main, deadline)
-                await self._check_health(main, deadline)
+                if (
+                    first is None
+                ):  # or what was measured last holds: there is no time for it, which says nothing
+                    await self._check_health(main, deadline)
                 if await others.visit(self._until(began, deadline), deadline):
                     main.look_again()
                 await self._take_turns(began, deadline)
