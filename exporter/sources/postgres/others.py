@@ -10,7 +10,8 @@ from exporter.engine.trace import note
 from exporter.sources.postgres.config import Databases
 from exporter.sources.postgres.facts import Server
 from exporter.sources.postgres.gaps import closed, gaps_of, inside
-from exporter.sources.postgres.session import Run, Session
+from exporter.sources.postgres.run import Run
+from exporter.sources.postgres.session import Session
 from exporter.sources.postgres.turns import put_off
 
 STATUSES = ("scraped", "waiting", "excluded", "unreachable", "failed", "capped")

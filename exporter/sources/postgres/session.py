@@ -7,7 +7,6 @@ transaction of its own. Each has a statement_timeout that ends it in time, so th
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import psycopg
@@ -16,13 +15,13 @@ from exporter.engine.families import Collected
 from exporter.engine.source import SourceError
 from exporter.engine.trace import note, step
 from exporter.platform.values import Secret
-from exporter.sources.postgres.collector import Collector, Last, Table, samples, too_long
+from exporter.sources.postgres.collector import Table, samples, too_long
 from exporter.sources.postgres.connection import connect, failure
 from exporter.sources.postgres.facts import Server, discover, rows
-from exporter.sources.postgres.fold import Fold
 from exporter.sources.postgres.pipeline import Answer, Lost, Segment, ask
 from exporter.sources.postgres.profiles import Profile
 from exporter.sources.postgres.quoting import array
+from exporter.sources.postgres.run import Run
 from exporter.sources.postgres.transaction import (
     AGAIN,
     BEGIN,
@@ -31,8 +30,7 @@ from exporter.sources.postgres.transaction import (
     STATEMENT_TIMEOUT_MS,
     begin,
 )
-from exporter.sources.postgres.turns import Turn, Turns, put_off
-from exporter.sources.postgres.windowed import Windowed
+from exporter.sources.postgres.turns import Turns, put_off
 
 T = TypeVar("T")
 
@@ -46,28 +44,6 @@ LONGEST_BETWEEN = 300.0
 """Seconds between two turns beyond which figures are too old to be shown on."""
 _LATE = 0.03
 """Share of the source's time by which a server may end a statement late."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Run(Turn):
-    """What is known of one collector in one database. Times are of the monotonic clock."""
-
-    collector: Collector
-    every: float
-    limit: int
-    data: Collected = field(default_factory=Collected)
-    previous: Last = field(default_factory=Last)
-    succeeded: float | None = None
-    between: float = 0.0
-    """Seconds between its last two successes: turns may be rarer than `every` asks for."""
-    ran: bool = False
-    failures: int = 0
-    """How often in a row it failed."""
-    duration: float = 0.0
-    truncated: bool = False
-    error: SourceError | None = None
-    fold: Fold | None = None
-    windowed: Windowed | None = None
 
 
 class Session:

@@ -31,7 +31,8 @@ from exporter.sources.postgres.neon import OTHERS, Gate, Verdict
 from exporter.sources.postgres.others import Others
 from exporter.sources.postgres.profiles import Profile, guess, load
 from exporter.sources.postgres.quoting import quoted
-from exporter.sources.postgres.session import LONGEST_BETWEEN, Run, Session
+from exporter.sources.postgres.run import Run
+from exporter.sources.postgres.session import LONGEST_BETWEEN, Session
 from exporter.sources.postgres.turns import Turns
 from exporter.sources.postgres.windowed import Windowed
 
