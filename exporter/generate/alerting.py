@@ -64,12 +64,21 @@ def alerting_entry(platform: Platform) -> dict[str, Any]:
         "status_page": alerting.status_page and _status_page(platform, alerting.status_page),
         "drill": drill and {"every": str(drill.every), "overdue_seconds": f"{_OVERDUE * drill.every:.0f}"},
         "alerts": {
-            name: {
-                key: str(value) if key in ("for", "keep_firing_for", "window", "threshold") else value
-                for key, value in override.model_dump(by_alias=True, exclude_unset=True).items()
-            }
+            name: _written(override.model_dump(by_alias=True, exclude_unset=True))
             for name, override in alerting.alerts.items()
         },
+    }
+
+
+def _written(override: dict[str, Any]) -> dict[str, Any]:
+    """Return an override with durations as text, those of its checks too."""
+    return {
+        key: {check: _written(own) for check, own in value.items()}
+        if key == "checks"
+        else str(value)
+        if key in ("for", "keep_firing_for", "window", "threshold")
+        else value
+        for key, value in override.items()
     }
 
 
@@ -239,8 +248,11 @@ def _possible(name: str, override: AlertOverride) -> set[str]:
     settings = {**alert_settings().get(name, {}), **override.model_dump(exclude_unset=True)}
     if settings.get("priority") is None:
         return set(SEVERITIES)
+    apart = {own["priority"] for own in settings.get("checks", {}).values() if own.get("priority")}
     priority, milder = settings["priority"], settings.get("warn_priority", "p3")
-    return {priority, milder} if settings.get("warn") is not None and priority < milder else {priority}
+    return apart | (
+        {priority, milder} if settings.get("warn") is not None and priority < milder else {priority}
+    )
 
 
 def _hours(alerting: Alerting, priority: str) -> tuple[bool, bool]:

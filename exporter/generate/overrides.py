@@ -47,13 +47,11 @@ def checked(catalogue: dict[str, Any], locate: Locate) -> dict[str, Any]:
         if name not in known:
             problems.append(locate(keys, f"there is no alert {name}", suggestion(name, known)))
             continue
-        problems += _problems(name, override, locate)
+        problems += _problems(name, override, keys, locate)
+        problems += _check_problems(name, override, locate)
         problems += _window_problems(name, override, catalogue["monitoring"]["scrape_interval"], locate)
         unit = known[name].get("unit", "number")
-        alerts[name] = {
-            key: _plain(value, unit) if key in _LEVELS and value is not None else value
-            for key, value in override.items()
-        }
+        alerts[name] = _in_base_units(override, unit)
     if problems:
         raise PlatformError(problems)
     lines = {name: locate(("alerting", "alerts", name), "", "").line for name in alerts}
@@ -124,8 +122,30 @@ def refuse_unused(catalogue: dict[str, Any], documents: dict[str, Any]) -> None:
         raise PlatformError(unused)
 
 
-def _problems(name: str, override: dict[str, Any], locate: Locate) -> Iterator[Problem]:
-    known, keys = alert_settings(), ("alerting", "alerts", name)
+def _in_base_units(override: dict[str, Any], unit: str) -> dict[str, Any]:
+    return {
+        key: {check: _in_base_units(own, unit) for check, own in value.items()}
+        if key == "checks"
+        else _plain(value, unit)
+        if key in _LEVELS and value is not None
+        else value
+        for key, value in override.items()
+    }
+
+
+def _check_problems(name: str, override: dict[str, Any], locate: Locate) -> Iterator[Problem]:
+    """What is wrong with what differs for single checks: they have no milder level of their own."""
+    known, keys = alert_settings(), ("alerting", "alerts", name, "checks")
+    if override.get("checks") and "by_check" not in known[name]:
+        having = ", ".join(sorted(alert for alert in known if "by_check" in known[alert]))
+        yield locate(keys, f"{name} is not about single checks", f"Alerts about checks: {having}.")
+        return
+    for check, own in override.get("checks", {}).items():
+        yield from _problems(name, own, (*keys, check), locate)
+
+
+def _problems(name: str, override: dict[str, Any], keys: Location, locate: Locate) -> Iterator[Problem]:
+    known = alert_settings()
     settings = known[name]
     for level in _LEVELS:
         written = override.get(level)
@@ -161,7 +181,7 @@ def _problems(name: str, override: dict[str, Any], locate: Locate) -> Iterator[P
                 f"at {written} {name} would always fire, or at the least it sees",
                 f"Write {example}; or switch it off with `enabled: false`.",
             )
-    yield from _order_problems(name, override, locate)
+    yield from _order_problems(name, override, keys, locate)
     milder = settings.get("warn_priority", "p3")
     if (
         override.get("warn") is not None
@@ -180,7 +200,7 @@ def _problems(name: str, override: dict[str, Any], locate: Locate) -> Iterator[P
         )
 
 
-def _order_problems(name: str, override: dict[str, Any], locate: Locate) -> Iterator[Problem]:
+def _order_problems(name: str, override: dict[str, Any], keys: Location, locate: Locate) -> Iterator[Problem]:
     """Look whether the milder level is reached first."""
     settings = alert_settings()[name]
     unit = settings.get("unit", "number")
@@ -202,7 +222,7 @@ def _order_problems(name: str, override: dict[str, Any], locate: Locate) -> Iter
     if levels["warn"] <= levels["threshold"] if below else levels["warn"] >= levels["threshold"]:
         level = "warn" if texts["warn"] is not None else "threshold"
         yield locate(
-            ("alerting", "alerts", name, level),
+            (*keys, level),
             f"at {texts[level]} the milder threshold, `warn`, is not reached before the other",
             f"Write `threshold`, and a `warn` that is {'more' if below else 'less'}.",
         )

@@ -1,5 +1,6 @@
 """Who is told of what, and when."""
 
+import re
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
@@ -108,6 +109,22 @@ Threshold = Annotated[
 ]
 
 
+def _check(name: str) -> str:
+    if not re.fullmatch(r"[\w.:/ -]+", name):
+        raise fault("check", f"{name!r} is not the name of a check", "Write it as the health document does.")
+    return name
+
+
+class CheckOverride(Part):
+    """What differs for one check of a health document."""
+
+    wait: Duration | None = Field(default=None, alias="for")
+    """How long the condition must hold."""
+    priority: Priority | None = None
+    threshold: Threshold | None = None
+    """What its value is compared with, in the alert's unit."""
+
+
 class AlertOverride(Part):
     """What this platform changes in one alert of the catalogue."""
 
@@ -124,6 +141,9 @@ class AlertOverride(Part):
     """What its value is compared with, in the alert's unit: 5%, 500ms, 10GiB, 20."""
     warn: Threshold | None = None
     """A milder threshold, told of with priority p3 under the same name."""
+    checks: dict[Annotated[str, AfterValidator(_check)], CheckOverride] = {}
+    """What differs for single checks of a health document, by their names: `redis: {priority: p2}`. For alerts about
+    checks."""
     channels: Annotated[list[Slug], Field(min_length=1)] | None = None
     """Channels that this alert takes instead of those of its priority."""
 

@@ -29,8 +29,8 @@ class Monitoring(Part):
     alertmanager_external: Url | None = None
     """Address of Alertmanager as people reach it with a browser, when it is another."""
     runbooks: Url | None = None
-    """Address of a folder of runbooks, a page NAME.md for each alert, to which every notification links. Without one, it
-    is docs/runbooks of this project on GitHub; copy it to where your team can read and change it."""
+    """Address of a folder of runbooks, a page NAME.md for each alert, to which every notification links. Without one
+    it is docs/runbooks of this project on GitHub; copy it to where your team can read and change it."""
     node_exporters: list[HostPort] = []
     """host:port of each node_exporter. One that the environment leaves empty is left out."""
     scrape_interval: Interval = Duration(15)

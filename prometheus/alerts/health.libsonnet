@@ -60,8 +60,9 @@ function(catalogue) {
     'for': '2m',
     priority: 'p2',
     kind: 'cause',
+    by_check: true,
     rules: each(catalogue, {
-      expr: 'max by (target, check) (health_check_status{target="%(target)s", status="unhealthy"}) == 1',
+      expr: 'max by (target, check) (health_check_status{target="%(target)s"%(checks)s, status="unhealthy"}) == 1',
       value: 'says unhealthy',
       threshold: 'unhealthy for %(for)s',
       summary: 'A part of %(title)s is unhealthy.',
@@ -77,10 +78,11 @@ function(catalogue) {
     'for': '10m',
     priority: 'p3',
     kind: 'cause',
+    by_check: true,
     enabled: false,
     rules: each(catalogue, {
       // Without the status: a part that is now degraded, now unhealthy, is never healthy.
-      expr: 'max by (target, check) (health_check_status{target="%(target)s", status=~"degraded|unhealthy"}) == 1',
+      expr: 'max by (target, check) (health_check_status{target="%(target)s"%(checks)s, status=~"degraded|unhealthy"}) == 1',
       value: 'says degraded or worse',
       threshold: 'not healthy for %(for)s',
       summary: 'A part of %(title)s is not healthy.',
@@ -95,11 +97,12 @@ function(catalogue) {
     'for': '5m',
     priority: 'p3',
     kind: 'symptom',
+    by_check: true,
     performance: true,
     unit: 'seconds',
     threshold: '1',
     rules: each(catalogue, {
-      expr: 'max by (target, check) (health_check_duration_seconds{target="%(target)s"}) > %(threshold)s',
+      expr: 'max by (target, check) (health_check_duration_seconds{target="%(target)s"%(checks)s}) > %(threshold)s',
       threshold: 'over %(limit)s for %(for)s',
       summary: 'A part of %(title)s answers slowly.',
       description: 'By the health document, {{ $labels.check }} takes %(value)s to answer; over %(limit)s for %(for)s.',

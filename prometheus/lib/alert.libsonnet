@@ -10,13 +10,15 @@
 // rules has one object for each component: service, labels, expr, value, threshold, summary, description, impact,
 // action, panel (key of the panel that shows it on the technical dashboard) and `words`, which fill every %(word)s of
 // its texts together with %(for)s, %(window)s, %(threshold)s, %(limit)s and %(value)s: the threshold and the value as people read
-// them. Its own `for`, `keep_firing_for` and `priority` go before the alert's, and the platform file's before both.
+// them. `by_check: true` is for alerts about checks of a health document: their expressions have %(checks)s
+// behind the first matcher, for the platform file may set single checks apart. Its own `for`, `keep_firing_for` and `priority` go before the alert's, and the platform file's before both.
 
+local promql = import 'promql.libsonnet';
 local text = import 'text.libsonnet';
 local units = import 'units.libsonnet';
 local url = import 'url.libsonnet';
 
-local settings = ['for', 'window', 'priority', 'threshold', 'below', 'unit', 'warn', 'warn_priority'];
+local settings = ['by_check', 'for', 'window', 'priority', 'threshold', 'below', 'unit', 'warn', 'warn_priority'];
 
 // {key: value} for each key that one of the layers holds; the first layer that has it wins.
 local settle(keys, layers) = {
@@ -63,9 +65,25 @@ local rule(catalogue, name, alert, part, settled) =
     },
   };
 
+// One component's rules are those of each check that the platform file sets apart, and those of all others.
+local apart(override, alert, part) =
+  local checks = std.get(override, 'checks', {});
+  local names = std.objectFields(checks);
+  if !std.get(alert, 'by_check', false) then [part]
+  else [
+    part {
+      words+: { checks: if names == [] then '' else ', ' + promql.none('check', names) },
+    },
+  ] + [
+    part { words+: { checks: ', ' + promql.equal('check', name) }, apart: checks[name] }
+    for name in names
+  ];
+
 // One component's rules: the alert itself, and its milder level where that is less urgent.
 local levels(catalogue, name, alert, override, part) =
-  local settled = settle(['for', 'keep_firing_for', 'priority'], [override, part, alert]) + settle(['window', 'threshold', 'warn'], [override, alert]);
+  local own = std.get(part, 'apart', {});
+  local settled = settle(['for', 'keep_firing_for', 'priority'], [own, override, part, alert])
+                  + settle(['window', 'threshold', 'warn'], [own, override, alert]);
   local milder = std.get(alert, 'warn_priority', 'p3');
   [rule(catalogue, name, alert, part, settled)]
   + (
@@ -81,5 +99,11 @@ local levels(catalogue, name, alert, override, part) =
   rules(catalogue, name, alert)::
     local override = std.get(catalogue.alerting.alerts, name, {});
     local wanted = std.get(override, 'enabled', std.get(alert, 'enabled', true) || override != {});
-    if wanted then std.flatMap(function(part) levels(catalogue, name, alert, override, part), alert.rules) else [],
+    if !wanted then []
+    else [
+      rule
+      for part in alert.rules
+      for one in apart(override, alert, part)
+      for rule in levels(catalogue, name, alert, override, one)
+    ],
 }

@@ -111,7 +111,13 @@ def _values(catalogue: dict[str, Any], name: str, scenario: dict[str, Any]) -> t
     if "bad" in scenario:
         return str(scenario["bad"]), str(scenario["good"])
     settings = {**alert_settings()[name], **catalogue["alerting"]["alerts"].get(name, {})}
-    levels = sorted(Decimal(settings[key]) for key in ("threshold", "warn") if settings.get(key) is not None)
+    apart = settings.get("checks", {}).values()  # single checks with a threshold of their own
+    levels = sorted(
+        Decimal(each[key])
+        for each in (settings, *apart)
+        for key in ("threshold", "warn")
+        if each.get(key) is not None
+    )
     if not levels:
         return "1", "0"
     more, less = Decimal("1.25"), Decimal("0.75")
