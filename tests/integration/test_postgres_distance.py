@@ -29,7 +29,8 @@ async def test_a_slow_statement_is_no_server_that_is_down(
         answered = 0
         for _ in range(6):
             families = {
-                family.name: samples for family, samples in await Deadline().within(subject.timeout, subject.collect)
+                family.name: samples
+                for family, samples in await Deadline().within(subject.timeout, subject.collect)
             }
             assert families["pg_up"] == {("main",): 1.0}
             assert families["mine"] == {("main",): 1.0}
