@@ -1,5 +1,6 @@
 // How a service fares at this moment: over a window as short as the pace of its source allows, where the recorded rates
 // remember five minutes.
+local duration = import '../../prometheus/lib/duration.libsonnet';
 local maintenance = import '../../prometheus/lib/maintenance.libsonnet';
 local signals = import '../../prometheus/lib/service.libsonnet';
 
@@ -7,7 +8,7 @@ local shortest = 60;
 local recorded = 300;  // seconds of service:error_ratio:rate5m
 
 local number(text) = std.parseJson(text);
-local scrape(catalogue) = std.parseInt(std.strReplace(catalogue.monitoring.scrape_interval, 's', ''));
+local scrape(catalogue) = duration.seconds(catalogue.monitoring.scrape_interval);
 
 // Seconds between two values of a signal.
 local pace(catalogue, signal) =
