@@ -59,8 +59,8 @@ LONGEST_EXEMPLAR = 128
 class Exemplar:
     """One event that stands for a sample: labels such as a trace id, its value, and when it was, Unix time.
 
-    Raises ValueError for label names that are none, and for more characters than OpenMetrics allows: Prometheus would
-    refuse the whole scrape.
+    Raises ValueError for label names that are none or come twice, for more characters than OpenMetrics allows, for a
+    NUL, and for a time that is none: a parser, Prometheus' or another, would refuse the whole scrape.
     """
 
     labels: tuple[tuple[str, str], ...]
@@ -70,6 +70,12 @@ class Exemplar:
     def __post_init__(self) -> None:
         if bad := [name for name, _ in self.labels if not _LABEL.fullmatch(name)]:
             raise ValueError(f"{bad} cannot be label names of an exemplar")
+        if len({name for name, _ in self.labels}) < len(self.labels):
+            raise ValueError("a label of an exemplar comes twice")
+        if any("\0" in text for _, text in self.labels):
+            raise ValueError("a label of an exemplar has a NUL, which Prometheus cannot read there")
+        if self.timestamp is not None and not math.isfinite(self.timestamp):
+            raise ValueError(f"{self.timestamp} is no time of an exemplar")
         length = sum(len(name) + len(text) for name, text in self.labels)
         if length > LONGEST_EXEMPLAR:
             raise ValueError(

@@ -1,10 +1,13 @@
-"""A real Prometheus, the packaged one and the newest, reads from our text and OpenMetrics what was put in."""
+"""A real Prometheus, the packaged one and the newest, reads the same from our page as from prometheus-client's.
+
+The page is another one each time; what fails names the seed, and `--hypothesis-seed` draws the same page again.
+"""
 
 import json
-import math
 import random
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,73 +15,52 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CLIENT_OPENMETRICS
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from exporter.engine.exposition import OPENMETRICS, TEXT, Part, Renderer
-from exporter.engine.families import Collected, Exemplar, Family, FamilyType
+from exporter.engine.exposition import OPENMETRICS, TEXT
 from exporter.engine.packing import Packer
+from tests.support.exposed import Drawn, many, ours, theirs
 from tests.support.forky import forky_binary
-from tests.support.process import free_port, running, wait_http, wait_until
+from tests.support.process import free_port, running, wait_until
 from tests.support.programs import binary
 
-NASTY = [
-    "",
-    "plain",
-    'quo"te',
-    "back\\slash",
-    "new\nline",
-    "tab\t",
-    "ünï ✓ 日本",
-    "a{b}=c,",
-    "\\n",
-    " spaces ",
-]
-NUMBERS = [0.0, -0.0, 1.0, -1.5, 1e300, 5e-324, 123456789.123456789, math.inf, -math.inf, math.nan, 2.0**53]
+FAMILIES = 300
 
-Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+PAIRS = {
+    "text": "client-text",
+    "text-gzip": "client-text",
+    "openmetrics": "client-openmetrics",
+    "openmetrics-gzip": "client-openmetrics",
+}
+"""Job that scrapes ours → job that scrapes prometheus-client's."""
+
+Labels = frozenset[tuple[str, str]]
 
 
-def made() -> Collected:
-    """Return families of every type with every nasty label value and number."""
-    rng, out = random.Random(42), Collected()
-    kinds: tuple[FamilyType, ...] = ("gauge", "counter", "unknown")
-    for number in range(40):
-        kind, labels = kinds[number % 3], ("one", "two")[: number % 3]
-        name = f"family_{number}_total" if kind == "counter" else f"family_{number}"
-        family = Family(name, kind, rng.choice(NASTY) or "x", labels)
-        numbers = NUMBERS if kind != "counter" else [value for value in NUMBERS if value >= 0]
-        created = 1795168000.5 if kind == "counter" and number % 2 else None
-        for _ in range(8 if labels else 1):
-            texts = (rng.choice(NASTY) for _ in labels)
-            out.set(family, rng.choice(numbers), *texts, created=created)
-    exemplar = Exemplar((("trace_id", "4bf92f35"),), 0.3, 1795168000.0)
-    took = Family("took_seconds", "histogram", "Time.", ("route",))
-    out.observe(took, {0.5: 1, 1.0: 3, 2.5: 3, math.inf: 4}, 6.5, 'a"b', exemplars={1.0: exemplar})
-    out.set(Family("build_info", "info", "Build.", ("version",)), 1, "1")
-    out.set(Family("mode", "stateset", "Mode.", ("mode",)), 1, "on")
-    return out
-
-
-def expected(collected: Collected) -> Samples:
-    """Return what Prometheus must hold: an empty label is no label, `le` is a number in its own spelling."""
-    found: Samples = {}
-    for family, samples in collected:
-        for key, value in samples.items():
-            name, names, values = family.name, family.labels, key
-            if family.type == "histogram":
-                name, values = name + key[0], key[1:]
-                names = (*names, "le") if key[0] == "_bucket" else names
-            pairs = zip(names, values, strict=True)
-            found[name, frozenset((label, text) for label, text in pairs if text)] = value
-    return found
+def rendered(page: list[Drawn]) -> dict[str, tuple[str, bytes]]:
+    """Return content type and body of each job's page."""
+    exposition = ours(page)
+    text, openmetrics = Packer().pack(exposition.text_pieces, exposition.openmetrics_pieces)
+    client = theirs(page)
+    return {
+        "text": (TEXT, exposition.text),
+        "text-gzip": (TEXT, text),
+        "openmetrics": (OPENMETRICS, exposition.openmetrics),
+        "openmetrics-gzip": (OPENMETRICS, openmetrics),
+        "client-text": (CONTENT_TYPE_PLAIN_0_0_4, generate_latest(client)),
+        "client-openmetrics": (CLIENT_OPENMETRICS, generate_openmetrics(client)),  # type: ignore[no-untyped-call]  # no hints there
+    }
 
 
 @contextmanager
 def served(bodies: dict[str, tuple[str, bytes]]) -> Iterator[int]:
-    """Serve path → (content type, body); a path that ends in gzip is of a body that is compressed."""
+    """Serve job → (content type, body) under /job; a name that ends in gzip is of a body that is compressed."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            content_type, body = bodies[self.path]
+            content_type, body = bodies[self.path[1:]]
             self.send_response(200)
             self.send_header("Content-Type", content_type)
             if self.path.endswith("gzip"):
@@ -101,79 +83,118 @@ def served(bodies: dict[str, tuple[str, bytes]]) -> Iterator[int]:
         server.server_close()
 
 
-@pytest.mark.parametrize("suite", ["bookworm", "forky"])
-def test_same_samples(suite: str, tmp_path: Path) -> None:
-    collected = made()
-    rendered = Renderer().render(
-        [
-            (family, [Part(samples, collected.created.get(family, {}), collected.exemplars.get(family, {}))])
-            for family, samples in collected
-        ]
-    )
-    text, openmetrics = Packer().pack(rendered.text_pieces, rendered.openmetrics_pieces)
-    bodies = {
-        "/text": (TEXT, rendered.text),
-        "/text-gzip": (TEXT, text),
-        "/openmetrics": (OPENMETRICS, rendered.openmetrics),
-        "/openmetrics-gzip": (OPENMETRICS, openmetrics),
-    }
-    program = binary("prometheus") if suite == "bookworm" else forky_binary("prometheus")
-    port = free_port()
+@contextmanager
+def prometheus(program: Path, bodies: dict[str, tuple[str, bytes]], folder: Path) -> Iterator[str]:
+    """Run Prometheus with a job for each body; yield its address when all were scraped."""
     with served(bodies) as target:
-        config = {
-            "global": {"scrape_interval": "1s"},
-            "scrape_configs": [
-                {
-                    "job_name": path[1:],
-                    "metrics_path": path,
-                    "static_configs": [{"targets": [f"127.0.0.1:{target}"]}],
-                }
-                for path in bodies
-            ],
-        }
-        (tmp_path / "prometheus.yml").write_text(json.dumps(config))
+        jobs = [
+            {
+                "job_name": job,
+                "metrics_path": f"/{job}",
+                "static_configs": [{"targets": [f"127.0.0.1:{target}"]}],
+            }
+            for job in bodies
+        ]
+        (folder / "prometheus.yml").write_text(
+            json.dumps({"global": {"scrape_interval": "2s"}, "scrape_configs": jobs})
+        )
+        address = f"127.0.0.1:{free_port()}"
         command: list[str | Path] = [
-            program, f"--config.file={tmp_path / 'prometheus.yml'}", f"--storage.tsdb.path={tmp_path / 'data'}",
-            f"--web.listen-address=127.0.0.1:{port}",
+            program, f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address={address}", "--enable-feature=exemplar-storage",
         ]  # fmt: skip
-        with running(command, tmp_path / "log"):
-            url = f"http://127.0.0.1:{port}"
-            wait_http(f"{url}/-/ready", log=tmp_path / "log")
-            for path in bodies:
-                wait_until(lambda: query(url, f'up{{job="{path[1:]}"}} == 1'), 20, f"scrape of {path}")  # noqa: B023
-                held = {
-                    key: value for key, value in query(url, f'{{job="{path[1:]}"}}').items() if ours(key[0])
-                }
-                wanted = {spelt(key): value for key, value in expected(collected).items()}
-                assert {spelt(key) for key in held if not key[0].endswith("_created")} == wanted.keys()
-                for key, value in held.items():
-                    if not key[0].endswith("_created"):
-                        want = wanted[spelt(key)]
-                        assert value == want or (math.isnan(value) and math.isnan(want)), key
-                if path.startswith("/openmetrics"):
-                    begun = {key[0]: value for key, value in held.items() if key[0].endswith("_created")}
-                    assert len(begun) > 5, "counters tell when they began"
-                    assert set(begun.values()) == {1795168000.5}
+        with running(command, folder / "log"):
+            url = f"http://{address}"
+            wait_until(lambda: scraped(url, len(bodies)), 40, "all pages to be scraped", log=folder / "log")
+            yield url
 
 
-def ours(name: str) -> bool:
-    return name.startswith(("family_", "took_", "build_info", "mode"))
+def scraped(url: str, jobs: int) -> bool:
+    """Tell whether each job was scraped. Fails for a page that Prometheus cannot read."""
+    targets = ask(url, "targets")["activeTargets"]
+    assert {target["scrapePool"]: target["lastError"] for target in targets if target["lastError"]} == {}
+    return [target["health"] for target in targets] == ["up"] * jobs
 
 
-def spelt(key: tuple[str, frozenset[tuple[str, str]]]) -> tuple[str, frozenset[tuple[str, str]]]:
-    """Write `le` as a number does: Prometheus 3 has its own spelling."""
-    name, labels = key
-    return name, frozenset((label, str(float(text)) if label == "le" else text) for label, text in labels)
+def ask(url: str, path: str, **parameters: str) -> Any:
+    answer = httpx.get(f"{url}/api/v1/{path}", params=parameters, trust_env=False, timeout=30)
+    if answer.status_code == 503:
+        raise httpx.ConnectError("not ready")
+    return answer.raise_for_status().json()["data"]
 
 
-def query(url: str, expression: str) -> Samples:
-    answer = httpx.get(f"{url}/api/v1/query", params={"query": expression}, trust_env=False).json()
-    found: Samples = {}
-    for sample in answer["data"]["result"]:
-        labels = {
-            key: value
-            for key, value in sample["metric"].items()
-            if key not in ("__name__", "job", "instance")
-        }
-        found[sample["metric"]["__name__"], frozenset(labels.items())] = float(sample["value"][1])
+def series(labels: dict[str, str]) -> Labels:
+    """Return what is ours of a series' labels. `le` is a number, whatever its spelling, which Prometheus 3 changes."""
+    return frozenset(
+        (label, repr(float(text)) if label == "le" else text)
+        for label, text in labels.items()
+        if label not in ("job", "instance")
+    )
+
+
+def samples(url: str, job: str) -> dict[Labels, str]:
+    """Return what is held of a job's page."""
+    own = "up|scrape_(duration_seconds|samples_scraped|samples_post_metric_relabeling|series_added)"
+    result = ask(url, "query", query=f'{{job="{job}",__name__!~"{own}"}}')["result"]
+    found = {series(sample["metric"]): sample["value"][1] for sample in result}
+    assert len(found) == len(result)
     return found
+
+
+def exemplars(url: str, job: str, began: float) -> set[tuple[Labels, Labels, str, Hashable]]:
+    """Return the exemplars of a job's page. Those without a time have got that of the scrape, after `began`."""
+    answer = ask(url, "query_exemplars", query=f'{{job="{job}"}}', start="0", end=str(began + 3600))
+    return {
+        (
+            series(each["seriesLabels"]),
+            frozenset(exemplar["labels"].items()),
+            exemplar["value"],
+            exemplar["timestamp"] if exemplar["timestamp"] < began else "scrape",
+        )
+        for each in answer
+        for exemplar in each["exemplars"]
+    }
+
+
+@pytest.fixture(scope="module")
+def drawn(request: pytest.FixtureRequest) -> tuple[int, list[Drawn]]:
+    """A page, and the seed that it was drawn with."""
+    given = request.config.getoption("--hypothesis-seed")
+    number = random.randrange(2**32) if given in (None, "random") else int(given)
+    return number, many(number, FAMILIES)
+
+
+@pytest.mark.parametrize("suite", ["bookworm", "forky"])
+def test_ours_and_prometheus_clients_are_read_alike(
+    suite: str, tmp_path: Path, drawn: tuple[int, list[Drawn]]
+) -> None:
+    number, page = drawn
+    print(f"to draw this page again: --hypothesis-seed={number}")  # pytest shows it when the test fails
+    began = time.time()
+    program = binary("prometheus") if suite == "bookworm" else forky_binary("prometheus")
+    with prometheus(program, rendered(page), tmp_path) as url:
+        held = {job: samples(url, job) for job in (*PAIRS, *set(PAIRS.values()))}
+        shown = {job: exemplars(url, job, began) for job in held if "openmetrics" in job}
+    begun = {f"{each.name}_created" for each in page}
+    # Ours has them in OpenMetrics alone: text 0.0.4 does not know them.
+    held["client-text"] = {
+        key: value for key, value in held["client-text"].items() if dict(key)["__name__"] not in begun
+    }
+    for job, client in PAIRS.items():
+        assert different(held[job], held[client]) == {}, job
+    for job in shown:
+        assert shown[job] == shown["client-openmetrics"], job
+    rows = [row for each in page for row in each.rows.values()]
+    assert len(held["text"]) == ours(page).series
+    assert len(held["openmetrics"]) == ours(page).series + sum(row.created is not None for row in rows)
+    assert len(shown["openmetrics"]) == sum(len(row.exemplars) for row in rows) > 10
+
+
+def different(
+    one: dict[Labels, str], other: dict[Labels, str]
+) -> dict[Labels, tuple[str | None, str | None]]:
+    return {
+        key: (one.get(key), other.get(key))
+        for key in one.keys() | other.keys()
+        if one.get(key) != other.get(key)
+    }
