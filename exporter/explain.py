@@ -1,13 +1,15 @@
 """`platform-exporter explain SOURCE`: one collection, told step by step, with every secret taken out."""
 
+import asyncio
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
 from exporter.check import unreadable_secrets
-from exporter.engine.engine import build_sources
+from exporter.engine.engine import build_sources, prepare
 from exporter.engine.exposition import Part, Renderer
+from exporter.engine.families import Collected
 from exporter.engine.runner import Runner
 from exporter.engine.source import Source
 from exporter.engine.trace import Trace, tracing
@@ -35,6 +37,7 @@ async def explain(path: Path, platform: Platform, name: str, console: Console) -
     source = sources[name]
     runner = Runner(source, max_series_per_family=10**9, on_change=lambda: None, on_drop=lambda *_: None)
     try:
+        await asyncio.to_thread(prepare, source)  # as `run` does: what is loaded once counts in no duration
         with tracing() as trace:
             await runner.collect()
     finally:
@@ -56,12 +59,19 @@ def _print(source: Source, runner: Runner, trace: Trace, console: Console) -> No
         console.print(escape(redact(str(runner.error))), highlight=False)
         if runner.error.remedy:
             console.print(escape(runner.error.remedy), style="italic", highlight=False)
+        if len(left := source.down()):
+            console.print("\nUntil it succeeds, there is of it:")
+            _print_series(left, console)
         return
-    families = [(family, [Part(samples)]) for family, samples in runner.data]
+    console.print(f"\n[green]{len(runner.data)} series after {runner.last_duration * 1000:.1f} ms[/]")
+    _print_series(runner.data, console)
+
+
+def _print_series(collected: Collected, console: Console) -> None:
+    families = [(family, [Part(samples)]) for family, samples in collected]
     text = "".join(
         line + "\n"
         for line in Renderer().render(families).text.decode().splitlines()
         if not line.startswith("# HELP")
     )
-    console.print(f"\n[green]{len(runner.data)} series after {runner.last_duration * 1000:.1f} ms[/]")
     console.print(escape(redact(text).rstrip()), highlight=False)

@@ -33,16 +33,19 @@ def build_sources(platform: Platform) -> list[Source]:
     return [*(source for kind in KINDS.values() for source in kind.build(platform)), *duties(platform)]
 
 
+def prepare(source: Source) -> None:
+    """Let a source load what it needs. Slow for the first that speaks HTTP: not for the event loop."""
+    try:
+        source.prepare()
+    except Exception:  # such as certificates that cannot be read: its collections fail, the others are asked
+        log.exception("source.defect", source=source.name)
+
+
 def _loaded(platform: Platform) -> list[Source]:
-    """Build the sources with all they need. Slow for the first that speaks HTTP: not for the event loop."""
+    """Build the sources with all they need."""
     sources = build_sources(platform)
     for source in sources:
-        try:
-            source.prepare()
-        except (
-            Exception
-        ):  # such as certificates that cannot be read: its collections fail, the others are asked
-            log.exception("source.defect", source=source.name)
+        prepare(source)
     return sources
 
 

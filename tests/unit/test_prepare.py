@@ -1,16 +1,20 @@
 """What takes long to load is loaded in a thread before the first collection, at the start and with each reload."""
 
+import io
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from exporter import explain as explain_module
 from exporter.engine import engine as module
 from exporter.engine.engine import Engine
 from exporter.engine.families import Collected
 from exporter.engine.source import Source
+from exporter.explain import explain
 from exporter.platform.load import load
 
 FIRST_REQUEST = """
@@ -85,3 +89,22 @@ async def test_sources_are_prepared_off_the_event_loop(
         assert threading.main_thread() not in {source.thread for source in sources}
     finally:
         await engine.stop()
+
+
+async def test_explain_prepares_its_source_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the duration that it shows would be another kind than what `run` exports."""
+    source = Slow("first")
+    monkeypatch.setattr(explain_module, "build_sources", lambda _: [source])
+    (file := tmp_path / "platform.yml").write_text("platform: test\nsources: {}\n")
+    assert await explain(file, load(file), "first", Console(quiet=True))
+    assert source.asked == [True]
+
+
+async def test_explain_shows_what_run_exports_while_a_source_fails(tmp_path: Path) -> None:
+    (file := tmp_path / "platform.yml").write_text(
+        "platform: test\nsources: {health: {a: {url: 'http://127.0.0.1:1/', every: 5s}}}\n"
+    )
+    told = io.StringIO()
+    assert not await explain(file, load(file), "health.a", Console(file=told, width=200))
+    assert "Failed after" in told.getvalue()
+    assert 'probe_success{target="a"} 0.0' in told.getvalue()
