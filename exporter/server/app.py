@@ -106,17 +106,17 @@ def application(
             {200: Answer("Every source.", model=Sources)},
         ),
         webhook.status_page(engine),
+        Operation(
+            "/openapi.json",
+            "openapi",
+            "This document.",
+            described,
+            {200: Answer("OpenAPI 3.1.", "application/json")},
+        ),
     ]
     description = document(operations)
-    described_by = Operation(
-        "/openapi.json",
-        "openapi",
-        "This document.",
-        described,
-        {200: Answer("OpenAPI 3.1.", "application/json")},
-    )
     pages = Starlette(
-        routes=[operation.route for operation in (*operations, described_by)],
+        routes=[operation.route for operation in operations],
         exception_handlers={404: unknown},
     )
     pages.router.redirect_slashes = (

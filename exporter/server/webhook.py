@@ -1,5 +1,8 @@
 """Alertmanager's calls for the status page: the one thing that the exporter's own listener takes in."""
 
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -13,6 +16,35 @@ from exporter.statuspage.source import NAME, StatusPageSource
 PATH = "/api/v1/status-page"
 
 log = Log()
+
+
+class WebhookAlert(BaseModel):
+    """One alert of a call."""
+
+    status: Literal["firing", "resolved"]
+    labels: dict[str, str]
+
+
+class GroupLabels(BaseModel):
+    """What a group of alerts is about: a service with a priority, or a source of it, or a check of that."""
+
+    model_config = ConfigDict(extra="allow")
+
+    service: str
+    priority: str
+    source: str = ""
+    check: str = ""
+
+
+class WebhookCall(BaseModel):
+    """A call of Alertmanager's webhook, version 4, as far as it is read; the other keys may be there.
+
+    https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
+    """
+
+    version: Literal["4"] = "4"
+    group_labels: GroupLabels = Field(alias="groupLabels")
+    alerts: list[WebhookAlert]
 
 
 def status_page(engine: Engine) -> Operation:
@@ -37,7 +69,7 @@ def status_page(engine: Engine) -> Operation:
     return Operation(
         PATH,
         "statusPage",
-        "Take a call of Alertmanager for the status page; the bearer token is that of the platform file.",
+        "Take a call of Alertmanager for the status page.",
         take,
         {
             200: Answer("Taken."),
@@ -49,4 +81,6 @@ def status_page(engine: Engine) -> Operation:
             503: Answer("It cannot be kept now; Alertmanager sends it again."),
         },
         method="POST",
+        body=WebhookCall,
+        bearer="The `alerting.status_page.token` of the platform file, which Alertmanager has as well.",
     )
