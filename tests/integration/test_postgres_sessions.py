@@ -128,7 +128,7 @@ async def test_nothing_of_a_collection_outlives_it(
     """Limits are local to the transaction: through a pooler they would leak to other clients."""
     subject = source(monkeypatch, own_postgres.dsn(), query())
     await collect(subject)
-    connection = subject._main.connection  # type: ignore[union-attr]  # the session that a pooler would hand on
+    connection = subject._main.link.connection  # type: ignore[union-attr]  # the session that a pooler would hand on
     assert connection is not None
     for setting, value in {
         "statement_timeout": "0",

@@ -96,7 +96,7 @@ class Others:
         self._counts["capped"] = len(wanted[self._most :])
         wanted = wanted[: self._most]
         for gone in self._visited.keys() - set(wanted):
-            self._visited.pop(gone).session.drop()
+            self._visited.pop(gone).session.link.drop()
         for name in wanted:
             if name not in self._visited:
                 self._visited[name] = _Visited(self._new(name))
@@ -164,15 +164,15 @@ class Others:
     def drop(self) -> None:
         """Close all connections."""
         for session in self.sessions:
-            session.drop()
+            session.link.drop()
 
     def _make_room(self, session: Session) -> None:
         """Close a connection if this one needs one that is not allowed: of those that wait longest for their turn."""
-        if session.connection is not None or session not in self.sessions:
+        if session.link.connection is not None or session not in self.sessions:
             return
-        open_ones = [other for other in self.sessions if other.connection is not None]
+        open_ones = [other for other in self.sessions if other.link.connection is not None]
         if 1 + len(open_ones) >= self._connections:
-            max(open_ones, key=lambda other: min((run.due for run in other.runs), default=0.0)).drop()
+            max(open_ones, key=lambda other: min((run.due for run in other.runs), default=0.0)).link.drop()
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:

@@ -1,4 +1,4 @@
-"""One database: its connection, what it has, and the collectors that run there.
+"""One database: what it has, and the collectors that run there.
 
 What is quick is asked in one transaction, each statement behind a savepoint, everything sent at once; what is slow in a
 transaction of its own. Each has a statement_timeout that ends it in time, so that the connection lasts.
@@ -14,10 +14,10 @@ import psycopg
 from exporter.engine.families import Collected
 from exporter.engine.source import SourceError
 from exporter.engine.trace import note, step
-from exporter.platform.values import Secret
 from exporter.sources.postgres.collector import Table, samples, too_long
-from exporter.sources.postgres.connection import connect, failure
+from exporter.sources.postgres.connection import failure
 from exporter.sources.postgres.facts import Server, discover, rows
+from exporter.sources.postgres.link import Link
 from exporter.sources.postgres.pipeline import Answer, Lost, Segment, ask
 from exporter.sources.postgres.profiles import Profile
 from exporter.sources.postgres.quoting import array
@@ -36,7 +36,6 @@ T = TypeVar("T")
 
 _FACTS_LAST = 60.0
 _FACTS_RETRY = 10.0
-_CANCEL_SECONDS = 2.0
 _RETRY_REFUSED = 60.0
 _STATE_SECONDS = 1.0
 """The state is asked for at most so long: no counter of one's own keeps the figures of a server waiting."""
@@ -47,9 +46,10 @@ _LATE = 0.03
 
 
 class Session:
-    """Collects from one database, over a connection that is kept.
+    """Collects from `database` over `link`; None is the one that the DSN names.
 
     Attributes:
+        link: the connection.
         profile: of the provider.
         runs: every collector that exists here; empty before the first collection.
         gaps: names of roles that some collector needs and the user has not.
@@ -57,7 +57,7 @@ class Session:
 
     def __init__(
         self,
-        dsn: Secret,
+        link: Link,
         database: str | None,
         runs: Sequence[Run],
         profile: Profile,
@@ -65,26 +65,17 @@ class Session:
         tick: float,
         turns: Turns,
     ) -> None:
-        self._dsn, self._database, self._all, self.profile = dsn, database, runs, profile
+        self.link, self._database, self._all, self.profile = link, database, runs, profile
         self._target, self._tick, self._turns = target, tick, turns
-        self._connection: psycopg.AsyncConnection[Any] | None = None
         self._statements: dict[str, bytes] = {}
         self._asked = 0.0
-        self._proven = False
         self._suspect: Run | None = None
         self._round_trip = self._opening = 0.0
         self._server_time = 0.0
         self._ahead = 0.0  # unknown yet: what is counted is checked against the server's own time anyway
-        self._ending: set[asyncio.Task[None]] = set()
         self.server: Server | None = None
         self.runs: list[Run] = []
         self.gaps: list[str] = []
-        self.connect_seconds: float | None = None
-
-    @property
-    def connection(self) -> psycopg.AsyncConnection[Any] | None:
-        """The open connection, if there is one."""
-        return self._connection
 
     def due(self, now: float) -> list[Run]:
         """Return the collectors that are due; all that might be while it is not known which exist here."""
@@ -100,7 +91,7 @@ class Session:
 
     def left(self, deadline: float) -> float:
         """Return how many seconds a statement may take, so that its answer is here before `deadline`."""
-        opening = 0.0 if self._alive() else self._opening
+        opening = 0.0 if self.link.connection else self._opening
         return deadline - time.monotonic() - opening - self._round_trip - _LATE * self._turns.seconds
 
     def look_again(self) -> None:
@@ -152,22 +143,22 @@ class Session:
         try:
             return await doing
         except psycopg.Error as error:
-            self.drop()
+            self.link.drop()
             raise failure(error) from error
         except BaseException:
-            self.drop()
+            self.link.drop()
             raise
 
     async def _again_if_lost(
         self, deadline: float, ask_it: Callable[[psycopg.AsyncConnection[Any], float], Awaitable[T]]
     ) -> T:
-        kept = self._alive() and self._proven
+        kept = self.link.connection is not None and self.link.proven
         try:
             return await ask_it(await self._open(deadline), deadline)
         except psycopg.OperationalError:
-            if not kept or self._alive():
+            if not kept or self.link.connection:
                 raise
-            self.drop()  # it died since the last collection: once more, on a new one
+            self.link.drop()  # it died since the last collection: once more, on a new one
         return await ask_it(await self._open(deadline), deadline)
 
     async def _round(self, connection: psycopg.AsyncConnection[Any], deadline: float) -> None:
@@ -194,11 +185,11 @@ class Session:
             self._blame([run for run, _ in asked], lost, now)
             raise
         if not answers:
-            self._give_up(connection)
+            self.link.give_up()
             raise SourceError("timeout", f"no answer within {deadline - now:.1f} s")
         if answers[0].error is not None:
             raise answers[0].error
-        self._proven = True
+        self.link.proven = True
         self._read_clock(answers[0], sent)
         self._round_trip = answers[0].seconds
         taken = zip(asked, answers[1:], strict=False)
@@ -213,7 +204,7 @@ class Session:
                 self._cut_off(run, had, now, whole=whole)
             else:
                 self._turns.interrupted(run, had)
-        self._give_up(connection)
+        self.link.give_up()
 
     def _read_clock(self, began: Answer, sent: float) -> None:
         """Learn the server's time, and how far ahead of it ours is: windows are cut by the server's."""
@@ -237,9 +228,6 @@ class Session:
         self._succeed(run, now)
         return False
 
-    def _alive(self) -> bool:
-        return self._connection is not None and not self._connection.closed
-
     def _blame(self, due: Sequence[Run], lost: Lost, now: float) -> None:
         """Put off the collector that was running when the connection was lost, if it was so twice in a row."""
         place = len(lost.answers) - 1
@@ -251,34 +239,26 @@ class Session:
 
     async def _open(self, deadline: float) -> psycopg.AsyncConnection[Any]:
         """Return the connection, with the server's facts fresh enough."""
-        now = time.monotonic()
-        if self._connection is None or self._connection.closed:
-            await self.ended(deadline - now)  # before there is another connection
-            with step(f"connect with {self._dsn}" + (f" to {self._database}" if self._database else "")):
-                self._connection = await connect(self._dsn, deadline - time.monotonic(), self._database)
-            self.connect_seconds, self._proven = time.monotonic() - now, False
-            if "bouncer" in (self._connection.info.parameter_status("server_version") or ""):
-                self.drop()
-                remedy = "Name it under sources.pgbouncer, and a database here."
-                raise SourceError("pooler", "this is pgbouncer's admin console", remedy=remedy)
-        elif self.server is not None and now - self._asked < _FACTS_LAST:
-            return self._connection
+        now, kept = time.monotonic(), self.link.connection
+        connection = await self.link.open(deadline)
+        if kept is not None and self.server is not None and now - self._asked < _FACTS_LAST:
+            return connection
         with step("ask the catalogue what the server has"):
             conditions = [condition for run in self._all for condition in run.collector.conditions()]
             try:
-                server = await discover(self._connection, conditions, self.profile.provider, deadline)
+                server = await discover(connection, conditions, self.profile.provider, deadline)
             except TimeoutError as error:
-                self._give_up(self._connection)
+                self.link.give_up()
                 raise SourceError("timeout", "the catalogue was not answered in time") from error
             except psycopg.Error as error:
-                if self.server is None or not self._alive():
+                if self.server is None or not self.link.connection:
                     raise
                 note("the catalogue refuses; what was known of the server holds on", str(error))
                 self._asked = now - _FACTS_LAST + _FACTS_RETRY
-                return self._connection
+                return connection
         self._opening = time.monotonic() - now
         self._adopt(server)
-        return self._connection
+        return connection
 
     def _adopt(self, server: Server) -> None:
         """Fit the collectors to what the server has."""
@@ -304,7 +284,7 @@ class Session:
         Raises:
             SourceError: the server refuses, or does not answer before `deadline` (monotonic clock).
         """
-        if self._connection is None:
+        if self.link.connection is None:
             return None
         found = await self.rows(sql, deadline)
         return float(found[0][0]) if found and found[0][0] else None
@@ -319,10 +299,10 @@ class Session:
         try:
             answers = await ask(connection, [BEGIN, [sql.encode()], END], deadline)
         except psycopg.Error as error:
-            self.drop()
+            self.link.drop()
             raise failure(error) from error
         if len(answers) < 3:
-            self._give_up(connection)
+            self.link.give_up()
             raise SourceError("timeout", "a question beside the collection was not answered in time")
         for answer in answers:
             if answer.error is not None:
@@ -436,25 +416,6 @@ class Session:
         note(f"{run.collector.name} failed: {error.reason}", str(error))
         run.error, run.ran = error, True
 
-    def _give_up(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """End on the server what was not answered, then hang up. What arrived does not wait for that: far away it takes
-        longer than the time-out leaves."""
-        self._connection = None
-        ending = asyncio.create_task(_end(connection))
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
-
-    async def ended(self, seconds: float = _CANCEL_SECONDS) -> None:
-        """Wait until what was given up has ended, so many seconds at most."""
-        if self._ending:
-            await asyncio.wait(self._ending, timeout=max(0.0, seconds))
-
-    def drop(self) -> None:
-        """Close the connection at once: a server that hangs would keep a polite close waiting."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.pgconn.finish()
-
 
 def _milliseconds(seconds: float) -> int:
     """Return a time-out, rounded down: each other value is a statement of its own in pg_stat_statements."""
@@ -466,12 +427,3 @@ def _of_state(error: SourceError | TimeoutError) -> SourceError:
     return (
         error if isinstance(error, SourceError) else SourceError("state", "the state did not answer in time")
     )
-
-
-async def _end(connection: psycopg.AsyncConnection[Any]) -> None:
-    try:
-        await connection.cancel_safe(timeout=_CANCEL_SECONDS)
-    except psycopg.Error as error:
-        note("the server could not be told to stop", str(error))
-    finally:
-        connection.pgconn.finish()

@@ -27,6 +27,7 @@ from exporter.sources.postgres.families import (
 from exporter.sources.postgres.fold import Fold
 from exporter.sources.postgres.gaps import gaps_of
 from exporter.sources.postgres.health import HealthProbe, unreachable
+from exporter.sources.postgres.link import Link
 from exporter.sources.postgres.neon import OTHERS, Gate, Verdict
 from exporter.sources.postgres.others import Others
 from exporter.sources.postgres.profiles import Profile, guess, load
@@ -73,8 +74,12 @@ class PostgresSource(Source):
 
     @property
     def facts(self) -> dict[str, list[str]]:
-        """Whether the server may sleep, and is then not measured."""
-        return {} if self._gate is None else {"sleeps": ["neon"]}
+        """Whether the server may sleep, and is then not measured; whether statements come with their texts."""
+        texts = self._config.collectors.get("statements_texts")
+        return {
+            **({} if self._gate is None else {"sleeps": ["neon"]}),
+            **({"texts": ["statements"]} if texts is not None and texts.enabled else {}),
+        }
 
     def keep_in(self, store: StateStore) -> None:
         """Keep what windowed statements counted in `store`."""
@@ -208,10 +213,10 @@ class PostgresSource(Source):
         """Measure the health of a server that has answered, on a new connection if something slow had cost the last."""
         if self._health is None:
             return
-        connected, main.connect_seconds = main.connect_seconds, None
+        connected, main.link.seconds = main.link.seconds, None
         try:
             connection = await main.open(deadline)
-            main.connect_seconds = None  # the exporter's own doing
+            main.link.seconds = None  # the exporter's own doing
         except SourceError as error:
             note(f"health: not measured, {error.reason}", str(error))
             return
@@ -219,7 +224,7 @@ class PostgresSource(Source):
             await self._health.measure(connection, connected, deadline)
         except SourceError as error:
             note(f"health: {error.reason}", str(error))
-            main.drop()
+            main.link.drop()
         except asyncio.CancelledError:
             self._hang_up()
             raise
@@ -271,7 +276,7 @@ class PostgresSource(Source):
         """Close the connections."""
         self._hang_up()
         for session in self._sessions():
-            await session.ended()
+            await session.link.ended()
 
     def _session(self) -> Session:
         if self._main is None:
@@ -289,7 +294,8 @@ class PostgresSource(Source):
     def _new(self, profile: Profile, database: str | None) -> Session:
         """Make the session of a database; None is that of the connection string."""
         runs = self._chosen(profile, others=database is not None)
-        return Session(self._config.dsn, database, runs, profile, self._key, self.every, self._turns)
+        link = Link(self._config.dsn, database)
+        return Session(link, database, runs, profile, self._key, self.every, self._turns)
 
     def _chosen(self, profile: Profile, *, others: bool) -> list[Run]:
         """Return a fresh run of each collector that is switched on."""
@@ -319,7 +325,7 @@ class PostgresSource(Source):
 
     def _hang_up(self) -> None:
         for session in self._sessions():
-            session.drop()
+            session.link.drop()
 
     def _sessions(self) -> list[Session]:
         return [*([self._main] if self._main else []), *(self._others.sessions if self._others else [])]
@@ -343,7 +349,9 @@ class PostgresSource(Source):
         out.set(STATIC, 1, self._key, _version(main.server.facts.version), main.server.version)
         if self._health is not None:
             self._health.fill(out, self._key)
-        out.set(CONNECTIONS, sum(session.connection is not None for session in self._sessions()), self._key)
+        out.set(
+            CONNECTIONS, sum(session.link.connection is not None for session in self._sessions()), self._key
+        )
         for grant in sorted({grant for session in self._sessions() for grant in session.gaps}):
             out.set(PERMISSION_MISSING, 1, self._key, grant)
         for status, count in others.counts.items():
