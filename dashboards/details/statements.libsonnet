@@ -9,7 +9,7 @@ function(ctx)
     ctx,
     'statements',
     'Postgres statements',
-    'Which SQL takes the time of one database server? By query id; the texts stay in the database.',
+    'Which SQL takes the time of one database server? By query id; texts stay in the database, unless they are asked for.',
     [layout.section('', [[p.calls, p.busy, p.mean], [p.by_time, p.kinds], [p.table], [p.wal, p.temp, p.room]])],
     from='now-6h',
     refresh='1m',

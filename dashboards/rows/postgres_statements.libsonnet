@@ -1,4 +1,5 @@
-// Which SQL takes the time of a Postgres server? From pg_stat_statements, by query id: texts stay in the database.
+// Which SQL takes the time of a Postgres server? From pg_stat_statements, by query id: texts stay in the database, unless
+// the platform file asks for them.
 local colours = import '../lib/colours.libsonnet';
 local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
@@ -17,6 +18,14 @@ function(ctx, server)
   local ranks = std.range(1, 6);
   local short = '"id", "$1", "queryid", ".*(.{5})"';  // of nineteen digits
   local over(metric) = 'sum by (queryid, user) (increase(pg_stat_statements_top_' + metric + '_total' + on + '[$__range]))';
+  local texts = std.length([s for s in ctx.postgres if std.objectHas(s, 'texts')]) > 0;
+  // With the text of each that has one.
+  local told(statements) =
+    if !texts then statements
+    else
+      local text = 'max by (queryid, query) (pg_stat_statements_query_info' + on + ')';
+      '(' + statements + ' * on (queryid) group_left (query) topk by (queryid) (1, ' + text + ') or ('
+      + statements + ' unless on (queryid) ' + text + '))';
   local slow = ctx.limits.of('DatabaseStatementsSlow');
   local links = [ctx.links.runbook('DatabaseStatementSlow'), ctx.links.postgres('$target')];
   local line(key, title, what, good, act, expr, unit, more={}) = panels.timeseries(
@@ -115,7 +124,7 @@ function(ctx, server)
       good='What takes most is what the business needs most.',
       act='Long on average: an index. Often and short: ask once for many rows. Many rows: ask for fewer.',
       targets=[
-        t.table('label_replace(topk(20, ' + over('exec_seconds') + ' > 0), ' + short + ')'),
+        t.table('label_replace(' + told('topk(20, ' + over('exec_seconds') + ' > 0)') + ', ' + short + ')'),
         t.table(over('calls')),
         t.table(over('exec_seconds') + ' / (' + over('calls') + ' > 0)'),
         t.table(over('rows') + ' / (' + over('calls') + ' > 0)'),
@@ -131,6 +140,7 @@ function(ctx, server)
         ['Value #D', 'Rows per call'],
         ['Value #E', 'Blocks read'],
         ['user 1', 'User'],
+      ] + (if texts then [['query', 'SQL']] else []) + [
         ['queryid', 'Query id'],
       ],
       links=links,
@@ -143,7 +153,7 @@ function(ctx, server)
         panels.named('Calls', { unit: 'short', decimals: 0 }),
         panels.named('Rows per call', { unit: 'short', decimals: 1 }),
         panels.named('Blocks read', { unit: 'short', decimals: 0 }),
-      ],
+      ] + (if texts then [panels.named('SQL', { 'custom.minWidth': 500 })] else []),
     ),
     wal: line(
       'wal',
