@@ -40,7 +40,6 @@ test-postgres: .venv/.dev packages ## run the tests against PostgreSQL 12 to 18;
 	@$(BIN)/pytest tests/integration/postgres $(if $(VERSION),-k pg$(VERSION)) $(ARGS)
 
 bench: .venv/.dev packages ## run the measurements; ARGS="scrape postgres" picks some, ARGS="postgres 1000" a part
-	@tools/debian-packages nginx-light
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 lint: .venv/.dev ## check style and types

@@ -12,11 +12,13 @@ from statistics import median
 
 from tests.bench.load import Scraper
 from tests.bench.servers import Server, ours
-from tests.bench.table import RUNS, console, spread, table, times
+from tests.bench.table import RUNS, console, judged, spread, table, times
 
 INTERVAL = 15.0
 SCRAPES = 8
 WARM_UP = 4
+TARGET = 1.0
+"""Seconds that the median is to stay within with phase lock."""
 
 
 def main() -> None:
@@ -44,9 +46,10 @@ def main() -> None:
     )
     mid = {locked: [median(run) for run in each] for locked, each in runs.items()}
     for locked, each in runs.items():
+        figure = spread(mid[locked], "s")
         ages.add_row(
             "on" if locked else "off",
-            spread(mid[locked], "s"),
+            judged(figure, median(mid[locked]), most=TARGET) if locked else figure,
             times(mid[locked], mid[True]),
             spread([max(run) for run in each], "s"),
         )

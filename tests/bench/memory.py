@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from statistics import median
 
 from tests.bench.load import Scraper, load, open_files, resident_bytes
 from tests.bench.servers import Server, ours, prometheus_client
-from tests.bench.table import RUNS, console, spread, table, times
+from tests.bench.table import RUNS, console, judged, spread, table, times
 
 SERIES = 10_000
 FAILING = 20
@@ -17,6 +18,10 @@ REFRESHES = 2_000
 FIRST, MORE = 2_000, 10_000
 """Scrapes."""
 PEER_SCRAPES = 20
+TARGET = 90.0
+"""MB that are to suffice after the first scrapes."""
+GROWTH = 1.05
+"""What is held at the end, to what is held after the first scrapes; more than that is growth and no noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +65,16 @@ def main() -> None:
     for number, after in enumerate(steps):
         held = [run[number] for run in runs]
         resident = [each.resident for each in held]
+        figure, ratio = spread(resident, "MB", 1e-6), times(resident, first)
+        if number == 0:
+            figure = judged(figure, median(resident) * 1e-6, most=TARGET)
+        else:
+            ratio = judged(ratio, median(resident) / median(first), most=GROWTH)
         growth.add_row(
             after,
             f"{min(each.failed for each in held):,} or more",
-            spread(resident, "MB", 1e-6),
-            times(resident, first),
+            figure,
+            ratio,
             _range([each.descriptors for each in held]),
             _range([each.tasks for each in held]),
         )

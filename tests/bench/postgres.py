@@ -23,12 +23,16 @@ from tests.bench.postgres_peers import (
 )
 from tests.bench.postgres_proxy import proxy
 from tests.bench.postgres_server import DATABASE, BenchServer, bench_server
-from tests.bench.table import console, spread, table, times
+from tests.bench.table import console, judged, spread, table, times
 
 FAR = 0.05
 """Seconds that each round trip to a database in another region takes."""
 LONGEST_TIER = 20
 """Collections after which all but the rarest collectors have had their turn: five minutes of every 15 s."""
+FASTER, FASTER_FAR = 200, 5
+"""How many times longer a scrape, and a collection from far away, is to take with postgres_exporter, at least."""
+CPU, DATABASE_TIME, RESIDENT = 0.2, 0.5, 2
+"""What ours is to need of what postgres_exporter needs, at most."""
 THEIRS, OURS, OTHER = "postgres_exporter 0.19.1", "ours", "query-exporter 5.0.2"
 
 
@@ -145,14 +149,19 @@ def _print(case: Case, results: dict[str, Costs]) -> None:
         "of theirs",
     )
     for name, costs in results.items():
+        faster = times(costs.quantile(0.5), results[OURS].quantile(0.5))
+        if name == THEIRS:
+            value = median(costs.quantile(0.5)) / median(results[OURS].quantile(0.5))
+            faster = judged(faster, value, least=FASTER)
+        resident = costs.resident / results[THEIRS].resident
         latency.add_row(
             name,
             f"{costs.series:,}",
             spread(costs.quantile(0.5), "ms", 1000),
             tail(costs.loads),
-            times(costs.quantile(0.5), results[OURS].quantile(0.5)),
+            faster,
             f"{costs.resident / 2**20:.0f} MiB",
-            times([costs.resident], [results[THEIRS].resident]),
+            judged(f"{resident:.3g}x", resident, most=RESIDENT) if name == OURS else f"{resident:.3g}x",
         )
     console.print(latency)
     _print_spent(f"{case.title}: a collection", {name: costs.quiet for name, costs in results.items()})
@@ -172,12 +181,13 @@ def _print(case: Case, results: dict[str, Costs]) -> None:
     for name, costs in results.items():
         if costs.far:
             taken = [one.seconds for one in costs.far]
+            longer, opened = times(taken, near), median(one.connections for one in costs.far)
             far.add_row(
                 name,
                 spread(taken, "ms", 1000),
-                times(taken, near),
+                judged(longer, median(taken) / median(near), least=FASTER_FAR) if name == THEIRS else longer,
                 f"{median(one.round_trips for one in costs.far):.1f}",
-                f"{median(one.connections for one in costs.far):.1f}",
+                f"{opened:.1f}" + ("\nnone: " + ("met" if opened == 0 else "missed") if name == OURS else ""),
             )
     console.print(far)
     left_out = [
@@ -206,12 +216,21 @@ def _print_spent(title: str, spent: dict[str, list[Spent]]) -> None:
     for name, runs in spent.items():
         if runs:
             cpu, seconds = [run.cpu for run in runs], [run.database_seconds for run in runs]
+            of_cpu, of_seconds = (
+                times(mine, theirs)
+                if name != OURS
+                else judged(times(mine, theirs), median(mine) / median(theirs), most=most)
+                for mine, theirs, most in (
+                    (cpu, [run.cpu for run in peer], CPU),
+                    (seconds, [run.database_seconds for run in peer], DATABASE_TIME),
+                )
+            )
             made.add_row(
                 name,
                 spread(cpu, "ms", 1000),
-                times(cpu, [run.cpu for run in peer]),
+                of_cpu,
                 spread(seconds, "ms", 1000),
-                times(seconds, [run.database_seconds for run in peer]),
+                of_seconds,
                 *([spread([run.database_cpu for run in runs], "ms", 1000)] if with_cpu else []),
                 f"{median(run.statements for run in runs):.1f}",
             )

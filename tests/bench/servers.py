@@ -1,5 +1,6 @@
 """The servers that are measured, as processes: ours, prometheus-client's, nginx with the same bytes as a file."""
 
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -9,10 +10,12 @@ from pathlib import Path
 
 from tests.bench.load import Scraper
 from tests.bench.ours import SOURCES
+from tests.support.forky import forky_command
 from tests.support.process import free_port, running, wait_until
-from tests.support.programs import binary
 
 ROOT = Path(__file__).parents[2]
+
+_NGINX_LIBRARIES = ("libc6", "libcrypt1", "libpcre2-8-0", "libssl3t64", "libzstd1", "zlib1g")
 
 _NGINX = """
 worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log; daemon off; user root;
@@ -63,11 +66,22 @@ def nginx(body: bytes) -> Iterator[Server]:
         folder.chmod(0o755)
         (folder / "metrics").write_bytes(body)
         (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, port=port))
-        command: list[str | Path] = [binary("nginx"), "-e", folder / "error.log", "-c", folder / "nginx.conf"]
+        command = [*_nginx(folder), "-e", folder / "error.log", "-c", folder / "nginx.conf"]
         with running(command, folder / "log") as process:
             server = Server(port, process.pid)
             wait_until(lambda: _answers(server), 10, "nginx", log=folder / "log")
             yield server
+
+
+def nginx_version() -> str:
+    """Return its version, as it says it."""
+    with tempfile.TemporaryDirectory() as name:
+        said = subprocess.run([*_nginx(Path(name)), "-v"], capture_output=True, text=True, check=True).stderr
+    return said.partition("nginx/")[2].split()[0]
+
+
+def _nginx(folder: Path) -> list[str | Path]:
+    return forky_command("nginx", _NGINX_LIBRARIES, folder)
 
 
 @contextmanager

@@ -16,6 +16,18 @@ def spread(values: Sequence[float], unit: str, scale: float = 1.0) -> str:
     return f"{mid:.3g} {unit} ({low:.3g} to {high:.3g})"
 
 
+def judged(figure: str, value: float, *, most: float | None = None, least: float | None = None) -> str:
+    """Write under a figure what is asked of it, in the figure's own unit, and whether `value` keeps to it."""
+    if most is not None:
+        return (
+            f"{figure}\nat most {most:g}: {'met' if value <= most else f'missed by {value / most - 1:.0%}'}"
+        )
+    assert least is not None, "one of both is given"
+    return (
+        f"{figure}\nat least {least:g}: {'met' if value >= least else f'missed by {1 - value / least:.0%}'}"
+    )
+
+
 def times(slower: Sequence[float], faster: Sequence[float]) -> str:
     """Write how many times larger the median of one is than the other's."""
     return f"{median(slower) / median(faster):.3g}x"

@@ -5,7 +5,8 @@ installed, and no superuser is needed. Delete that folder to get newer ones.
 """
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.support import fetch
@@ -25,6 +26,7 @@ PROGRAMS = {
     "postgres_exporter": ("prometheus-postgres-exporter", "usr/bin/prometheus-postgres-exporter"),
     "blackbox_exporter": ("prometheus-blackbox-exporter", "usr/bin/prometheus-blackbox-exporter"),
     "redis_exporter": ("prometheus-redis-exporter", "usr/bin/prometheus-redis-exporter"),
+    "nginx": ("nginx", "usr/sbin/nginx"),
     "pgbouncer": ("pgbouncer", "usr/sbin/pgbouncer"),
     "victoria-metrics": ("victoria-metrics", "usr/bin/victoria-metrics"),
     "vmalert": ("victoria-metrics", "usr/bin/vmalert"),
@@ -44,6 +46,19 @@ def forky_binary(name: str) -> Path:
     if not (tree / inside).exists():
         raise FetchError(f"package {package} of {SUITE} has no {inside}; mend PROGRAMS in {__file__}")
     return tree / inside
+
+
+def forky_command(name: str, libraries: Sequence[str], folder: Path) -> list[str | Path]:
+    """Return how to run a program that is built for newer libraries than the stable release has: with `libraries`.
+
+    They are packages. All is copied into `folder`, where another user can get at it. Raises FetchError.
+    """
+    (copies := folder / "lib").mkdir()
+    for package in libraries:
+        for file in unpacked(package).glob("usr/lib/x86_64-linux-gnu/*.so*"):
+            shutil.copy(file, copies)
+    program = shutil.copy(forky_binary(name), folder)
+    return [copies / "ld-linux-x86-64.so.2", "--library-path", copies, program]
 
 
 def unpacked(package: str) -> Path:

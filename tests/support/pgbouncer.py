@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.support.forky import forky_binary, unpacked
+from tests.support.forky import forky_command
 from tests.support.postgres import PostgresCluster
 from tests.support.process import free_port, running, wait_until
 from tests.support.programs import binary
@@ -18,7 +18,7 @@ from tests.support.programs import binary
 Command = Callable[[Path], Sequence[str | Path]]
 """Makes the beginning of the command line, given a folder for what it needs."""
 
-# The newest is built for a newer C library than the stable release's, so it is run with the libraries of its own suite.
+# Of the newest.
 _LIBRARIES = (
     "libaudit1",
     "libc6",
@@ -42,13 +42,7 @@ def installed(folder: Path) -> Sequence[str | Path]:
 
 def newest(folder: Path) -> Sequence[str | Path]:
     """Run the newest pgbouncer, from copies in `folder`, where another user can get at them."""
-    libraries = folder / "lib"
-    libraries.mkdir()
-    for package in _LIBRARIES:
-        for file in unpacked(package).glob("usr/lib/x86_64-linux-gnu/*.so*"):
-            shutil.copy(file, libraries)
-    program = shutil.copy(forky_binary("pgbouncer"), folder)
-    return [libraries / "ld-linux-x86-64.so.2", "--library-path", libraries, program]
+    return forky_command("pgbouncer", _LIBRARIES, folder)
 
 
 class Pgbouncer:

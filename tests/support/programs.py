@@ -16,7 +16,6 @@ PROGRAMS = {
     "pgbench": ("postgresql", "/usr/lib/postgresql/*/bin/pgbench"),
     "pgbouncer": ("pgbouncer", "pgbouncer"),
     "chromium": ("chromium", "chromium"),
-    "nginx": ("nginx-light", "nginx"),
 }
 
 
