@@ -1,7 +1,8 @@
 """`make bench`: measures this exporter beside what users would pick instead, and prints ratios.
 
 Every figure is the median of at least five runs with the least and the largest in brackets: that is the machine's
-noise. What is asked of a figure stands under it, met or missed. `ARGS="scrape memory"` picks benches, `ARGS="postgres 1000 faults"` parts of one.
+noise. What is asked of a figure stands under it, met or missed. `ARGS="scrape memory"` picks benches,
+`ARGS="postgres 1000 faults"` parts of one.
 """
 
 import sys
