@@ -19,13 +19,9 @@ def spread(values: Sequence[float], unit: str, scale: float = 1.0) -> str:
 def judged(figure: str, value: float, *, most: float | None = None, least: float | None = None) -> str:
     """Write under a figure what is asked of it, in the figure's own unit, and whether `value` keeps to it."""
     if most is not None:
-        return (
-            f"{figure}\nat most {most:g}: {'met' if value <= most else f'missed by {value / most - 1:.0%}'}"
-        )
+        return f"{figure}\n≤ {most:g}: {'met' if value <= most else f'missed by {value / most - 1:.0%}'}"
     assert least is not None, "one of both is given"
-    return (
-        f"{figure}\nat least {least:g}: {'met' if value >= least else f'missed by {1 - value / least:.0%}'}"
-    )
+    return f"{figure}\n≥ {least:g}: {'met' if value >= least else f'missed by {1 - value / least:.0%}'}"
 
 
 def times(slower: Sequence[float], faster: Sequence[float]) -> str:
