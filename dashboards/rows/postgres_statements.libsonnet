@@ -23,7 +23,7 @@ function(ctx, server)
   local told(statements) =
     if !texts then statements
     else
-      local text = 'max by (queryid, query) (pg_stat_statements_query_info' + on + ')';
+      local text = 'max by (queryid, query) (last_over_time(pg_stat_statements_query_info' + on + '[$__range]))';
       '(' + statements + ' * on (queryid) group_left (query) topk by (queryid) (1, ' + text + ') or ('
       + statements + ' unless on (queryid) ' + text + '))';
   local slow = ctx.limits.of('DatabaseStatementsSlow');
@@ -153,7 +153,17 @@ function(ctx, server)
         panels.named('Calls', { unit: 'short', decimals: 0 }),
         panels.named('Rows per call', { unit: 'short', decimals: 1 }),
         panels.named('Blocks read', { unit: 'short', decimals: 0 }),
-      ] + (if texts then [panels.named('SQL', { 'custom.minWidth': 500 })] else []),
+      ] + (
+        if !texts then []
+        else [
+          panels.named(heading, { 'custom.width': 92 })
+          for heading in ['Statement', 'Time', 'Calls', 'Mean', 'Blocks read', 'User']
+        ] + [
+          panels.named('Rows per call', { 'custom.width': 110 }),
+          panels.named('SQL', { 'custom.minWidth': 300, 'custom.inspect': true, noValue: 'not shown of late' }),
+          panels.named('Query id', { 'custom.width': 190 }),
+        ]
+      ),
     ),
     wal: line(
       'wal',

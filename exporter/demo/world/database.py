@@ -33,6 +33,7 @@ async def prepare_server(admin_url: str, product_url: str, exporter_url: str) ->
             sql.SQL("alter schema public owner to {}").format(product),
             sql.SQL("grant pg_monitor to {}").format(exporter),
             sql.SQL("grant usage on schema public to {}").format(exporter),
+            sql.SQL("grant execute on all functions in schema public to {}").format(product),
             sql.SQL(
                 "alter default privileges for role {} in schema public grant select on tables to {}"
             ).format(product, exporter),
@@ -71,6 +72,9 @@ async def prepare_product(product_url: str) -> None:
             await connection.execute(_TODAY, {"share": today(time.time())})
     async with await psycopg.AsyncConnection.connect(product_url, autocommit=True) as connection:
         await connection.execute("analyze")
+        await connection.execute(
+            "select pg_stat_statements_reset()"
+        )  # the making of the demo is not its work
 
 
 # The tables were filled evenly; the calls of today are those that the rhythm of the day leads to by now.
