@@ -1,16 +1,12 @@
 """Single views: the numbers that a platform file gives reach the panels that show them."""
 
 import copy
-import json
-import time
 
-import _jsonnet
 import pytest
 
-from exporter.generate.bundle import bundle
-from exporter.generate.mixin import folder, tree
+from exporter.generate.mixin import tree
 from exporter.platform.problems import PlatformError
-from tests.support.dashboards import Json, dashboards, panels, shown
+from tests.support.dashboards import Json, dashboards, shown
 
 
 def _panel(files: Json, view: str, title: str, type_: str = "") -> Json:
@@ -124,18 +120,6 @@ def test_provisioning_points_at_the_same_data_source_and_folder(demo: Json) -> N
 
 def test_generation_is_deterministic(demo: Json) -> None:
     assert tree(demo) == tree(demo)
-
-
-def test_dashboards_are_written_quickly(demo: Json, capsys: pytest.CaptureFixture[str]) -> None:
-    """Processor time, because a machine that does other things too is slow by the clock."""
-    program = bundle(folder() / "dashboards" / "dashboards.libsonnet", folder())
-    started = time.process_time()
-    found = json.loads(_jsonnet.evaluate_snippet("all", program, tla_codes={"catalogue": json.dumps(demo)}))
-    took = time.process_time() - started
-    count = sum(1 for board in found.values() for panel in panels(board) if panel["type"] != "row")
-    with capsys.disabled():
-        print(f"\n{count} panels on {len(found)} dashboards: {took:.2f} s")
-    assert took < 2
 
 
 def test_what_ended_badly_is_a_share_of_all(demo: Json) -> None:
