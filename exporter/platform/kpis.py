@@ -11,13 +11,25 @@ from exporter.platform.values import fault
 View = Literal["executive", "technical", "business", "operations"]
 
 
+def _readable(expr: str) -> str:
+    import promql_parser  # only where there are key figures
+
+    try:
+        found = promql_parser.parse(expr)
+    except ValueError as error:
+        raise fault("promql", f"is no PromQL: {error}", "Try it in Prometheus first.") from error
+    if isinstance(found, promql_parser.MatrixSelector | promql_parser.StringLiteral):
+        raise fault("promql", "gives no number", "Take a function over it, such as rate(…[5m]).")
+    return expr
+
+
 class Kpi(Part):
     """A key figure with a target. Recorded as kpi_value, kpi_target and kpi_met (1 or 0), with the label `kpi`."""
 
     title: Text
     """Its small letters and digits, joined by hyphens, are the label `kpi`: Call completion → call-completion."""
     help: str
-    expr: str
+    expr: Annotated[str, AfterValidator(_readable)]
     """PromQL that gives one value."""
     target: Annotated[str, Field(pattern=r"^(>=|<=|>|<)\s*\d+(\.\d+)?\s*%?$", examples=[">= 95%", "< 30"])]
     """Comparison and number; with % the value is a ratio from 0 to 1."""
