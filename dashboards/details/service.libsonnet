@@ -54,7 +54,7 @@ local vitals(ctx) = [
     links=[ctx.links.technical, ctx.links.recorded],
     colour=colours.neutral,
     sparkline=true,
-    noValue='not measured',
+    noValue='not known',
   ),
   panels.stat(
     'service/alerts',
@@ -117,7 +117,7 @@ local signals(ctx) = [
     unit='s',
     links=[ctx.links.technical, ctx.links.recorded],
     colour=colours.neutral,
-    noValue='not measured',
+    noValue='not known',
     overrides=[panels.before],
   ),
 ];
@@ -217,7 +217,7 @@ local history(ctx) = [
     targets=[t.range(
       known.or_none(
         known.worst('alertname', 'service="$service"'),
-        of('service:requests:rate5m') + ' or up{job="platform-exporter"}',
+        known.ever(of('service:requests:rate5m')) + ' or ' + known.ever('up{job="platform-exporter"}'),
         'alertname',
         'No alert'
       ),

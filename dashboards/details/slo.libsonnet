@@ -81,7 +81,7 @@ local vitals(ctx) = [
   panels.stat(
     'slo/count',
     'Failed in this period',
-    what='Events that counted against the objective in the time shown.',
+    what='Events that counted against the objective in the time shown; in a fault five minutes behind.',
     good='Few, spread evenly.',
     act='Find the minute with the most of them below.',
     targets=[t.instant('60 * sum_over_time(' + of('slo:events_bad:rate5m') + '[$__range:1m])', 'failed')],
@@ -170,7 +170,7 @@ local events(ctx) = [
     good='No alert.',
     act='Fast and medium page; slow and trend ask for work this week.',
     targets=[t.range(
-      known.or_none(known.worst('alertname', 'slo="$slo"'), of('slo:events_total:rate5m'), 'alertname', 'No alert'),
+      known.or_none(known.worst('alertname', 'slo="$slo"'), known.ever(of('slo:events_total:rate5m')), 'alertname', 'No alert'),
       '{{alertname}}'
     )],
     mappings=states.alert,

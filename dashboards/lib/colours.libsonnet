@@ -11,6 +11,7 @@ local hue = {
   purple: '#CC79A7',
   plum: '#8C4A73',  // the purple again, as dark as to be told from it
   grey: '#8E9297',
+  azure: '#3A97DB',  // between sky and blue, to be read on a dark and on a white page
 };
 
 local meaning = {
@@ -19,7 +20,7 @@ local meaning = {
   warn_ground: hue.amber,  // behind words
   bad: hue.vermillion,
   unknown: hue.grey,
-  neutral: '#3A97DB',  // neither good nor bad; between sky and blue, to be read on a dark and on a white page
+  neutral: hue.azure,  // neither good nor bad
   accent: hue.purple,
   limit: hue.vermillion,
   before: hue.grey,  // the same quantity in an earlier period
@@ -79,7 +80,14 @@ local labels = {
 // red for what is wrong. The first four are told apart as thin lines, on white too.
 local different = [hue.sky, hue.orange, hue.purple, hue.blue, hue.plum, hue.yellow, hue.grey];
 
+local palette = { [hue[name]]: name for name in std.objectFields(hue) };
+
 hue + meaning + {
+  // `colour` if it is one of these, else an error that names `who`.
+  check(colour, who)::
+    if std.isString(colour) && std.objectHas(palette, colour) then colour
+    else error who + ': ' + std.toString(colour) + ' is no colour of lib/colours.libsonnet',
+
   different: different,
   plain: different[:4],
   words: outcomes + sessions + plans + quantiles,

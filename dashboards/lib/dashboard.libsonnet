@@ -29,7 +29,7 @@ local annotation(name, colour, expr, title, text, tags, enable=true) = {
 
 // Marks where a process began, at the very second, however coarse the step: the value is the time.
 local start(name, metric, title, text, enable) =
-  annotation(name, colours.blue, metric + ' * 1000 > $__from', title, text, 'target,version', enable)
+  annotation(name, colours.blue, '(' + metric + ') * 1000 > $__from', title, text, 'target,version', enable)
   { useValueForTime: true };
 
 // Between two steps of a month lies half a day: what was only then is found by looking at the whole step.

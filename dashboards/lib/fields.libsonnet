@@ -1,11 +1,29 @@
 // What the fields of a panel can be told: thresholds, words for values, colours for single series.
 local colours = import 'colours.libsonnet';
 
-// Steps from the lowest up: [[null, colour], [number, colour], …].
+// Steps from the lowest up: [[null, colour], [number, colour], …]. Grafana draws others, too, and means something else.
 local steps(pairs, who) =
-  if std.length(pairs) > 0 && pairs[0][0] != null
-  then error who + ': the first threshold has no lower bound, write null'
-  else [{ value: p[0], color: p[1] } for p in pairs];
+  local step(i) =
+    local value = pairs[i][0];
+    if i == 0 then
+      if value == null then null else error who + ': the first threshold has no lower bound, write null'
+    else if !std.isNumber(value) then error who + ': a threshold is a number, not ' + std.toString(value)
+    else if i > 1 && value < pairs[i - 1][0]
+    then error who + ': thresholds ascend, and ' + value + ' comes after ' + pairs[i - 1][0]
+    else value;
+  [{ value: step(i), color: colours.check(pairs[i][1], who) } for i in std.range(0, std.length(pairs) - 1)];
+
+// Ranges from the lowest up, none over another: the first match would win, and hide the next.
+local ascending(list) =
+  local wrong(low, high) = low != null && high != null && low > high;
+  local open(i) = i > 0 && (list[i - 1][1] == null || list[i][0] == null || wrong(list[i - 1][1], list[i][0]));
+  local bad = [
+    list[i][2]
+    for i in std.range(0, std.length(list) - 1)
+    if wrong(list[i][0], list[i][1]) || open(i)
+  ];
+  if bad == [] then list
+  else error 'words for ranges: they ascend without lying over each other, unlike "' + std.join('", "', bad) + '"';
 
 local override(matcher, pattern, properties) = {
   matcher: { id: matcher, options: pattern },
@@ -142,6 +160,6 @@ local dashes = { fill: 'dash', dash: [8, 6] };
   // Words for ranges: [[from, to, text, colour], …], the first match wins; null is open.
   ranges(list):: [
     { type: 'range', options: { from: r[0], to: r[1], result: { text: r[2], color: r[3], index: 0 } } }
-    for r in list
+    for r in ascending(list)
   ],
 }

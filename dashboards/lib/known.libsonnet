@@ -1,13 +1,13 @@
 // None, or nothing known? An empty answer of Prometheus is both. Numbers of alerts are 0 only where somebody looks.
 {
-  // Exists as long as Prometheus asks the exporter, whatever the answer: down, the exporter is an alert of its own.
-  alerts: 'max(up{job="platform-exporter"})',
+  // 1 while the exporter answers Prometheus; nothing otherwise. What asks nobody has no alerts either.
+  answers: '(max(up{job="platform-exporter"}) == 1)',
 
   // What `expr` says while the exporter answers: a rate goes on for as long as its window after the last answer.
-  asked(expr):: '(' + expr + ') and on () (' + self.alerts + ' == 1)',
+  asked(expr):: '(' + expr + ') and on () ' + self.answers,
 
   // What `expr` says; else 0 where `known` exists; else nothing.
-  zero(expr, known=self.alerts):: expr + ' or 0 * ' + known,
+  zero(expr, known=self.answers):: expr + ' or 0 * ' + known,
 
   // Alerts that fire, by more matchers. Unresolved repeats another alert, and those of severity "none" are nobody's task.
   firing(matchers):: 'ALERTS{alertstate="firing", alertname!="Unresolved", ' + matchers + '}',
@@ -15,6 +15,9 @@
   // Of `series` what was in the step that begins at each point, to be looked at as a whole: a timeline draws each point up
   // to the next, and the last one, which may be hours old on a page of a month, up to now.
   step(series):: series + '[$__rate_interval] offset -$__interval',
+
+  // Whether `series` was there at any time of each step.
+  ever(series):: 'last_over_time(' + self.step(series) + ')',
 
   // How bad the alerts are (states.alert), for each value of the label `by`; at any time of each step.
   worst(by, matchers)::

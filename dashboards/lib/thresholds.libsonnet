@@ -18,8 +18,11 @@ function(catalogue)
     exists(alert):: std.objectHas(settings, alert),
     connections: both('DatabaseConnectionsHigh'),  // share of max_connections
     cache_hit: { warn: 0.99, bad: 0.9 },  // share of blocks found in shared buffers
-    // Age of the oldest open transaction: forgotten ones alert sooner than busy ones.
-    transaction_seconds: { warn: of('DatabaseIdleInTransaction'), bad: of('DatabaseTransactionLong') },
+    // Age of the oldest open transaction: forgotten ones alert sooner than busy ones, unless the platform file says otherwise.
+    transaction_seconds:
+      local forgotten = of('DatabaseIdleInTransaction');
+      local busy = of('DatabaseTransactionLong');
+      { warn: std.min(forgotten, busy), bad: std.max(forgotten, busy) },
     budget_left: both('ErrorBudgetLow'),  // share of the error budget
     // Share of failed requests, where no objective says it.
     error_ratio: { warn: of('ErrorRateHigh') / 5, bad: of('ErrorRateHigh') },

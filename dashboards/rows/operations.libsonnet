@@ -84,44 +84,46 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
   table(ctx):: panels.table(
     'alerts/table',
     'What fires now',
-    what='Alerts that fire now, the most urgent first, and since when their condition holds.',
+    what='Alerts that fire now, the most urgent first, and for how long their condition has held.',
     good='Nothing fires.',
     act='Take the first; a click on the name opens its runbook.',
     targets=[t.table(known.or_none(
-      '1000 * max by (alertname, priority, service) (ALERTS_FOR_STATE{severity!="none"} and ignoring (alertstate) '
+      'time() - max by (alertname, priority, service) (ALERTS_FOR_STATE{severity!="none"} and ignoring (alertstate) '
       + known.firing('severity!="none"') + ')',
-      known.alerts,
+      known.answers,
       'priority',
       'none'
     ))],
     unit='none',
     columns=[
       ['priority', 'Urgency'],
-      ['alertname', 'Alert'],
+      ['Value', 'For'],
       ['service', 'Concerns'],
-      ['Value', 'Since'],
+      ['alertname', 'Alert'],  // last: of its long name a phone shows the beginning
     ],
     links=[ctx.links.firing, ctx.links.rules],
-    sort=['Urgency', 'Since'],
+    sort=['Urgency', 'For'],
+    most=['For'],
     wish=14,
     height=8,
     noValue='not known',
     overrides=[
       panels.named('Alert', { links: [ctx.links.runbookOfRow], 'custom.minWidth': 202 }),
-      panels.named('Concerns', { mappings: panels.titled(ctx.titles) }),
-      panels.named('Since', {
-        unit: 'dateTimeFromNow',
+      panels.named('Concerns', { 'custom.minWidth': 112, mappings: panels.titled(ctx.titles) }),
+      panels.named('For', {
+        unit: 's',
+        decimals: 0,
         mappings: panels.words([[0, ' ', colours.unknown]]),
-        'custom.minWidth': 100,
+        'custom.width': 64,
       }),
       panels.named('Urgency', {
-        'custom.minWidth': 112,
+        'custom.width': 18 + 8 * std.foldl(std.max, [2 + std.length(p[1]) for p in ctx.priorities], 6),
         mappings: [{
           type: 'value',
           options: {
             [p[0]]: severities[p[2]] { text: super.sign + p[1] }
             for p in ctx.priorities
-          } + { none: { text: '✓ nothing fires', color: colours.good, index: 9 } },
+          } + { none: { text: '✓ None', color: colours.good, index: 9 } },
         }],
         'custom.cellOptions': { type: 'color-text' },
       }),
@@ -174,7 +176,7 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
         'max by (service) ('
         + 'max by (service) (max_over_time(' + known.step(known.firing('severity="critical", service=~"' + all + '"')) + ')) * 2'
         + ' or max by (service) (max_over_time(' + known.step(known.firing('severity="warning", service=~"' + all + '"')) + '))'
-        + (if std.length(names) == 0 then '' else ' or 0 * max by (service) (service:requests:rate5m)')
+        + (if std.length(names) == 0 then '' else ' or 0 * max by (service) (' + known.ever('service:requests:rate5m') + ')')
         + ' or label_replace(1 - min by (source) (min_over_time(' + known.step('platform_exporter_source_up') + ')), "service", "$1", "source", "(.*)")'
         + ')', '{{service}}'
       )],

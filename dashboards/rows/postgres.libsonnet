@@ -294,7 +294,7 @@ local parts(ctx, key, target, detail) =
     local kept = storage(ctx, server, '$target');
     [
       layout.section('Is it there?', [[p.up, p.used, p.longest, p.cache, p.total_size, p.version]]),
-      layout.section('Who is connected, and what do they wait for?', [
+      layout.section('Who is connected, and who waits?', [
         [p.connections, who.applications, who.waiting],
         [who.oldest, who.ended, who.locks],
       ]),

@@ -135,7 +135,7 @@ function(ctx, server, target)
     ),
     oldest: panels.timeseries(
       'postgres/oldest',
-      'Oldest transaction, query and idle transaction',
+      'Oldest transaction and query',
       what='Age of the oldest of each kind.',
       good='Seconds; up to ' + numbers.seconds(of('DatabaseIdleInTransaction')) + ' for reports.',
       act='A straight rising line is one stuck session: it holds locks and keeps vacuum from cleaning up.',

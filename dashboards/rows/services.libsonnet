@@ -66,16 +66,20 @@ local latency(ctx, service) = panels.timeseries(
   noValue='not known',
 );
 
-// "Can customers …?": answered from the share of requests that failed just now.
+// "Can customers …?": answered from the share of requests that failed just now. A promise of 95 % pages only when most
+// fail: a customer says "partly" long before.
+local no = 0.5;
+local most = 0.1;
 local question(ctx, service) =
-  local partly =
+  local alerted =
     if service.availability == null then ctx.limits.error_ratio.bad else service.availability.tiers[0].threshold;
+  local partly = std.min(alerted, most);
   panels.stat(
     'question/' + service.name,
     service.question,
     what='Answered from what happened to ' + service.title + ' in the last ' + numbers.seconds(service.now.seconds) + '.',
-    good='Yes: less than ' + numbers.percent(partly) + ' failed.',
-    act='"Partly" and "No" page the engineers; the page behind shows what they see.',
+    good='Yes: at most ' + numbers.percent(partly) + ' failed. Partly: up to ' + numbers.percent(no) + '. No: more.',
+    act='Engineers are alerted once too much has failed for its promise; the page behind shows what they see.',
     targets=[t.instant(known.asked(service.now.expr), service.title)],
     unit='percentunit',
     links=[ctx.links.service(service.name), ctx.links.technical],
@@ -84,11 +88,11 @@ local question(ctx, service) =
     background=true,
     text='value',
     noValue='not known',
-    thresholds=[[null, colours.good], [partly, colours.warn], [0.5, colours.bad]],
+    thresholds=[[null, colours.good], [partly, colours.warn], [no, colours.bad]],
     mappings=panels.ranges([
       [null, partly, 'Yes', colours.good],
-      [partly, 0.5, 'Partly', colours.warn],
-      [0.5, null, 'No', colours.bad],
+      [partly, no, 'Partly', colours.warn],
+      [no, null, 'No', colours.bad],
     ]),
   );
 

@@ -41,7 +41,7 @@ local panel = import 'panel.libsonnet';
     decimals: decimals,
     noValue: noValue,
     rare: rare,
-    thresholds: panel.grounded(thresholds),
+    thresholds: panel.grounded(thresholds, key),
     mappings: mappings + panel.nothing(rare, noValue),
     overrides: overrides,
   }, { color: panel.colour_of(colour, 'thresholds') }, {

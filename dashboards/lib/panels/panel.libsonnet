@@ -20,8 +20,9 @@ local between(value, low, high, part, who) =
   else error who + ': ' + part + ' is ' + value + ', want ' + low + ' to ' + high;
 
 // A panel without a value takes the colour of the lowest step. Nothing known is neither good nor bad: grey goes below.
-local grounded(thresholds) =
+local grounded(thresholds, who) =
   if std.length(thresholds) == 0 then [[null, colours.unknown]]
+  else if thresholds[0][0] != null then error who + ': the first threshold has no lower bound, write null'
   else [[null, colours.unknown], [-1e12, thresholds[0][1]]]
        + [thresholds[i] for i in std.range(1, std.length(thresholds) - 1)];
 

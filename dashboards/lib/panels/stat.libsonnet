@@ -56,7 +56,7 @@ local texts = { auto: 1, value: 1, name: 1, value_and_name: 1 };
     now=null,
     text='auto'
   )::
-    local steps = panel.grounded(thresholds);
+    local steps = panel.grounded(thresholds, key);
     local words = mappings + panel.nothing(rare, noValue);
     assert !sparkline || std.length(targets) == 1 : key + ': one line behind one number';
     panel.of('stat', {

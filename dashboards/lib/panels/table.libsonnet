@@ -1,7 +1,7 @@
 // Rows of instant queries. `columns`: [[label or "Value", heading], …] in order; other columns are dropped. Several
 // queries are joined by the label `join`, or by all labels (`merge`); their columns are then "Value #A", "Value #B", ….
 // `order` is the column that says in which order the rows stand, `sort` the heading of the one that is largest first,
-// or several headings, smallest first; `drill` makes the first column a link.
+// or several headings, smallest first unless they stand in `most`; `drill` makes the first column a link.
 local fields = import '../fields.libsonnet';
 local panel = import 'panel.libsonnet';
 
@@ -28,7 +28,8 @@ local panel = import 'panel.libsonnet';
     thresholds=[],
     mappings=[],
     overrides=[],
-    sort=null
+    sort=null,
+    most=[]
   )::
     local names = [c[0] for c in columns];
     assert join != null || merge || std.length(targets) == 1 : key + ': several queries need a label to join them by';
@@ -67,7 +68,7 @@ local panel = import 'panel.libsonnet';
       cellHeight: 'sm',
       sortBy:
         if sort == null then []
-        else if std.isArray(sort) then [{ displayName: heading, desc: false } for heading in sort]
+        else if std.isArray(sort) then [{ displayName: heading, desc: std.member(most, heading) } for heading in sort]
         else [{ displayName: sort, desc: true }],
     }, {
       transformations:

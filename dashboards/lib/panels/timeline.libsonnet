@@ -1,4 +1,6 @@
-// What state each thing was in, over time, in words.
+// What state each thing was in, over time, in words. Grafana draws a step that is less than a pixel wide as nothing: there
+// are so few that each has some pixels, on a phone, too. So each query has to look at whole steps (known.step), and what
+// was for a moment of a step stands for all of it.
 local colours = import '../colours.libsonnet';
 local fields = import '../fields.libsonnet';
 local panel = import 'panel.libsonnet';
@@ -48,5 +50,5 @@ local panel = import 'panel.libsonnet';
     perPage: 20,
     legend: { showLegend: false, displayMode: 'list', placement: 'bottom' },
     tooltip: { mode: 'multi', sort: 'none' },
-  }),
+  }, { maxDataPoints: 100 }),
 }

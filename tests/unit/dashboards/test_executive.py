@@ -135,3 +135,16 @@ def test_a_key_figure_says_its_target_where_a_phone_shows_it(executive: dict[str
             if override["matcher"]["options"] == "verdict" and prop["id"] == "mappings"
         )
         assert re.fullmatch(r"✓ Met: [≤≥<>] .+", verdict["1"]["text"])
+
+
+def test_none_is_said_only_while_the_exporter_answers(boards: list[Json]) -> None:
+    """`up` is there at 0, too: who asks nobody knows of no alert."""
+    found = 0
+    for board in boards:
+        for panel in shown(board):
+            for target in panel["targets"]:
+                if panel["type"] == "stat" and "ALERTS{" in target["expr"]:
+                    zero = target["expr"].rpartition(" or 0 * ")[2]
+                    assert zero == '(max(up{job="platform-exporter"}) == 1)', panel["title"]
+                    found += 1
+    assert found

@@ -237,3 +237,18 @@ def test_panels_are_readable_on_a_phone(boards: list[Json]) -> None:
     for board in boards:
         for panel in panels(board):
             assert panel["gridPos"]["h"] <= 14, panel["title"]
+
+
+def test_a_moment_is_seen_in_a_timeline(boards: list[Json]) -> None:
+    """A step of less than a pixel is drawn as nothing: there are few, and each is looked at as a whole."""
+    for board in boards:
+        for panel in shown(board):
+            if panel["type"] == "state-timeline":
+                assert panel["maxDataPoints"] <= 100, panel["title"]
+                for target in panel["targets"]:
+                    asked = target["expr"].replace(" offset -$__interval", "")
+                    for metric in re.findall(
+                        r"(?:ALERTS|health_check_status)\{[^}]*\}|\b(?:up|platform_exporter_source_up|health:state:code|service:requests:rate5m|slo:events_total:rate5m)\b(?:\{[^}]*\})?",
+                        asked,
+                    ):
+                        assert f"{metric}[$__rate_interval]" in asked, panel["title"]

@@ -23,7 +23,7 @@ def test_thresholds_are_those_of_the_objective(demo: Json) -> None:
     demo = copy.deepcopy(demo)
     slo = next(level for level in demo["services"][0]["slos"] if level["sli"] == "availability")
     slo |= {"objective": "0.98", "budget": "0.02", "objective_text": "98%"}
-    slo["tiers"][0]["factor"] = "12.5"
+    slo["tiers"][0] |= {"factor": "12.5", "threshold": "0.25"}
     found = tree(demo)
     assert 12.5 in _steps(_panel(found, "technical", "API availability · burn rate"))
     assert 0.02 in _steps(_panel(found, "technical", "API · failed share"))
@@ -158,7 +158,10 @@ def test_what_fires_is_ranked_in_the_teams_own_words(demo: Json) -> None:
     demo["alerting"]["priorities"]["p1"]["word"] = "Emergency"
     found = tree(demo)
     table = _panel(found, "operations", "What fires now")
-    assert [by["displayName"] for by in table["options"]["sortBy"]] == ["Urgency", "Since"]
+    assert table["options"]["sortBy"] == [
+        {"displayName": "Urgency", "desc": False},
+        {"displayName": "For", "desc": True},
+    ]
     (words,) = (
         prop["value"][0]["options"]
         for override in table["fieldConfig"]["overrides"]
@@ -192,7 +195,7 @@ def test_alerts_are_counted_only_where_somebody_looks(demo: Json) -> None:
     ):
         panel = _panel(found, view, title)
         (target,) = panel["targets"]
-        assert target["expr"].endswith(' or 0 * max(up{job="platform-exporter"})'), title
+        assert target["expr"].endswith(' or 0 * (max(up{job="platform-exporter"}) == 1)'), title
         assert panel["fieldConfig"]["defaults"]["noValue"] == "not known"
 
 
