@@ -217,6 +217,17 @@ def unknown_alerts(path: Path, platform: Platform) -> Iterator[Problem]:
     for where, alert in named:
         if alert not in known:
             yield locate(path, where, f"there is no alert {alert}", suggestion(alert, known))
+    for name, channel in platform.alerting.channels.items():
+        for number, alert in enumerate(channel.alerts or ()):
+            override = platform.alerting.alerts.get(alert, AlertOverride())
+            possible = _possible(alert, override) if alert in known else set(channel.priorities)
+            if channel.priorities and not possible & set(channel.priorities):
+                yield locate(
+                    path,
+                    ("alerting", "channels", name, "alerts", number),
+                    f"{alert} is never {' or '.join(channel.priorities)}, which is all that {name} takes",
+                    f"Add {' or '.join(sorted(possible))} to its `priorities`, or set the `priority` of the alert.",
+                )
 
 
 def split_text_messages(path: Path, platform: Platform) -> Iterator[Problem]:

@@ -22,6 +22,7 @@ function(catalogue)
       }),
     },
 
+    // One outage is a change to down and one back, and DatabaseDown has told of it.
     DatabaseConnectionFailures: {
       'for': '2m',
       window: '10m',
@@ -34,6 +35,7 @@ function(catalogue)
           sum by (source) (increase(platform_exporter_source_failures_total{
             source="%(source)s", reason=~"dns|connect|tls|auth|timeout|too_many_connections|starting_up|pooler"
           }[%(window)s])) > %(threshold)s
+          and max by (source) (changes(platform_exporter_source_up{source="%(source)s"}[%(window)s])) > 2
         |||,
         value: '%(value)s failed in %(window)s',
         threshold: 'more than %(limit)s in %(window)s',

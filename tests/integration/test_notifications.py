@@ -177,6 +177,17 @@ def test_an_alert_of_a_rule_written_by_hand_arrives_whole(stack: tuple[Alertmana
     here.wait("sms", "HostLost")
 
 
+@pytest.mark.parametrize("letter", ["Ж", "ü", "🔥"])
+def test_titles_in_any_language_arrive_everywhere(stack: tuple[Alertmanager, Sinks], letter: str) -> None:
+    """In the subject of a mail each such character is six to twelve."""
+    running, here = stack
+    name = f"Said{ord(letter)}"
+    running.post(alert(name, summary=200 * letter))
+    assert 40 * letter in here.wait("email", name)["subject"]
+    for channel in ("slack", "pagerduty"):
+        here.wait(channel, name)
+
+
 def test_no_text_is_too_long_and_none_commands(stack: tuple[Alertmanager, Sinks]) -> None:
     """Mail servers refuse a subject of a thousand bytes, Slack cuts a message and obeys what stands in brackets."""
     running, here = stack
