@@ -13,7 +13,7 @@ from exporter.demo.native.prometheus import PrometheusClient
 SCRAPE_SECONDS = 5.0
 POINTS = 500
 """How many values a panel of usual width asks for."""
-STEPS = (1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
+STEPS = (1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600)
 _RANGE = re.compile(r"now-(\d+)([hd])")
 _SECONDS = {"h": 3600, "d": 86400}
 # Where a panel says one of these, data are missing; any other text is the usual case of something rare.
