@@ -114,7 +114,9 @@ async def connect(
                 # Bytes that are not UTF-8 would be refused. Poolers follow this setting from client to client.
                 await connection.execute("set client_encoding to sql_ascii")
     except TimeoutError as error:
-        raise SourceError("timeout", f"no connection within {timeout:.1f} s", remedy=where) from error
+        raise SourceError(
+            "timeout", f"no connection within {max(0.0, timeout):.1f} s", remedy=where
+        ) from error
     except psycopg.Error as error:
         told = failure(error, str(parts.get("user") or os.environ.get("PGUSER", "")))
         if told.reason == "timeout":
@@ -168,6 +170,8 @@ def _exact(text: str, user: str) -> str | None:
     """Return what mends a refusal to connect, where the message tells it: a statement, or where it is said."""
     if user and (match := re.search(r'permission denied for database "(.+?)"(?: DETAIL|$)', text)):
         return Verbatim(f"GRANT CONNECT ON DATABASE {quoted(match[1])} TO {quoted(user)};")
+    if "read-only transaction" in text:
+        return "Make the server writable: see default_transaction_read_only, and whether its disk is full."
     if match := re.search(r'too many connections for (role|database) "(.+)"', text):
         return Verbatim(f"ALTER {match[1].upper()} {quoted(match[2])} CONNECTION LIMIT {_MORE_CONNECTIONS};")
     if text.endswith("FATAL: not allowed"):

@@ -7,7 +7,7 @@ from exporter.engine.source import Gap
 from exporter.platform.values import Verbatim
 from exporter.sources.postgres.grants import mending
 from exporter.sources.postgres.quoting import array, quoted
-from exporter.sources.postgres.session import Session
+from exporter.sources.postgres.session import OutOfTime, Session
 
 _CLOSED = """
 select datname from pg_database
@@ -31,6 +31,8 @@ where c.relkind in ('r', 'm') and c.relpersistence <> 't' and c.reltuples > 0
   and not pg_get_userbyid(c.relowner) = any ({ignored})
 group by 1 order by 1"""
 
+_LATER = "It has its turn in another collection. `platform-exporter explain` shows how long it takes."
+
 
 async def gaps_of(session: Session, deadline: float) -> list[Gap]:
     """Return what failed or is not seen in one database. Raises SourceError."""
@@ -44,6 +46,11 @@ async def gaps_of(session: Session, deadline: float) -> list[Gap]:
     found: list[Gap] = []
     for run in session.runs:
         if run.error is None:
+            continue
+        if isinstance(run.error, OutOfTime):
+            found.append(
+                Gap(f"{run.collector.name}: not asked to its end in this run: {run.error}", _LATER, True)
+            )
             continue
         remedy = run.error.remedy
         if run.error.reason == "permission":

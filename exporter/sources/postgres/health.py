@@ -6,6 +6,7 @@ collection's read-only transaction.
 """
 
 import asyncio
+import shlex
 import time
 from typing import Annotated, Any, Self
 
@@ -17,8 +18,11 @@ from exporter.engine.families import Collected, Family
 from exporter.engine.source import Gap, SourceError
 from exporter.engine.trace import note, step
 from exporter.platform.base import Interval, Part, matching
+from exporter.platform.conditions import Provider
 from exporter.platform.values import Duration, fault
 from exporter.sources.postgres.connection import failure
+from exporter.sources.postgres.pipeline import Segment, ask
+from exporter.sources.postgres.transaction import milliseconds
 
 CONNECT = Family(
     "pg_health_connect_seconds",
@@ -46,9 +50,15 @@ FAMILIES = (CONNECT, QUERY, WRITE, STATUS)
 STATES = ("healthy", "degraded", "unhealthy")
 TABLE = "write_test"
 SCHEMA = "platform_exporter"
+ROLE = "exporter"
+"""Whom `platform-exporter sql-role` makes unless it is told another name."""
 
 _NOT_SET_UP = ("42501", "42P01", "3F000")
 """SQLSTATEs of a write test that cannot work yet: no privilege, no table, no schema. They say nothing of the server."""
+_ENOUGH = 0.25
+"""Share of a collection's time without which a write waits for the next one: a late collection is no slow server."""
+_SERVER_FIRST = 0.8
+"""Share of the write's time after which the server ends it itself, where it can: the connection lasts then."""
 
 
 SchemaName = Annotated[
@@ -92,10 +102,13 @@ class HealthCheck(Part):
 
 
 class HealthProbe:
-    """Measures one server. What it measured last is kept."""
+    """Measures one server. What it measured last is kept.
 
-    def __init__(self, config: HealthCheck) -> None:
-        self._config = config
+    `seconds` is the time that a whole collection has, `tick` how long after one the next begins.
+    """
+
+    def __init__(self, config: HealthCheck, seconds: float, tick: float) -> None:
+        self._config, self._seconds, self._tick = config, seconds, tick
         self._connect: float | None = None
         self._query: float | None = None
         self._write: float | None = None
@@ -105,29 +118,38 @@ class HealthProbe:
         self._status: str | None = None  # nothing was measured yet
 
     async def measure(
-        self, connection: psycopg.AsyncConnection[Any], connected: float | None, deadline: float
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        connected: float | None,
+        deadline: float,
+        provider: Provider = "generic",
     ) -> None:
         """Measure on an open connection that is in no transaction, until `deadline` of the monotonic clock.
 
-        `connected` is how long it took to open it, in seconds, if that was for this collection.
+        `connected` is how long it took to open it, in seconds, if that was for this collection. A write that failed or
+        did not end keeps the server unhealthy until one succeeds.
 
         Raises:
             SourceError: the connection was lost, or there was no answer in time; it is of no use any more.
         """
         self.missed()
+        self._connect = self._connect if connected is None else connected
         try:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 standby = await self._measure_query(connection)
-                if standby:
-                    self._write, self._error, self._broken = None, None, False
-                elif self._config.write_test is not None and time.monotonic() >= self._write_due:
-                    self._write_due = time.monotonic() + self._config.write_test.every
-                    await self._measure_write(connection, self._config.write_test)
         except TimeoutError as error:
             raise SourceError("timeout", "the health check was not answered in time") from error
         except psycopg.Error as error:
             raise failure(error) from error
-        self._connect = self._connect if connected is None else connected
+        now, test = time.monotonic(), self._config.write_test
+        if standby:
+            self._write, self._error, self._broken = None, None, False
+        elif test is not None and now >= self._write_due and deadline - now >= _ENOUGH * self._seconds:
+            self._write_due = (
+                now + test.every - self._tick / 2
+            )  # half a tick early, or the right one would be missed
+            most = min(2 * self._config.unhealthy, (deadline - now) / 2)
+            await self._measure_write(connection, test, most, provider)
         took = (connected or 0.0) + (self._query or 0.0) + (self._write or 0.0)
         if not self._broken and took < self._config.unhealthy:
             self._status = "degraded" if took >= self._config.degraded else "healthy"
@@ -158,37 +180,75 @@ class HealthProbe:
         self._query = time.perf_counter() - started
         return bool(row and row[0])
 
-    async def _measure_write(self, connection: psycopg.AsyncConnection[Any], test: WriteTest) -> None:
-        """Time one upsert and its commit. A server that refuses is unhealthy, unless the test is not set up."""
-        statement = _UPSERT.format(
-            limit=sql.Literal(int(2000 * self._config.unhealthy)), table=sql.Identifier(test.schema_, TABLE)
+    async def _measure_write(
+        self, connection: psycopg.AsyncConnection[Any], test: WriteTest, most: float, provider: Provider
+    ) -> None:
+        """Time one upsert and its commit, for so many seconds at most.
+
+        A server that refuses is unhealthy, unless the test is not set up. The commit may wait beyond any limit that the
+        server knows: for a synchronous standby that is gone.
+
+        Raises:
+            SourceError: the connection was lost, or there was no answer in time.
+        """
+        user, self._write, self._broken = connection.info.user, None, True
+        self._error = SourceError(
+            "timeout", f"no row was written and committed within {most:.1f} s", remedy=_HANGS
         )
-        started = time.perf_counter()
-        try:
-            with step("health: write one row"):
-                await connection.execute(statement)
-        except psycopg.Error as error:
-            if connection.broken:
-                raise
-            await connection.execute("rollback")
-            self._error = failure(error, connection.info.user)
-            if error.sqlstate in _NOT_SET_UP:
-                self._error.remedy = (
-                    f"Run what `platform-exporter sql-role --write-test {test.schema_}` prints."
+        refused: psycopg.Error | None
+        with step("health: write one row"):
+            try:
+                answers = await ask(
+                    connection, [_upsert(test.schema_, _SERVER_FIRST * most)], time.monotonic() + most
                 )
-            note(f"failed: {self._error.reason}", str(self._error))
-            self._write, self._broken = None, error.sqlstate not in _NOT_SET_UP
-        else:
-            self._write, self._error, self._broken = time.perf_counter() - started, None, False
+                if not answers:
+                    raise self._error
+                refused = answers[0].error
+                if refused is not None and not await ask(
+                    connection, [[b"rollback"]], time.monotonic() + most
+                ):
+                    raise self._error
+            except psycopg.Error as lost:
+                self._error, self._write_due = failure(lost), 0.0  # it ends well, or not, as soon as may be
+                raise self._error from lost
+        if refused is None:
+            self._write, self._error, self._broken = answers[0].seconds, None, False
+            return
+        self._error, self._broken = failure(refused, user), refused.sqlstate not in _NOT_SET_UP
+        if not self._broken:
+            self._error.remedy = f"Run what `{_sql_role(user, provider, test.schema_)}` prints."
+        note(f"failed: {self._error.reason}", str(self._error))
 
 
-_UPSERT = sql.SQL(
-    "begin; set local statement_timeout = {limit}; set local lock_timeout = {limit}; "
-    "insert into {table} (only_row, written) values (true, pg_catalog.clock_timestamp()) "
-    "on conflict (only_row) do update set written = excluded.written; commit"
-)
-"""One round trip. The transaction is neither read-only nor writable by its own word: the server's default counts,
-which a provider turns to read-only when the disk is full."""
+_HANGS = "See pg_stat_activity: who holds a lock, or which of synchronous_standby_names is gone."
+
+
+def _upsert(schema: str, seconds: float) -> Segment:
+    """Return the statements, one round trip; the server ends each after so many seconds, but no commit.
+
+    The transaction is neither read-only nor writable by its own word: the server's default counts, which a provider
+    turns to read-only when the disk is full.
+    """
+    limit = str(milliseconds(seconds)).encode()
+    upsert = sql.SQL(
+        "insert into {} (only_row, written) values (true, pg_catalog.clock_timestamp()) "
+        "on conflict (only_row) do update set written = excluded.written"
+    ).format(sql.Identifier(schema, TABLE))
+    return (
+        b"begin",
+        b"set local statement_timeout = " + limit,
+        b"set local lock_timeout = " + limit,
+        upsert.as_bytes(None),
+        b"commit",
+    )
+
+
+def _sql_role(user: str, provider: Provider, schema: str) -> str:
+    """Return the command whose script gives `user` the write test."""
+    command = ["platform-exporter", "sql-role"]
+    command += ["--provider", provider] if provider != "generic" else []
+    command += ["--name", user] if user != ROLE else []
+    return shlex.join([*command, "--write-test", schema])
 
 
 def unreachable(out: Collected, target: str) -> None:

@@ -29,8 +29,9 @@ from exporter.sources.postgres.transaction import (
     OWN_PATH,
     STATEMENT_TIMEOUT_MS,
     begin,
+    milliseconds,
 )
-from exporter.sources.postgres.turns import Turns, put_off
+from exporter.sources.postgres.turns import FITS, Turns, put_off
 
 T = TypeVar("T")
 
@@ -43,6 +44,13 @@ LONGEST_BETWEEN = 300.0
 """Seconds between two turns beyond which figures are too old to be shown on."""
 _LATE = 0.03
 """Share of the source's time by which a server may end a statement late."""
+
+
+class OutOfTime(SourceError):
+    """A collection ended before a collector had all the time that it may have: that is no failure of the collector."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("timeout", message)
 
 
 class Session:
@@ -128,7 +136,7 @@ class Session:
     def no_turn(self, run: Run) -> None:
         """Note that a collection ended without its turn."""
         run.missed += 1
-        self._miss(run, SourceError("timeout", "the collection's time was over before it was its turn"))
+        self._miss(run, OutOfTime("the collection's time was over before it was its turn"))
 
     async def open(self, deadline: float) -> psycopg.AsyncConnection[Any]:
         """Return the connection, a new one if there is none. Raises SourceError."""
@@ -310,14 +318,14 @@ class Session:
         return rows(answers[1].result)
 
     def _segments(self, asked: Sequence[tuple[Run, float]]) -> list[Segment]:
-        common = min(STATEMENT_TIMEOUT_MS, _milliseconds(self._turns.limit))
+        common = min(STATEMENT_TIMEOUT_MS, milliseconds(self._turns.limit))
         start = begin(common)
         segments: list[Segment] = [start]
         locked = False
         for run, most in asked:
             segment = [*END, *start] if locked else [AGAIN]
             locked = run.collector.locks
-            limit = _milliseconds(min(run.timeout, most))
+            limit = milliseconds(min(run.timeout, most))
             if limit != common:
                 segment.append(f"set local statement_timeout = {limit}".encode())
             if run.collector.own:
@@ -348,9 +356,7 @@ class Session:
                 self._cut_off(run, answer.seconds, now, whole=whole)
             else:  # it waits for a longer turn
                 self._turns.cut_in_round(run, answer.seconds)
-                self._miss(
-                    run, SourceError("timeout", "it takes longer than those may that are asked together")
-                )
+                self._miss(run, OutOfTime("it takes longer than those may that are asked together"))
             return
         run.took(answer.seconds, now)
         if answer.error is not None:
@@ -396,7 +402,9 @@ class Session:
     def _cut_off(self, run: Run, had: float, now: float, *, whole: bool) -> None:
         run.duration, run.missed = had, 0
         self._turns.cut(run, had, before_all=whole)
-        self._fail(run, SourceError("timeout", "the collection's time was over while it ran"), now)
+        over = "the collection's time was over while it ran"
+        fits = had < FITS * self._turns.seconds and not whole
+        self._fail(run, OutOfTime(over) if fits else SourceError("timeout", over), now)
 
     def _fail(self, run: Run, error: SourceError, now: float) -> None:
         run.failures += 1
@@ -415,12 +423,6 @@ class Session:
     def _miss(self, run: Run, error: SourceError) -> None:
         note(f"{run.collector.name} failed: {error.reason}", str(error))
         run.error, run.ran = error, True
-
-
-def _milliseconds(seconds: float) -> int:
-    """Return a time-out, rounded down: each other value is a statement of its own in pg_stat_statements."""
-    step = 100 if seconds >= 1 else 10
-    return max(step, int(1000 * seconds + 1e-6) // step * step)
 
 
 def _of_state(error: SourceError | TimeoutError) -> SourceError:

@@ -59,13 +59,14 @@ class PostgresSource(Source):
             exclusive=config.neon is not None,  # each of two exporters would take the other for a user
         )
         self._key, self._config, self._collectors = key, config, collectors
-        self._health = None if config.health is None else HealthProbe(config.health)
+        seconds = config.timeout * (1 - _RESERVE)
+        self._health = None if config.health is None else HealthProbe(config.health, seconds, config.every)
         self._windowed = {
             item.name: Windowed(item, key, item.every, item.statement.windows)
             for item in collectors
             if isinstance(item.statement, Query) and item.statement.windows is not None
         }
-        self._turns = Turns(config.timeout * (1 - _RESERVE))
+        self._turns = Turns(seconds)
         self._main: Session | None = None
         self._others: Others | None = None
         self._gate = None if config.neon is None else Gate(key, config.neon, config.dsn)
@@ -221,10 +222,13 @@ class PostgresSource(Source):
             note(f"health: not measured, {error.reason}", str(error))
             return
         try:
-            await self._health.measure(connection, connected, deadline)
+            await self._health.measure(connection, connected, deadline, main.profile.provider)
         except SourceError as error:
             note(f"health: {error.reason}", str(error))
-            main.link.drop()
+            if error.reason == "timeout":
+                main.link.give_up()
+            else:
+                main.link.drop()
         except asyncio.CancelledError:
             self._hang_up()
             raise

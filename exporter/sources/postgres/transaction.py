@@ -25,6 +25,12 @@ def begin(statement_timeout: int) -> tuple[bytes, ...]:
     )
 
 
+def milliseconds(seconds: float) -> int:
+    """Return a time-out, rounded down: each other value is a statement of its own in pg_stat_statements."""
+    step = 100 if seconds >= 1 else 10
+    return max(step, int(1000 * seconds + 1e-6) // step * step)
+
+
 BEGIN = begin(STATEMENT_TIMEOUT_MS)
 AGAIN = b"rollback to savepoint collector"
 """Begins each statement after the first: what the one before set or failed at is gone."""
