@@ -2,7 +2,8 @@
 //
 // A label that is missing on both sides counts as equal. Every rule therefore names, in its matchers, what both sides
 // must have; platform and environment come from Prometheus' external labels and keep platforms apart. The alert
-// Unresolved has the labels of the alert that it is about, so what silences the one silences the other.
+// Unresolved has the labels of the alert that it is about, and its name in `alert`: what silences the one silences the
+// other, or people would hear that nobody solves what nobody was told.
 
 local alerts = import '../prometheus/alerts.libsonnet';
 local down = import '../prometheus/lib/down.libsonnet';
@@ -15,6 +16,12 @@ local rule(source, target, equal=[]) = {
   target_matchers: target,
   equal: place + equal,
 };
+
+// The same for what escalates alerts of these names: an operator and a name, or a regular expression of names.
+local both(name, source, target, equal=[]) = [
+  rule(source, ['alertname ' + name] + target, equal),
+  rule(source, ['alertname = "Unresolved"', 'alert ' + name] + target, equal),
+];
 
 local tier(name) = ['slo_tier = "' + name + '"'];
 
@@ -42,18 +49,19 @@ local not_elsewhere(catalogue, kind='') =
   (if names == [] then [] else [label + ' !~ "' + std.join('|', names) + '"' for label in ['alertname', 'alert']])
   + labels;
 
-// An alert that covers others where it is told, and as far as they are no more urgent.
-local covers(catalogue, name, source, target, equal=[]) =
+// An alert that covers those of other names where it is told, and as far as they are no more urgent.
+local covers(catalogue, name, source, covered, target, equal=[]) =
   local usual = alerts.settings(catalogue)[name];
-  [
-    rule(
+  std.flattenArrays([
+    both(
+      '=~ "' + std.join('|', covered) + '"',
       ['alertname = "' + name + '"', 'priority = "' + told + '"'] + source,
       target + [down.no_more_urgent(told)] + not_elsewhere(catalogue, usual.kind),
       equal
     )
     for told in priorities(catalogue, name, [usual.priority])
     if down.told(catalogue, name)
-  ];
+  ]);
 
 // What tells one thing from another within a service: a full disk hides no warning about another one. Every label that a
 // rule can have, but for those that say how bad it is and who hears of it; tests/rules/test_routes.py sees that none lacks.
@@ -135,7 +143,8 @@ local unseen(catalogue) = covers(
   catalogue,
   'ExporterDown',
   [],
-  ['alertname =~ "SourceStale|SliMissing|DrillFailed|DrillOverdue|StatusPageBehind"']
+  ['SourceStale', 'SliMissing', 'DrillFailed', 'DrillOverdue', 'StatusPageBehind'],
+  []
 );
 
 // What is down is not being read either.
@@ -144,10 +153,8 @@ local unread(catalogue) = std.flatMap(
     catalogue,
     name,
     ['source != ""'],
-    [
-      'alertname =~ "SourceStale|DatabaseConnectionFailures|DatabaseHealthDegraded|HealthCheckUnhealthy"',
-      'source != ""',
-    ],
+    ['SourceStale', 'DatabaseConnectionFailures', 'DatabaseHealthDegraded', 'HealthCheckUnhealthy'],
+    ['source != ""'],
     ['source']
   ),
   ['DatabaseDown', 'HealthUnhealthy']
@@ -157,14 +164,15 @@ local unread(catalogue) = std.flatMap(
 // urgent. Where a burn rate is a known issue, or told to others, nobody was told.
 local failing(catalogue) =
   if !down.told(catalogue, 'ErrorBudgetBurnFast') then []
-  else [
-    rule(
-      tier('fast') + ['sli = "availability"', 'service != ""', 'priority = "' + told + '"'],
-      ['alertname = "ErrorRateHigh"', 'service != ""', down.no_more_urgent(told)] + not_elsewhere(catalogue),
+  else std.flattenArrays([
+    both(
+      '= "ErrorRateHigh"',
+      ['alertname = "ErrorBudgetBurnFast"', 'sli = "availability"', 'service != ""', 'priority = "' + told + '"'],
+      ['service != ""', down.no_more_urgent(told)] + not_elsewhere(catalogue),
       ['service']
     )
     for told in down.urgent
-  ];
+  ]);
 
 // A service whose dependency is down fails for a reason that somebody was told already, and told as urgently: what woke
 // nobody silences nothing that must. prometheus/alerts says when that is, and for how long after it is up again.
@@ -181,17 +189,18 @@ local explained(catalogue, told) = [
   ),
 ];
 
-// The same at once: DependencyDown comes one evaluation later than what it is made of. Not where an issue is known, of
-// which nobody is told: Alertmanager cannot say "unless".
+// The same at once: DependencyDown comes one evaluation later than what it is made of. Not where an issue is known or a
+// window mutes, so that nobody is told: Alertmanager cannot say "unless".
 local dependencies(catalogue) = [
   rule(
     ['service = "' + dependency + '"', 'alertname =~ "' + down.alerts(catalogue) + '"', 'priority = "' + told + '"'],
     ['service = "' + service.name + '"', 'kind = "symptom"', down.no_more_urgent(told)] + not_elsewhere(catalogue)
   )
   for service in catalogue.services
-  for dependency in service.depends_on
+  for dependency in down.needs(catalogue, service)
   if down.unheard(catalogue, dependency) == [] && down.alerts(catalogue) != ''
   for told in down.urgent
+  if told == 'p1' || down.muted(catalogue, dependency) == []
 ];
 
 // The alert KnownIssue fires until the issue expires; then it ends, and what it silenced is heard again.
@@ -201,10 +210,7 @@ local known_issues(alerting) = std.flatMap(
     local target = matchers.all(issue.labels);
     // The dead man's switch and the proof of the channels are about no issue.
     if issue.alert == '' then [rule(source, target + ['alertname !~ "KnownIssue|Watchdog|Drill"'])]
-    else [
-      rule(source, ['alertname = "' + issue.alert + '"'] + target),
-      rule(source, ['alertname = "Unresolved"', 'alert = "' + issue.alert + '"'] + target),
-    ],
+    else both('= "' + issue.alert + '"', source, target),
   alerting.known_issues
 );
 

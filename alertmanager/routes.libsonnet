@@ -126,6 +126,8 @@ local heartbeat(alerting) =
 local silent = [{ receiver: 'silent', matchers: ['alertname =~ "KnownIssue|DependencyDown"'] }];
 
 // One group a component, check and priority, told anew at every tick: a call that was lost is made up for by the next one.
+// Alertmanager forgets after twice repeat_interval that it told, and then tells no end: it has to be longer than half a
+// tick, and so much shorter than one that a slow call leaves no tick out.
 local status_page(alerting) =
   if alerting.status_page == null then [] else [{
     receiver: 'status-page',
@@ -137,7 +139,7 @@ local status_page(alerting) =
     group_by: ['service', 'priority', 'source', 'check'],
     group_wait: '0s',
     group_interval: '1m',
-    repeat_interval: '1s',
+    repeat_interval: '45s',
     continue: true,
   }];
 

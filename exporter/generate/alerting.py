@@ -126,7 +126,7 @@ def concerned(platform: Platform, page: StatusPage) -> set[str]:
         if name not in found:
             found.add(name)
             service = platform.services.get(name)
-            waiting += service.depends_on if service is not None else []
+            waiting += service.needs if service is not None else []
     return {speaks_for(platform, name) for name in found}
 
 

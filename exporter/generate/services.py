@@ -142,8 +142,8 @@ def _slo(name: str, service: Service, level: Level) -> dict[str, Any]:
 
 
 def _tiers(period: Duration) -> list[Tier]:
-    """Leave out the tiers whose long window is no small part of the period: they would only say that it is over."""
-    return [tier for tier in TIERS if 2 * Duration.parse(tier.long) <= period]
+    """Leave out the tiers whose factor is below 1: the objective is kept at their pace."""
+    return [tier for tier in TIERS if _factor(tier, period) >= 1]
 
 
 def _tier(tier: Tier, level: Level, period: Duration) -> dict[str, str]:

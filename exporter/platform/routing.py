@@ -134,7 +134,7 @@ def _checks(platform: Platform, page: StatusPage) -> Iterator[Broken]:
 
 def _circles(platform: Platform) -> Iterator[Broken]:
     """Services that depend on each other would silence each other."""
-    dependencies = {name: service.depends_on for name, service in platform.services.items()}
+    dependencies = {name: service.needs for name, service in platform.services.items()}
     for name in dependencies:
         if (path := _path(dependencies, name, name)) is not None:
             yield (

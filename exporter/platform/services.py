@@ -137,7 +137,8 @@ class Objectives(Part):
     freshness: Objective | None = None
     """Share of the time in which what `signals.freshness` names must be fresh."""
     period: Duration = Duration(30 * 86400)
-    """Length of the error budget's period: a day to 30 days."""
+    """Length of the error budget's period: 3 to 30 days. A burn alert whose pace would keep the objective is left out:
+    the fast one needs 3 days, the medium one 5, the slow one 10, the trend 30."""
     minimum_bad_events: int = Field(default=5, ge=1)
     """A burn alert waits for at least this many bad events in its long window: one failure at night pages nobody."""
     priorities: BurnPriorities = BurnPriorities()
@@ -145,11 +146,12 @@ class Objectives(Part):
 
     @model_validator(mode="after")
     def _period(self) -> Self:
-        if not 86400 <= self.period <= 30 * 86400:
+        if not 3 * 86400 <= self.period <= 30 * 86400:
             raise fault(
                 "period",
-                f"{self.period} is not between 1d and 30d",
-                "Choose a length between these; Prometheus keeps 45 days.",
+                f"{self.period} is not between 3d and 30d",
+                "Choose a length between these: Prometheus keeps 45 days, and in less than 3 the fast burn alert, "
+                "2% of the budget within an hour, would page although the objective is kept.",
             )
         return self
 
@@ -176,3 +178,8 @@ class Service(Part):
     objectives: Objectives = Objectives()
     depends_on: list[str] = []
     """Other services, or sources as kind.name such as postgres.main."""
+
+    @property
+    def needs(self) -> list[str]:
+        """What it depends on, and its parts where it is several services as one."""
+        return [*self.depends_on, *(self.signals.services or ())]

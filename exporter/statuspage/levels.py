@@ -88,7 +88,7 @@ def component_levels(platform: Platform, groups: Mapping[str, Level]) -> dict[st
 
     def level(name: str, seen: frozenset[str]) -> Level:
         service = platform.services.get(name)
-        below = [] if service is None else [other for other in service.depends_on if other not in seen]
+        below = [] if service is None else [other for other in service.needs if other not in seen]
         outages = [found for other in below if is_outage(found := level(other, seen | {name}))]
         return worst([*(found for labels, found in heard if _concerns(page, name, labels)), *outages])
 

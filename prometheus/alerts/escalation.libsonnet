@@ -18,6 +18,14 @@ local unless_known(catalogue, dependency) = std.join('', [
   for issue in down.unheard(catalogue, dependency)
 ]);
 
+// "unless …" for windows in which only p1 is told.
+local unless_muted(catalogue, dependency) =
+  local windows = down.muted(catalogue, dependency);
+  if windows == [] then ''
+  else
+    '\nunless on (priority)\nlabel_replace(platform_exporter_maintenance_active{%s} == 1, "priority", "p2", "window", ".*")'
+    % promql.matcher('window', windows);
+
 // A budget that burns while most requests fail.
 local burning(dependency) = std.join('\n    ', [
   '',
@@ -78,7 +86,7 @@ function(catalogue) {
           down: down.alerts(catalogue),
           urgent: std.join('|', down.urgent),
           burns: if down.burns(catalogue) then burning(dependency) else '',
-          unless: unless_known(catalogue, dependency),
+          unless: unless_known(catalogue, dependency) + unless_muted(catalogue, dependency),
           after: catalogue.alerting.timing.recovery[covers],
           what: { symptom: 'symptoms', budget: 'burn rates' }[covers],
         },
@@ -99,7 +107,7 @@ function(catalogue) {
         panel: 'glance/alerts',
       }
       for service in catalogue.services
-      for dependency in service.depends_on
+      for dependency in down.needs(catalogue, service)
       for covers in ['symptom', 'budget']
     ],
   },

@@ -34,6 +34,25 @@ local burn = 'ErrorBudgetBurnFast';
   // Known issues that keep an outage of the service from being told.
   unheard(catalogue, service):: $.known(catalogue, [burn] + outages, service),
 
+  // What a service needs: what it depends on, and the parts of one that is several services as one, with what these are
+  // read from and depend on.
+  needs(catalogue, service)::
+    local parts = std.flatMap(function(signal) std.get(signal, 'services', []), service.signals);
+    std.set(service.depends_on + parts + std.flatMap(
+      function(part)
+        part.depends_on + [signal.kind + '.' + signal.target for signal in part.signals if signal.kind == 'postgres'],
+      [part for part in catalogue.services if std.member(parts, part.name)]
+    )),
+
+  // Names of the windows in which nobody is told of an outage of the service, unless it is p1. One that mutes all of the
+  // whole platform mutes what depends on it as well.
+  muted(catalogue, service):: [
+    window.name
+    for window in catalogue.alerting.maintenance
+    if std.member(window.services, service) || (window.services == [] && window.mutes != [])
+    if window.mutes == [] || std.setInter(std.set(window.mutes), ['cause', 'symptom']) != []
+  ],
+
   // Priorities with which somebody is told of an outage.
   urgent: ['p1', 'p2'],
 

@@ -33,6 +33,19 @@ alerting:
 """
 BURN_KNOWN = KNOWN.replace("HealthUnhealthy", "ErrorBudgetBurnFast")
 KNOWN_HERE = KNOWN.replace("service: api", "service: api, environment: production")
+WINDOW = """
+alerting:
+  maintenance: [{title: Works, once: {from: 2036-01-01, to: 2036-01-02}, services: [api]}]
+"""
+SLOW_ONLY = WINDOW.replace("services: [api]", "services: [api], mutes: [performance]")
+OPEN = 'platform_exporter_maintenance_active{window="works"}'
+WHOLE = """
+  whole:
+    title: Whole
+    question: Does it all work?
+    signals: {services: [api]}
+    objectives: {availability: 99%}
+"""
 TOLD_ELSEWHERE = """
 alerting:
   channels: {dba: {slack: {webhook: "${file:slack}", channel: "#dba"}}}
@@ -62,6 +75,10 @@ RATIO = 'service:error_ratio:rate5m{service="api"}'
         (KNOWN, {UNHEALTHY % "p1": "1x180"}, 90, ["p1"]),
         (KNOWN_HERE, {UNHEALTHY % "p1": "1x180"}, 30, []),
         (BURN_KNOWN, {BURN % "availability": "1x180", RATIO: "0.9x180"}, 30, []),
+        (WINDOW, {UNHEALTHY % "p2": "1x180", OPEN: "1x180"}, 10, []),
+        (WINDOW, {UNHEALTHY % "p2": "1x180", OPEN: "0x180"}, 10, ["p2"]),
+        (WINDOW, {UNHEALTHY % "p1": "1x180", OPEN: "1x180"}, 10, ["p1"]),
+        (SLOW_ONLY, {UNHEALTHY % "p2": "1x180", OPEN: "1x180"}, 10, ["p2"]),
         (TOLD_ELSEWHERE, {UNHEALTHY % "p1": "1x180"}, 10, []),
     ],
     ids=[
@@ -76,14 +93,55 @@ RATIO = 'service:error_ratio:rate5m{service="api"}'
         "known no more",
         "known in this environment",
         "its burn rate is known",
+        "muted by a window",
+        "its window is over",
+        "told in spite of a window",
+        "a window mutes what is slow",
         "told in a channel of its own",
     ],
 )
 def test_a_dependency_that_is_down(
     more: str, series: dict[str, str], minute: int, down: list[str], promtool: Path, tmp_path: Path
 ) -> None:
+    _expect(PLATFORM + more, series, minute, "web", down, promtool, tmp_path)
+
+
+def test_several_services_as_one_depend_on_their_parts(promtool: Path, tmp_path: Path) -> None:
+    _expect(PLATFORM + WHOLE, {UNHEALTHY % "p2": "1x180"}, 10, "whole", ["p2"], promtool, tmp_path)
+
+
+def test_a_window_that_mutes_a_dependency_lets_what_depends_on_it_be_told(tmp_path: Path) -> None:
+    """Alertmanager is left with p1 alone, which no window mutes."""
     file = tmp_path / "shop.yml"
-    file.write_text(PLATFORM + more)
+
+    def told(text: str) -> set[str]:
+        file.write_text(text)
+        rules = yaml.safe_load(files(catalogue(file))["alertmanager/alertmanager.yml"])["inhibit_rules"]
+        return {
+            matcher
+            for rule in rules
+            if 'service = "api"' in rule["source_matchers"]
+            for matcher in rule["source_matchers"]
+            if matcher.startswith("priority")
+        }
+
+    assert told(PLATFORM) == {'priority = "p1"', 'priority = "p2"'}
+    assert told(PLATFORM + SLOW_ONLY) == told(PLATFORM)
+    assert told(PLATFORM + WINDOW) == {'priority = "p1"'}
+
+
+def _expect(
+    text: str,
+    series: dict[str, str],
+    minute: int,
+    service: str,
+    down: list[str],
+    promtool: Path,
+    tmp_path: Path,
+) -> None:
+    """Look who was told of a dependency of the service that is down, with these series at this minute."""
+    file = tmp_path / "shop.yml"
+    file.write_text(text)
     write(files(catalogue(file)), tmp_path)
     test = {
         "rule_files": ["prometheus/rules/alerts-escalation.yml"],
@@ -93,7 +151,8 @@ def test_a_dependency_that_is_down(
                 "input_series": [{"series": name, "values": values} for name, values in series.items()],
                 "promql_expr_test": [
                     {
-                        "expr": 'count by (told) (ALERTS{alertname="DependencyDown", covers="symptom", service="web"})',
+                        "expr": 'count by (told) (ALERTS{alertname="DependencyDown", covers="symptom", '
+                        f'service="{service}"}})',
                         "eval_time": f"{minute}m",
                         "exp_samples": [{"labels": f'{{told="{told}"}}', "value": 1} for told in down],
                     }

@@ -42,6 +42,8 @@ alerting:
 KNOWN = "  known_issues: [{alert: ALERT, ticket: OPS-1, expires: 2036-01-01}]\n"
 ELSEWHERE = "  alerts: {ALERT: {channels: [dba]}}\n"
 MILDER = "  alerts: {ALERT: {priority: p4}}\n"
+OF_ALERTS = ("KnownIssue", "DependencyDown", "Watchdog")
+"""Alerts about the monitoring of alerts, which are not escalated."""
 SPEAKERS = ("DatabaseDown", "HealthUnhealthy", "ErrorBudgetBurnFast", "ErrorBudgetBurnMedium", "ExporterDown")
 
 
@@ -134,3 +136,51 @@ def test_what_is_known_silences_nothing_but_itself(alert: str, tmp_path: Path) -
         if source["alertname"] == alert != target["alertname"]
     }
     assert others <= {"Unresolved"}
+
+
+@pytest.mark.parametrize("file", PLATFORMS, ids=lambda path: path.stem)
+def test_what_nobody_was_told_is_not_escalated(file: Path) -> None:
+    """Unresolved is kept back by what keeps its alert back, and by nothing else; a milder level by the worse one's."""
+    found = catalogue(file)
+    generated = documents(found)
+    rules = [rule for rule in _with_told(found, alerts(generated)) if rule["alertname"] != "Unresolved"]
+    escalated = [
+        {**rule, "alertname": "Unresolved", "alert": rule["alertname"], "escalation": "5m"}
+        for rule in rules
+        if rule["alertname"] not in OF_ALERTS
+    ]
+    kept_back: set[tuple[str, str]] = set()
+    not_escalated: set[tuple[str, str]] = set()
+    for rule in generated["alertmanager/alertmanager.yml"]["inhibit_rules"]:
+        sources, targets, later = (
+            [labels for labels in among if all(map(_holds(labels), matchers))]
+            for among, matchers in (
+                (rules, rule["source_matchers"]),
+                (rules, rule["target_matchers"]),
+                (escalated, rule["target_matchers"]),
+            )
+        )
+        for pairs, others in ((kept_back, targets), (not_escalated, later)):
+            pairs |= {
+                (_name(source), _name(target))
+                for source in sources
+                for target in others
+                if _alert(source) != _alert(target)
+                and _alert(target) not in OF_ALERTS
+                and all(_equal(source, target, name) for name in rule["equal"])
+            }
+    assert kept_back
+    assert not_escalated == kept_back
+
+
+def _alert(labels: Labels) -> str:
+    return (
+        labels.get("alert") or labels["alertname"]
+        if labels["alertname"] == "Unresolved"
+        else labels["alertname"]
+    )
+
+
+def _name(labels: Labels) -> str:
+    parts = (labels.get(name, "") for name in ("priority", "service", "slo", "check"))
+    return " ".join([_alert(labels), *parts])

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from exporter.generate import catalogue, files
+from exporter.platform.values import Duration
 from tests.rules.conftest import GOLDEN
 
 CONFIG = GOLDEN / "alertmanager" / "alertmanager.yml"
@@ -111,6 +112,14 @@ def test_critical_covers_warnings_about_the_same_thing_alone() -> None:
         if 'severity = "critical"' in rule["source_matchers"]
     ]
     assert [labels - said - equal for equal in known] == [set()]
+
+
+def test_the_end_reaches_the_status_page_at_the_next_tick() -> None:
+    """Alertmanager forgets what it told after twice repeat_interval; what it has forgotten does not end."""
+    routes = yaml.safe_load(CONFIG.read_text())["route"]["routes"]
+    [page] = [route for route in routes if route.get("receiver") == "status-page"]
+    tick, repeat = (Duration.parse(page[key]) for key in ("group_interval", "repeat_interval"))
+    assert repeat < tick < 2 * repeat
 
 
 def test_every_integration_says_whether_it_tells_of_the_end() -> None:

@@ -99,3 +99,22 @@ def test_alerts_lead_to_a_panel_that_exists() -> None:
     }
     assert {name: number for name, number in wanted.items() if number not in ids} == {}
     assert {rule["alert"] for rule in ALERTS} - wanted.keys() == WITHOUT_PANEL
+
+
+def test_calls_of_runbooks_that_name_labels_are_not_taken_apart_by_curl() -> None:
+    """Without --globoff, curl makes several addresses of what stands between braces."""
+    calls = [
+        (page.name, address)
+        for page in sorted(RUNBOOKS.glob("*.md"))
+        for line in page.read_text().splitlines()
+        if "curl " in line and "--globoff" not in line
+        for address in re.findall(r"https?://[^\s'`]+", line)
+    ]
+    assert calls
+    assert [call for call in calls if set("{}[]") & set(call[1])] == []
+
+
+def test_calls_of_runbooks_name_the_port() -> None:
+    """Of the parts of the stack; where the product listens, its address says."""
+    parts = "PROMETHEUS|ALERTMANAGER|EXPORTER"
+    assert [page.name for page in RUNBOOKS.glob("*.md") if re.search(f"//({parts})/", page.read_text())] == []

@@ -226,3 +226,29 @@ services:
     write(files(catalogue(file)), tmp_path / "out")
     rules = sorted((tmp_path / "out/prometheus/rules").glob("*.yml"))
     _accepted(binary("promtool"), "check", "rules", "--lint-fatal", *rules)
+
+
+@pytest.mark.parametrize(
+    ("period", "tiers"),
+    [
+        ("3d", {"fast": "1.44"}),
+        ("5d", {"fast": "2.4", "medium": "1"}),
+        ("7d", {"fast": "3.36", "medium": "1.4"}),
+        ("10d", {"fast": "4.8", "medium": "2", "slow": "1"}),
+        ("28d", {"fast": "13.44", "medium": "5.6", "slow": "2.8"}),
+        ("30d", {"fast": "14.4", "medium": "6", "slow": "3", "trend": "1"}),
+    ],
+)
+def test_no_burn_alert_fires_while_the_objective_is_kept(
+    period: str, tiers: dict[str, str], tmp_path: Path
+) -> None:
+    """At a factor below 1 errors at that pace leave some of the budget when the period ends."""
+    file = tmp_path / "platform.yml"
+    file.write_text(
+        "platform: one\n"
+        "sources: {health: {web: {url: 'https://web.example/'}}}\n"
+        "services: {web: {title: Web, question: 'Does it work?', signals: {health: web}, "
+        f"objectives: {{availability: 99%, period: {period}}}}}}}\n"
+    )
+    [slo] = catalogue(file)["services"][0]["slos"]
+    assert {tier["tier"]: tier["factor"] for tier in slo["tiers"]} == tiers
