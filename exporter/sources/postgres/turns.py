@@ -5,12 +5,15 @@ Pure: no server, and no clock but what is given, so that what it promises is tes
 
 - The first half belongs to what is quick, the quickest first, all in one round. Own SQL that never ran is probed there,
   for moments that grow from try to try, so that a quick one is known soon, however many slow ones stand before it.
-- What is left belongs to the others, one after the other, whoever waited longest first: each collection gives a turn to
-  one that fits, or to one that never fits and has what is left. Among N such, each waits for N - 1 others at most.
-- Who fits only without the quick ones is let in before them, in one of `PATIENCE` collections at most.
+- What is left belongs to the others, one after the other, built-in ones before own SQL, and of each kind whoever waited
+  longest first: each collection gives a turn to one that fits, or to one that never fits and has what is left. Among N
+  such, each waits for N - 1 others at most.
+- Who fits only without those is let in before them, in one of `PATIENCE` collections at most; where both kinds wait for
+  that, they alternate.
 
 So, as long as it is due, a collector that fits into `FITS` of the time has a turn within PATIENCE * (N + 1)
-collections.
+collections, or twice as many where both kinds need all the time. For a built-in one N counts the built-in ones that are
+slow, however much own SQL there is.
 """
 
 from collections import deque
@@ -57,10 +60,19 @@ class Turn:
     probes: int = 0
     missed: int = 0
     """In how many collections in a row it was due and had no turn."""
+    latest: float | None = None
+    """How long it took when it last ended by itself."""
 
     def took(self, seconds: float, now: float) -> None:
-        """It had a turn at `now`, and ended by itself."""
-        self.expected = max(seconds, _FORGET * (self.expected or 0.0))
+        """It had a turn at `now`, and ended by itself.
+
+        A built-in one is slow when it is so twice in a row: once says more of the server than of the statement.
+        """
+        if self.own:
+            self.expected = max(seconds, _FORGET * (self.expected or 0.0))
+        else:
+            self.expected = seconds if self.latest is None else min(seconds, self.latest)
+        self.latest = seconds
         self.last, self.missed, self.probes = now, 0, 0
 
 
@@ -75,7 +87,9 @@ class Turns:
         self.seconds = seconds
         self._quick = QUICK * seconds
         self._collections = 0
-        self._beside = deque([seconds], PATIENCE)  # what the quick ones left, in the last collections
+        # What was left in the last collections: by the quick ones for built-in ones, and by both for own SQL.
+        self._beside = {own: deque([seconds], PATIENCE) for own in (False, True)}
+        self._own_was_first = True
 
     @property
     def limit(self) -> float:
@@ -96,7 +110,7 @@ class Turns:
         off."""
         room, planned = min(left, ROUND * self.seconds), list[tuple[T, float]]()
         probed: list[tuple[T, float]] = []
-        for turn in sorted(due, key=lambda turn: turn.expected or 0.0):
+        for turn in sorted(due, key=lambda turn: (turn.own, turn.expected or 0.0)):
             most = self._in_round(turn)
             if most is None:
                 continue
@@ -115,30 +129,30 @@ class Turns:
     def next(self, waiting: Iterable[tuple[T, float, S]]) -> tuple[T, float, S] | None:
         """Return who is asked next, alone; each comes with the seconds that it could have, and who is to ask it."""
         in_line = sorted(waiting, key=lambda item: item[0].last)
-        if in_line and self._beside[-1] == 0.0:
-            self._beside[-1] = max(left for _, left, _ in in_line)
-        for item in in_line:
-            turn, left, _ = item
-            expected = turn.expected or 0.0
-            if left >= max(self._quick, expected) or (left >= self._quick and expected > FITS * self.seconds):
-                return item
+        for own in (False, True):
+            of_kind = [item for item in in_line if item[0].own is own]
+            if of_kind and self._beside[own][-1] == 0.0:
+                self._beside[own][-1] = max(left for _, left, _ in of_kind)
+            for item in of_kind:
+                turn, left, _ = item
+                expected = turn.expected or 0.0
+                fits = left >= max(self._quick, expected)
+                if fits or (left >= self._quick and expected > FITS * self.seconds):
+                    return item
         return None
 
     def before_all(self, waiting: Sequence[tuple[T, S]]) -> tuple[T, S] | None:
         """Return who is asked before the round, as it does not fit beside it. Called as a collection begins."""
         self._collections += 1
-        least = min(self._beside)
-        patient = [
-            item
-            for item in waiting
-            if item[0].missed >= PATIENCE
-            and (least < self._quick or least < (item[0].expected or 0.0) <= FITS * self.seconds)
-        ]
-        self._beside.append(0.0)
+        patient = [item for item in waiting if item[0].missed >= PATIENCE and self._fits_alone_only(item[0])]
+        for left in self._beside.values():
+            left.append(0.0)
         if not patient or self._collections < PATIENCE:
             return None
         self._collections = 0
-        return min(patient, key=lambda item: item[0].last)
+        first = min(patient, key=lambda item: (item[0].own is self._own_was_first, item[0].last))
+        self._own_was_first = first[0].own
+        return first
 
     def cut(self, turn: Turn, seconds: float, *, before_all: bool = False) -> None:
         """It was alone, and was cut off after so many seconds; `before_all` had all the time there is."""
@@ -159,7 +173,13 @@ class Turns:
     def interrupted(self, turn: Turn, seconds: float) -> None:
         """The collection was over so many seconds after it began, whoever took the time."""
         if seconds > self._quick:
-            turn.expected = max(turn.expected or 0.0, seconds)
+            most = seconds if turn.own else min(seconds, self.limit)  # a built-in one has its next turn soon
+            turn.expected = max(turn.expected or 0.0, most)
+
+    def _fits_alone_only(self, turn: Turn) -> bool:
+        """Say whether it would have a turn with all the time there is, and has none beside the others."""
+        least = min(self._beside[turn.own])
+        return least < self._quick or least < (turn.expected or 0.0) <= FITS * self.seconds
 
     def _in_round(self, turn: Turn) -> float | None:
         """Return how long it may take in the round; None if it is asked alone."""
