@@ -50,3 +50,26 @@ def test_statements_are_whole_and_work(
             connection.execute(statement.encode())
     again = check(file)
     assert again.returncode == 0, again.stdout
+
+
+def test_more_slow_sql_than_one_collection_has_time_for_is_no_failure(
+    own_postgres: PostgresCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`run` asks it in turns; `check` collects once."""
+    monkeypatch.setenv("CHECK_DSN", own_postgres.dsn())
+    own_postgres.execute("create extension if not exists pg_stat_statements")
+    slow = "\n".join(
+        f"  s{number}: {{title: Slow, database: main, timeout: 3s, sql: 'select 1 as value from pg_sleep(2)', "
+        f"metrics: {{slow_{number}: {{type: gauge, help: Slow., value: value}}}}}}"
+        for number in range(4)
+    )
+    file = tmp_path / "platform.yml"
+    file.write_text(
+        'platform: test\nsources: {postgres: {main: {dsn: "${env:CHECK_DSN}", timeout: 5s}}}\n'
+        f"queries:\n{slow}\n"
+    )
+    told = check(file)
+    assert told.returncode == 0, told.stdout
+    assert "○" in told.stdout
+    assert "not asked to its end in this run" in told.stdout
+    assert "✗" not in told.stdout
