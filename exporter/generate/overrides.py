@@ -6,7 +6,7 @@ from typing import Any
 
 from exporter.generate.mixin import alert_settings
 from exporter.platform.document import Location
-from exporter.platform.problems import PlatformError, Problem, suggestion
+from exporter.platform.problems import PlatformError, Problem, nearest, suggestion
 from exporter.platform.values import Duration, Size, plain
 
 Locate = Callable[[Location, str, str], Problem]
@@ -86,15 +86,17 @@ def refuse_unused(catalogue: dict[str, Any], documents: dict[str, Any]) -> None:
     """Look whether each alert that the platform file changes, or a channel takes, is among the generated `documents`.
 
     Raises:
-        PlatformError: an alert is named that has no rule here, because nothing of this platform feeds it.
+        PlatformError: an alert is named that has no rule here, because nothing of this platform feeds it, or known of a
+            service that it is not about.
     """
-    ruled = {
-        rule["alert"]
+    rules = [
+        rule
         for path, document in documents.items()
         if path.startswith("prometheus/rules/alerts-")
         for group in document["groups"]
         for rule in group["rules"]
-    }
+    ]
+    ruled = {rule["alert"] for rule in rules}
     alerting = catalogue["alerting"]
     unheard = [
         Problem(
@@ -108,7 +110,7 @@ def refuse_unused(catalogue: dict[str, Any], documents: dict[str, Any]) -> None:
         for name in channel["alerts"]
         if name not in ruled
     ]
-    if unused := unheard + [
+    if unused := [*unheard, *_unknown_services(catalogue, rules)] + [
         Problem(
             catalogue["file"],
             alerting["lines"][name],
@@ -120,6 +122,24 @@ def refuse_unused(catalogue: dict[str, Any], documents: dict[str, Any]) -> None:
         if override.get("enabled", True) and name not in ruled
     ]:
         raise PlatformError(unused)
+
+
+def _unknown_services(catalogue: dict[str, Any], rules: list[dict[str, Any]]) -> Iterator[Problem]:
+    """Known issues of a misspelt service: they would silence nothing. One may outlive its service, or precede it."""
+    for number, issue in enumerate(catalogue["alerting"]["known_issues"]):
+        service = issue["labels"].get("service")
+        about = {rule["labels"]["service"] for rule in rules if rule["alert"] == issue["alert"]}
+        # Some rules take the service from what they measure.
+        if service is None or service in about or any("{{" in name for name in about):
+            continue
+        if nearest(service, about) is not None:
+            yield Problem(
+                catalogue["file"],
+                issue["line"],
+                f"alerting.known_issues.{number}.labels.service",
+                f"{issue['alert']} is never about `{service}`, so nothing would be silent",
+                suggestion(service, about),
+            )
 
 
 def _in_base_units(override: dict[str, Any], unit: str) -> dict[str, Any]:

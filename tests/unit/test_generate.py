@@ -63,6 +63,23 @@ def test_a_change_of_an_alert_that_nothing_feeds_is_refused(tmp_path: Path) -> N
         assert "docs/runbooks/ErrorRateHigh.md" in problem.remedy
 
 
+def test_a_known_issue_of_a_service_that_its_alert_is_never_about_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yml"
+    file.write_text(
+        "platform: shop\n"
+        'sources: {postgres: {main: {dsn: "${env:DATABASE_URL}"}}}\n'
+        "alerting:\n"
+        "  known_issues:\n"
+        "    - {alert: DatabaseDown, labels: {service: postgres.main}, ticket: OPS-1, expires: 2036-01-01}\n"
+        "    - {alert: DatabaseDown, labels: {service: postgres.mian}, ticket: OPS-2, expires: 2036-01-01}\n"
+    )
+    with pytest.raises(PlatformError) as caught:
+        files(catalogue(file))
+    [problem] = caught.value.problems
+    assert (problem.line, problem.key) == (6, "alerting.known_issues.1.labels.service")
+    assert problem.remedy == "Did you mean `postgres.main`?"
+
+
 def test_a_channel_for_an_alert_that_is_off_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "platform.yml"
     file.write_text(
