@@ -6,6 +6,7 @@ It is this short because nothing else is needed; structlog, which could do it, b
 wherever they are installed, and they are, for the commands that people use: 5 MB more than these lines.
 """
 
+import atexit
 import json
 import logging
 import math
@@ -14,6 +15,7 @@ import select
 import sys
 import threading
 import traceback
+from collections import deque
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -23,6 +25,10 @@ Level = Literal["debug", "info", "warning", "error"]
 
 _LEVELS: dict[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _SILENT = 100
+_MOST_WAITING = 1_000_000
+"""Bytes of lines that wait to be written."""
+_LAST_MOMENT = 0.3
+"""Seconds that the end of the process waits for them."""
 
 
 class Log:
@@ -58,50 +64,87 @@ class Log:
 
 
 class _StandardError:
-    """Writes lines to standard error. It never raises, and never waits for whoever reads them.
+    """Writes lines to standard error in a thread of its own, for whoever logs must never wait, nor fail.
 
-    A disk that is full, a reader that ended and one that stalls must not end, or hold up, what has something to say.
-    What cannot be written is lost and counted, and the next line that can be is told after their number.
+    A reader that stalls, one that ended, and a disk that is full cost lines alone: those are lost that find too many
+    waiting, or that cannot be written. They are counted, and the next line that can be written tells how many.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # threads do not mix their lines
-        self._lost = 0
-        self._torn = False
+        self._changed = threading.Condition()
+        self._waiting: deque[bytes] = deque()
+        self._size = self._lost = 0
+        self._writing = self._torn = False
+        self._thread: threading.Thread | None = None
 
     def write(self, line: str) -> None:
-        with self._lock:
-            if self._lost:
-                line = _line("warning", "log.lost", {"lines": self._lost}) + line
-            self._lost = 0 if self._written(line) else self._lost + 1
+        data = line.encode()
+        with self._changed:
+            if self._waiting and self._size + len(data) > _MOST_WAITING:
+                self._lost += 1
+                return
+            self._waiting.append(data)
+            self._size += len(data)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
 
-    def _written(self, text: str) -> bool:
+    def flush(self, seconds: float) -> None:
+        """Wait until everything is written or lost, so many seconds at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting and not self._writing, seconds)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting)
+                self._writing, lost, data = True, self._lost, self._waiting.popleft()
+                self._size -= len(data)
+            told = not lost or self._written(_line("warning", "log.lost", {"lines": lost}).encode())
+            done = told and self._written(data)
+            with self._changed:
+                self._lost += (0 if done else 1) - (lost if told else 0)
+                self._writing = False
+                self._changed.notify_all()
+
+    def _written(self, data: bytes) -> bool:
+        if self._torn:  # the rest of a line is missing: let that be the only one that cannot be read
+            data = b"\n" + data
+        left = memoryview(data)
         try:
-            return self._in_pieces(sys.stderr.fileno(), text.encode())
+            file = sys.stderr.fileno()
+            while left:
+                try:
+                    left = left[os.write(file, left) :]
+                except BlockingIOError:  # somebody else set it so
+                    select.select([], [file], [])
         except (
             AttributeError,
             OSError,
             ValueError,
         ):  # no standard error, or one that is no file; full, closed, gone
+            self._torn = self._torn or 0 < len(left) < len(data)
             return False
-
-    def _in_pieces(self, file: int, data: bytes) -> bool:
-        """Write as much as a pipe is sure to take at a time, for one that can be written to takes that."""
-        writable = select.poll()
-        writable.register(file, select.POLLOUT)
-        if self._torn:  # the rest of a line is missing: let that be the only one that cannot be read
-            data = b"\n" + data
-        left = memoryview(data)
-        while left:
-            if not writable.poll(0):
-                return False
-            count = os.write(file, left[: select.PIPE_BUF])
-            left = left[count:]
-            self._torn = data[len(data) - len(left) - 1] != ord("\n")
+        self._torn = False
         return True
 
 
 _out = _StandardError()
+flush = _out.flush
+atexit.register(flush, _LAST_MOMENT)
+
+
+class _Libraries(logging.Handler):
+    """What libraries log, asyncio's complaints among it, goes the way of our own lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = "error" if record.levelno >= logging.ERROR else "warning"
+        fields = {"logger": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            fields["exception"] = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
+        if _LEVELS[level] >= Log.least:
+            _out.write(_line(level, "library.said", fields))
 
 
 def _line(level: str, action: str, fields: dict[str, Any]) -> str:
@@ -136,6 +179,7 @@ def silence() -> None:
 def configure(level: Level = "info") -> None:
     """Set the least level of the process."""
     Log.least = _LEVELS[level]
+    logging.basicConfig(level=logging.WARNING, handlers=[_Libraries()], force=True)
     # Libraries that are refused a request say so in warnings; our own lines name the failure already.
     logging.getLogger("psycopg").setLevel(logging.ERROR)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)

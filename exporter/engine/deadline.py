@@ -51,6 +51,12 @@ class Deadline:
         raise SourceError("timeout", f"no answer within {seconds:g} s", remedy=remedy)
 
 
+def _seen(task: asyncio.Task[Collected]) -> None:
+    """Note what is left behind when it ends; asyncio would complain of an error that nobody takes."""
+    error = None if task.cancelled() else task.exception()
+    log.info("source.stuck_no_more", task=task.get_name(), error=repr(error))
+
+
 async def _interrupt(task: asyncio.Task[Collected]) -> BaseException | None:
     """End the task; return what it raised then."""
     for _ in range(int(_GIVE_UP_AFTER / _CANCEL_EVERY)):
@@ -58,5 +64,6 @@ async def _interrupt(task: asyncio.Task[Collected]) -> BaseException | None:
         done, _ = await asyncio.wait({task}, timeout=_CANCEL_EVERY)
         if done:
             return None if task.cancelled() else task.exception()
+    task.add_done_callback(_seen)
     log.error("source.stuck", task=repr(task))
     return None

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 FamilyType = Literal["gauge", "counter", "histogram", "info", "stateset", "unknown"]
 
@@ -28,6 +28,8 @@ class Family:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} is not a metric name")
+        if self.type not in get_args(FamilyType):
+            raise ValueError(f"{self.name}: {self.type!r} is no type of metrics")
         if bad := [label for label in self.labels if not _LABEL.fullmatch(label) or label.startswith("__")]:
             raise ValueError(f"{self.name}: {bad} cannot be label names")
         if len(set(self.labels)) != len(self.labels):

@@ -9,6 +9,9 @@ import orjson
 from exporter.engine.families import Collected, Family, Samples, value_text
 from exporter.engine.source import REASONS, Reason, SourceError
 
+_MOST = 2**53
+"""A larger number of failures is none."""
+
 
 @dataclass(slots=True)
 class Result:
@@ -83,7 +86,9 @@ def _load(document: dict[str, Any]) -> Result:
             data.cut.add(family)
         if name in document["created"]:
             data.created[family] = _samples(document["created"][name])
-    known = {reason: int(count) for reason, count in document["failures"].items() if reason in REASONS}
+    known = {
+        reason: min(int(count), _MOST) for reason, count in document["failures"].items() if reason in REASONS
+    }
     error = document["error"]
     if error is not None:
         reason, message, remedy = error
@@ -96,7 +101,7 @@ def _load(document: dict[str, Any]) -> Result:
         float(document["duration"]),
         known,
         error,
-        int(document["failures_in_a_row"]),
+        min(int(document["failures_in_a_row"]), _MOST),
         float(document["wait"]),
         float(document["asked"]),
     )

@@ -46,6 +46,9 @@ _TOGETHER = 0.1
 _LONGEST_RETRY_AFTER = 3600.0
 """The longest that a source is believed when it says how long to wait, in seconds."""
 
+_LOOK_AGAIN = 1.0
+"""Seconds after which a follower looks again for the first result of a source."""
+
 _LEAD = 0.15
 """Seconds that a collection should end before the scrape, for rendering and for scrapes that come early."""
 
@@ -223,9 +226,14 @@ class Runner:
                 self._adopt(theirs)
         except StateError:  # what is known stays until it is too old
             self.failures["state"] += 1
-        if following:
+        if following and self._knows:
             self._ended()
         return following
+
+    @property
+    def _knows(self) -> bool:
+        """Whether the source was ever heard of: a follower may be here before the leader has asked it."""
+        return self.last_success is not None or self.error is not None
 
     def _result(self) -> Result:
         return Result(
@@ -278,7 +286,7 @@ class Runner:
         """
         every = self.source.every
         if self.shared is not None and self.shared.following:
-            return every
+            return every if self._knows else min(every, _LOOK_AGAIN)
         if (held := self._held_until - since) > 0:
             return held
         doublings = max(0, self.failures_in_a_row - _PATIENT_FAILURES)

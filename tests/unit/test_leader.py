@@ -155,6 +155,29 @@ async def test_one_asks_and_both_show_the_same(pair: Pair) -> None:
     assert [dict(each.leadership.collected())[LEADER][()] for each in (one, other)] == [1.0, 0.0]
 
 
+async def test_who_follows_waits_for_the_first_result_and_then_has_it_soon() -> None:
+    """Two that start together: the leader is still being answered when the other one looks for the first time."""
+    place, asked = Place(), dict[str, list[str]](probe=[], api=[])
+    async with AsyncExitStack() as stack:
+        one, other = (Exporter(who, place, asked) for who in ("one", "other"))
+        answered = asyncio.Event()
+        collect = one.probe.collect
+
+        async def slow() -> Collected:
+            await answered.wait()
+            return await collect()
+
+        for exporter in (one, other):
+            exporter.probe.every, exporter.probe.timeout = 30.0, 10.0
+        one.probe.collect = slow  # type: ignore[method-assign]  # answers later
+        await stack.enter_async_context(one.running())
+        await stack.enter_async_context(other.running())
+        await eventually(lambda: other.runner("api").runs)
+        assert other.runner("probe").runs == 0, "nothing is known of it yet"
+        answered.set()
+        await eventually(lambda: other.runner("probe").runs and other.who() == {"one"})
+
+
 async def test_failures_of_the_leader_are_those_of_all(pair: Pair) -> None:
     one, other, _ = pair
     await eventually(other.who)

@@ -1,6 +1,7 @@
 """Each line of the log is one JSON object, whatever is in it, and no secret is."""
 
 import json
+import logging
 import math
 import os
 import re
@@ -9,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from exporter import logs
 from exporter.logs import Log
 from exporter.platform import values
 from exporter.platform.values import conceal
+from tests.support.logged import said
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +27,7 @@ def written(capfd: pytest.CaptureFixture[str]) -> dict[str, Any]:
     def refuse(word: str) -> None:
         raise AssertionError(f"{word} is no JSON")
 
-    line: dict[str, Any] = json.loads(capfd.readouterr().err, parse_constant=refuse)
+    line: dict[str, Any] = json.loads(said(capfd), parse_constant=refuse)
     return line
 
 
@@ -85,20 +88,50 @@ def test_what_json_has_no_number_for_is_text(capfd: pytest.CaptureFixture[str]) 
     ]
 
 
-def test_what_was_lost_is_told_of_and_a_torn_line_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody reads for a while: what fits in the pipe is whole, but for the last line."""
+def test_nothing_is_lost_while_somebody_reads_and_what_is_lost_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody reads for a while: what a pipe and the queue hold comes through, the rest is told of."""
     read, write = os.pipe()
     with os.fdopen(read, "rb") as reader, os.fdopen(write, "w") as writer:
         monkeypatch.setattr("sys.stderr", writer)
-        for number in range(30):
-            Log().info("long", number=number, text="x" * 9000)
-        seen = os.read(reader.fileno(), 1 << 20)
+        for number in range(40):
+            Log().info("long", number=number, text="x" * 50_000)
+        seen = [json.loads(reader.readline()) for _ in range(15)]
+        logs.flush(0.1)
         Log().info("after")
-        seen += os.read(reader.fileno(), 1 << 20)
-    *whole, torn, lost, after = seen.decode().splitlines()
-    assert [json.loads(line)["number"] for line in whole] == list(range(len(whole)))
-    with pytest.raises(json.JSONDecodeError):
-        json.loads(torn)
-    assert json.loads(lost)["action"] == "log.lost"
-    assert json.loads(lost)["lines"] == 30 - len(whole)
-    assert json.loads(after)["action"] == "after"
+        while seen[-1]["action"] != "after":
+            seen.append(json.loads(reader.readline()))
+        logs.flush(10)
+    [lost] = [line["lines"] for line in seen if line["action"] == "log.lost"]
+    numbers = [line["number"] for line in seen if line["action"] == "long"]
+    assert numbers == list(range(len(numbers))), "the first ones, in their order"
+    assert len(numbers) + lost == 40
+    assert lost > 0
+
+
+def test_a_disk_that_was_full_costs_lines_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full, (tmp_path / "log").open("w") as good:
+        monkeypatch.setattr("sys.stderr", full)
+        for _ in range(3):
+            Log().info("lost")
+        logs.flush(10)
+        monkeypatch.setattr("sys.stderr", good)
+        Log().info("after")
+        Log().info("more")
+        logs.flush(10)
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [line["action"] for line in lines] == ["log.lost", "after", "more"]
+    assert lines[0]["lines"] == 3
+
+
+def test_what_libraries_say_is_one_of_our_lines(capfd: pytest.CaptureFixture[str]) -> None:
+    conceal("Sup3rS3cret")
+    logs.configure()
+    try:
+        logging.getLogger("asyncio").error("nobody took %s", "postgresql://u:Sup3rS3cret@h")
+    finally:
+        logging.getLogger().handlers.clear()
+    line = json.loads(said(capfd))
+    assert (line["action"], line["logger"], line["level"]) == ("library.said", "asyncio", "error")
+    assert line["message"] == "nobody took postgresql://u:***@h"

@@ -64,6 +64,12 @@ def test_whatever_part_of_it_is_spoilt_it_is_a_result_or_refused() -> None:
     assert refused > 100
 
 
+def test_a_type_that_is_none_is_refused() -> None:
+    """Prometheus would refuse the whole page."""
+    with pytest.raises(ValueError, match="no type of metrics"):
+        load(written().replace(b'"counter"', b'"nonsense"'))
+
+
 @pytest.mark.parametrize("text", [b"", b"{", b"7", b"[]", b"null"])
 def test_what_is_no_document_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"no result|JSON|empty|unexpected"):

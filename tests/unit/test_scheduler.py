@@ -18,6 +18,7 @@ from exporter.engine.scheduler import Scheduler
 from exporter.engine.snapshot import SnapshotPublisher
 from exporter.engine.source import REASONS, Source, SourceError
 from exporter.logs import Log
+from tests.support.logged import said
 
 VALUE = Family("value", "gauge", "A value.", ("source",))
 EVENTS = Family("events_total", "counter", "Events.", ("kind",))
@@ -497,15 +498,15 @@ async def test_a_raised_bound_that_takes_a_restart_says_so(
         scheduler.bound(3)
         await scheduler.runners["beyond"].collect()
         await scheduler.runners["within"].collect()
-        capfd.readouterr()
+        said(capfd)
         scheduler.bound(2)
-        assert capfd.readouterr().err == "", "lowered"
+        assert said(capfd) == "", "lowered"
         scheduler.bound(10)
-        line = json.loads(capfd.readouterr().err)
+        line = json.loads(said(capfd))
         assert (line["action"], line["sources"]) == ("limits.other_stays", ["beyond"])
         assert line["remedy"].startswith("Restart the exporter")
         scheduler.bound(10)
-        assert capfd.readouterr().err == "", "the same"
+        assert said(capfd) == "", "the same"
 
 
 async def test_a_source_that_wants_to_be_left_alone_is_asked_as_soon_as_that_is_over() -> None:
