@@ -3,14 +3,18 @@ local colours = import 'colours.libsonnet';
 local fields = import 'fields.libsonnet';
 local known = import 'known.libsonnet';
 
+local healthy = [
+  [0, 'Healthy', colours.good],
+  [1, 'Degraded', colours.warn],
+  [2, 'Unhealthy', colours.bad],
+];
+
 {
-  // health:state:code and the code of each check
-  health:: fields.words([
-    [0, 'Healthy', colours.good],
-    [1, 'Degraded', colours.warn],
-    [2, 'Unhealthy', colours.bad],
-    [3, 'Unknown', colours.unknown],
-  ]),
+  // The code of each check.
+  check:: fields.words(healthy + [[3, 'Unknown', colours.unknown]]),
+
+  // health:state:code of the whole document. Who gets no answer cannot use what it speaks for: HealthUnhealthy fires, too.
+  health:: fields.words(healthy + [[3, 'No answer', colours.bad]]),
 
   up:: fields.words([
     [0, 'Down', colours.bad],

@@ -62,7 +62,7 @@ local looked(ctx, offset='') =
 local incidents(ctx) = panels.table(
   'happened/list',
   'Incidents in this period',
-  what='Critical alerts of the time shown: for how long each was firing, and how long ago it last was. Those with one end belong to one fault.',
+  what='Critical alerts of the time shown: for how long each was firing in all of it, and how long ago it last was. Those with one end belong to one fault.',
   good='None.',
   act='Click a name for its runbook; ask for the review of each.',
   targets=[
@@ -80,7 +80,7 @@ local incidents(ctx) = panels.table(
   unit='none',
   columns=[
     ['service', 'Service'],
-    ['Value #A', 'Duration'],
+    ['Value #A', 'In all'],
     ['Value #B', 'Ago'],
     ['alertname', 'Alert'],  // last: of its long name a phone shows the beginning
   ],
@@ -92,7 +92,7 @@ local incidents(ctx) = panels.table(
   overrides=[
     panels.named('Alert', { links: [ctx.links.runbookOfRow], 'custom.minWidth': 202 }),  // DatabaseConnectionFailures
     panels.named('Service', { 'custom.minWidth': 112, mappings: panels.titled(ctx.titles) }),
-    panels.named('Duration', {
+    panels.named('In all', {
       unit: 's',
       decimals: 0,
       noValue: '< 1 min',

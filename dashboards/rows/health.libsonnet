@@ -17,7 +17,7 @@ local checks(ctx) = panels.timeline(
   targets=[t.range(states.worst('health_check_status', 'target, check'), legend(ctx))],
   links=[ctx.links.health, ctx.links.runbook('HealthUnhealthy'), ctx.links.firing],
   wish=15,
-  mappings=states.health,
+  mappings=states.check,
 );
 
 local durations(ctx) = panels.timeseries(
@@ -39,7 +39,7 @@ local overall(ctx) = panels.stat(
   'health/overall',
   'Health document',
   what='What the health document says as a whole, now.',
-  good='Healthy.',
+  good='Healthy. No answer is as bad as Unhealthy.',
   act='Open the runbook; the components above say which part it is.',
   targets=[t.instant('health:state:code', '{{target}}')],
   unit='none',

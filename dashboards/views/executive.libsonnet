@@ -48,7 +48,7 @@ local now(ctx) = [
     'now/health',
     'Are all parts working?',
     what='The worst state that the platform reports about its own parts.',
-    good='Healthy. Degraded means slower, or without a side function.',
+    good='Healthy. Degraded means slower, or without a side function; No answer is as bad as Unhealthy.',
     act='Click it: the page behind names the part.',
     targets=[t.instant('max(health:state:code)', 'state')],
     unit='none',

@@ -5,13 +5,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from exporter.platform.base import Part, Text
+from exporter.platform.promql import Expression
 
 
 class Quota(Part):
     """Something of which only so much may be used."""
 
     title: Text
-    used: Annotated[str, Field(min_length=1)]
+    used: Expression
     """PromQL that gives one value: what is used now, or since the quota was reset last."""
     limit: Annotated[
         str,

@@ -7,17 +7,18 @@ from pydantic import AfterValidator, Field, model_validator
 
 from exporter.platform.base import Part, Slug, Text
 from exporter.platform.channels import Priority
+from exporter.platform.promql import Selector
 from exporter.platform.values import Duration, Ratio, fault
 
 
 class Metrics(Part):
     """Counters and a histogram of the platform's own: any that Prometheus has, those of `queries` included."""
 
-    total: str
+    total: Selector
     """PromQL selector of a counter of all events, such as business_calls_total."""
-    bad: str
+    bad: Selector
     """PromQL selector of a counter of the bad ones, such as business_calls_total{status="failed"}."""
-    duration: str | None = None
+    duration: Selector | None = None
     """PromQL selector of a histogram of durations in seconds, without _bucket and le."""
     events: Text = "events"
     """What is counted, as people say it: requests, calls."""
@@ -28,7 +29,7 @@ class Freshness(Part):
 
     source: str | None = None
     """A source as kind.name: when it was read last."""
-    metric: str | None = None
+    metric: Selector | None = None
     """PromQL selector of a Unix time, such as that of the last backup."""
     within: Duration
     """How old it may be."""
