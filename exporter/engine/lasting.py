@@ -1,12 +1,13 @@
 """Work that goes on for as long as the exporter runs, whatever happens in it."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from exporter.logs import Log
 
-_PAUSE = 1.0
-"""Seconds before work that ended by an exception begins again."""
+_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+"""Seconds before work that ended by an exception begins again: at first, and after ends that follow each other."""
 
 log = Log()
 
@@ -16,9 +17,14 @@ async def lasting(work: Callable[[], Awaitable[None]]) -> None:
 
     Nobody awaits such work, and an exception that ended it would be seen by nobody.
     """
+    pause = _PAUSE
     while True:
+        began = time.monotonic()
         try:
             return await work()
         except Exception:
             log.exception("task.defect", task=getattr(work, "__qualname__", repr(work)))
-        await asyncio.sleep(_PAUSE)
+        if time.monotonic() - began > _LONGEST_PAUSE:
+            pause = _PAUSE
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)

@@ -60,11 +60,12 @@ class Proxy:
         self._traffic.connections += 1
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._server, limit=1 << 20)
         turn = Turn(self._traffic)
-        await asyncio.gather(
-            self._forward(reader, server_writer, turn.client),
-            self._forward(server_reader, writer, turn.server),
-            return_exceptions=True,  # either side may hang up at any time
-        )
+        with suppress(asyncio.CancelledError):  # at the end; asyncio 3.11 writes a traceback for it
+            await asyncio.gather(
+                self._forward(reader, server_writer, turn.client),
+                self._forward(server_reader, writer, turn.server),
+                return_exceptions=True,  # either side may hang up at any time
+            )
 
     async def _forward(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seen: Callable[[bytes], None]
