@@ -6,6 +6,9 @@ local units = import '../units.libsonnet';
 local datasource = { type: 'prometheus', uid: '${datasource}' };
 local letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
+// A to Z, AA to AZ, and so on: a platform may have many services or key figures.
+local ref(number) = (if number < 26 then '' else ref(std.floor(number / 26) - 1)) + letters[number % 26];
+
 local oneOf(value, allowed, who) =
   if std.objectHas(allowed, value) then value
   else error who + ': "' + value + '" is none of ' + std.join(', ', std.objectFields(allowed));
@@ -51,7 +54,7 @@ local panel(type, p, field, options, more={}) =
                  + '\n\n**Otherwise:** ' + sentence(p.act, 'act', p.key),
     datasource: datasource,
     targets: std.mapWithIndex(
-      function(i, t) t { refId: letters[i], datasource: datasource }, p.targets
+      function(i, t) t { refId: ref(i), datasource: datasource }, p.targets
     ),
     links: links,
     fieldConfig: {
