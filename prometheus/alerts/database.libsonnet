@@ -22,9 +22,10 @@ function(catalogue)
       }),
     },
 
-    // One outage is a change to down and one back, and DatabaseDown has told of it.
+    // One outage is a change to down and one back; what DatabaseDown told of, and what is over, is not told here. It
+    // waits longer than it looks back for a failure, so that no end of an outage makes it fire.
     DatabaseConnectionFailures: {
-      'for': '2m',
+      'for': '4m',
       window: '10m',
       priority: 'p2',
       kind: 'cause',
@@ -36,6 +37,8 @@ function(catalogue)
             source="%(source)s", reason=~"dns|connect|tls|auth|timeout|too_many_connections|starting_up|pooler"
           }[%(window)s])) > %(threshold)s
           and max by (source) (changes(platform_exporter_source_up{source="%(source)s"}[%(window)s])) > 2
+          and min by (source) (min_over_time(platform_exporter_source_up{source="%(source)s"}[3m])) == 0
+          unless on (source) max_over_time(ALERTS{alertname="DatabaseDown", alertstate="firing", source="%(source)s"}[5m])
         |||,
         value: '%(value)s failed in %(window)s',
         threshold: 'more than %(limit)s in %(window)s',
