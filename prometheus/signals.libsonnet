@@ -5,7 +5,7 @@
 //   service:error_ratio:rate5m     0-1, absent without traffic
 //   service:latency_seconds:p50    seconds; also p95, p99 and mean; only where the signal has durations
 //   service:stale:bool             whether what must be fresh is too old
-//   health:state:code              0 healthy, 1 degraded, 2 unhealthy, 3 unknown, for each health endpoint
+//   health:state:code              0 healthy, 1 degraded, 2 unhealthy, 3 no usable answer, for each health endpoint
 
 local services = import 'lib/service.libsonnet';
 

@@ -66,7 +66,12 @@ function(catalogue)
   local services = [service(catalogue, s) for s in catalogue.services if std.length(s.signals) > 0];
   local slos = [slo for s in services for slo in s.slos];
   local postgres = sources('postgres');
-  local health = sources('health');
+  // Their names stand beside each other: without a title the key, which stands behind a title that several have, too.
+  local health = [
+    local alike = std.count([other.title for other in sources('health')], h.title) > 1;
+    h { title: if h.title == h.source then h.target else if alike then h.title + ' (' + h.target + ')' else h.title }
+    for h in sources('health')
+  ];
   local workers = sources('cloudflare_workers');
   local poolers = sources('pgbouncer');
   local queries = [query(q) for q in std.get(catalogue, 'queries', [])];

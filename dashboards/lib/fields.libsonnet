@@ -30,6 +30,10 @@ local override(matcher, pattern, properties) = {
   properties: [{ id: id, value: properties[id] } for id in std.objectFields(properties)],
 };
 
+// A name in a regular expression of JavaScript.
+local literal(name) =
+  std.join('', [if std.member('.*+?^$()[]{}|/\\', letter) then '\\' + letter else letter for letter in std.stringChars(name)]);
+
 local fixed(colour) = { mode: 'fixed', fixedColor: colour };
 local named(name, properties) = override('byName', name, properties);
 local painted(name, colour) = {
@@ -85,11 +89,11 @@ local dashes = { fill: 'dash', dash: [8, 6] };
     'custom.fillOpacity': 0,
   }),
 
-  // Series whose names begin with one that is known beforehand, "name: …": a hue for each, shades within it.
+  // Series whose names are known beforehand or begin with one, "name: …", "name · …": a hue for each, shades within it.
   of_names(names)::
     std.mapWithIndex(function(i, name) override(
       'byRegexp',
-      '/^' + std.strReplace(name, '.', '\\.') + '\\b/',
+      '/^' + literal(name) + '(:| ·|$)/',
       { color: { mode: 'shades', fixedColor: colours.different[i % std.length(colours.different)] } }
     ), names),
 
@@ -102,6 +106,12 @@ local dashes = { fill: 'dash', dash: [8, 6] };
 
   // Series named after words that have a colour of their own (colours.libsonnet).
   worded(words):: [painted(word, colours.words[word]) for word in words],
+
+  // The same where a name stands before the word, "name · word": a shade for each name.
+  worded_of_names(words):: [
+    override('byRegexp', '/ · ' + literal(word) + '$/', { color: { mode: 'shades', fixedColor: colours.words[word] } })
+    for word in words
+  ],
 
   // A line that is a limit or target rather than a measurement.
   limit(name, colour=colours.limit):: named(name, {

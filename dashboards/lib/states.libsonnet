@@ -13,8 +13,9 @@ local healthy = [
   // The code of each check.
   check:: fields.words(healthy + [[3, 'Unknown', colours.unknown]]),
 
-  // health:state:code of the whole document. Who gets no answer cannot use what it speaks for: HealthUnhealthy fires, too.
-  health:: fields.words(healthy + [[3, 'No answer', colours.bad]]),
+  // health:state:code of the whole document. HealthUnhealthy fires, too, where none comes in time, or one that says nothing
+  // known: a 404, another page, a word of its own.
+  health:: fields.words(healthy + [[3, 'No usable answer', colours.bad]]),
 
   up:: fields.words([
     [0, 'Down', colours.bad],

@@ -67,7 +67,7 @@ local incidents(ctx) = panels.table(
   act='Click a name for its runbook; ask for the review of each.',
   targets=[
     t.table(known.or_none(
-      '60 * sum by (alertname, service) (' + minutely(critical, '$__range') + ')', looked(ctx), 'service', 'No incident'
+      'sum by (alertname, service) (' + minutely(critical, '$__range') + ')', looked(ctx), 'service', 'No incident'
     )),
     t.table(
       'time() - max by (alertname, service) (timestamp(' + critical + ')'
@@ -93,7 +93,7 @@ local incidents(ctx) = panels.table(
     panels.named('Alert', { links: [ctx.links.runbookOfRow], 'custom.minWidth': 202 }),  // DatabaseConnectionFailures
     panels.named('Service', { 'custom.minWidth': 112, mappings: panels.titled(ctx.titles) }),
     panels.named('In all', {
-      unit: 's',
+      unit: 'suffix: min',  // as "Minutes of incidents" beside it; in hours 84 of them would be one
       decimals: 0,
       noValue: '< 1 min',
       mappings: panels.words([[0, ' ', colours.unknown]]),
@@ -101,10 +101,10 @@ local incidents(ctx) = panels.table(
     }),
     panels.named('Ago', {
       unit: 's',
-      decimals: 0,
+      decimals: 1,
       noValue: 'earlier',
       mappings: panels.ranges([[null, 60, 'now', colours.bad]]),
-      'custom.width': 64,
+      'custom.width': 80,
     }),
   ],
 );
@@ -172,7 +172,7 @@ local week(ctx) =
     wish=12,
     height=std.min(14, 3 + count),  // every row is seen
     decimals=0,
-    overrides=[panels.named(heading, { 'custom.width': 74 }) for heading in ['7 days', 'Before']]
+    overrides=[panels.named(heading, { 'custom.width': 82 }) for heading in ['7 days', 'Before']]
               + [panels.named('What', { mappings: panels.titled(signed) })],
   );
 

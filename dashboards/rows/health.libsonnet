@@ -5,8 +5,16 @@ local panels = import '../lib/panels.libsonnet';
 local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
 
-// Series of one endpoint need no name of it.
-local legend(ctx) = if std.length(ctx.health) == 1 then '{{check}}' else '{{target}} · {{check}}';
+local several(ctx) = std.length(ctx.health) > 1;
+
+// A query for each endpoint: `query(selector, prefix)`. Series of a single one need no name of it.
+local each(ctx, query, separator=' · ') =
+  [query('target="' + h.target + '"', if several(ctx) then h.title + separator else '') for h in ctx.health];
+// The same where a series is all that is asked of an endpoint.
+local each_as_a_whole(ctx, query, metric) = [query(metric + '{target="' + h.target + '"}', h.title) for h in ctx.health];
+
+// The endpoints by their place in the platform file; of a single one the components, which are not known beforehand.
+local told_apart(ctx) = if several(ctx) then panels.of_names([h.title for h in ctx.health]) else panels.by_name;
 
 local checks(ctx) = panels.timeline(
   'health/checks',
@@ -14,7 +22,9 @@ local checks(ctx) = panels.timeline(
   what='State of every component, as the health document reports it; the worst state of each step is shown.',
   good='One unbroken bar of Healthy in each lane.',
   act='The lane that turned first is where to look; what depends on it follows later.',
-  targets=[t.range(states.worst('health_check_status', 'target, check'), legend(ctx))],
+  targets=each(ctx, function(selector, prefix) t.range(
+    states.worst('health_check_status', 'target, check', selector), prefix + '{{check}}'
+  )),
   links=[ctx.links.health, ctx.links.runbook('HealthUnhealthy'), ctx.links.firing],
   wish=15,
   mappings=states.check,
@@ -26,12 +36,14 @@ local durations(ctx) = panels.timeseries(
   what="How long each component took to answer the platform's own check; dashed: what alerts.",
   good='Flat, and far below a second.',
   act='A component that slows down fails next: look at it before it turns.',
-  targets=[t.range('health_check_duration_seconds', legend(ctx))],
+  targets=each(ctx, function(selector, prefix) t.range(
+    'health_check_duration_seconds{' + selector + '}', prefix + '{{check}}'
+  )),
   unit='s',
   links=[ctx.links.health, ctx.links.runbook('HealthCheckSlow')],
   wish=9,
   fill=0,
-  overrides=panels.by_name,
+  overrides=told_apart(ctx),
   thresholds=[[null, colours.good], [ctx.limits.of('HealthCheckSlow'), colours.bad]],
 );
 
@@ -39,12 +51,12 @@ local overall(ctx) = panels.stat(
   'health/overall',
   'Health document',
   what='What the health document says as a whole, now.',
-  good='Healthy. No answer is as bad as Unhealthy.',
+  good='Healthy. No usable answer is as bad as Unhealthy.',
   act='Open the runbook; the components above say which part it is.',
-  targets=[t.instant('health:state:code', '{{target}}')],
+  targets=each_as_a_whole(ctx, t.instant, 'health:state:code'),
   unit='none',
   links=[ctx.links.health, ctx.links.runbook('HealthUnhealthy'), ctx.links.firing],
-  wish=5,
+  wish=if several(ctx) then 9 else 5,  // words, side by side
   height=5,
   mappings=states.health,
   background=true,
@@ -57,7 +69,7 @@ local status(ctx) = panels.stat(
   what='Status code of the last answer of each health endpoint; 0 is no answer at all.',
   good='200.',
   act='503 comes with an unhealthy document; another 4xx or 5xx is the way to the endpoint, not the platform.',
-  targets=[t.instant('probe_http_status_code', '{{target}}')],
+  targets=each_as_a_whole(ctx, t.instant, 'probe_http_status_code'),
   unit='none',
   links=[ctx.links.runbook('HealthUnhealthy')],
   wish=4,
@@ -72,14 +84,14 @@ local fetch(ctx) = panels.timeseries(
   what='How long the exporter waited for the health document.',
   good="Flat, well under the check's time-out.",
   act='Slow although its components are fast: the network or the edge in between.',
-  targets=[t.range('probe_duration_seconds', '{{target}}')],
+  targets=each_as_a_whole(ctx, t.range, 'probe_duration_seconds'),
   unit='s',
   links=[ctx.links.health, ctx.links.runbook('HealthUnhealthy'), ctx.links.scrapes],
-  wish=15,
+  wish=if several(ctx) then 11 else 15,
   height=5,
-  colour=if std.length(ctx.health) == 1 then colours.neutral else null,
-  legend=std.length(ctx.health) > 1,
-  overrides=if std.length(ctx.health) == 1 then [] else panels.by_name,
+  colour=if several(ctx) then null else colours.neutral,
+  legend=several(ctx),
+  overrides=if several(ctx) then told_apart(ctx) else [],
 );
 
 local share(ctx) = panels.bars(
@@ -88,10 +100,11 @@ local share(ctx) = panels.bars(
   what='Of the time shown, the share in which each component said healthy.',
   good='Practically all of it.',
   act='Begin with the lowest: it is where reliability work pays most.',
-  targets=[t.instant(
+  targets=each(ctx, function(selector, prefix) t.instant(
     // By the minute: seconds that were scraped more often weigh no more.
-    'sort(avg by (target, check) (avg_over_time(health_check_status{status="healthy"}[$__range:1m])))', legend(ctx)
-  )],
+    'sort(avg by (target, check) (avg_over_time(health_check_status{' + selector + ', status="healthy"}[$__range:1m])))',
+    prefix + '{{check}}'
+  )),
   unit='percentunit',
   links=[ctx.links.runbook('HealthDegraded'), ctx.links.operations],
   wish=9,
@@ -106,9 +119,10 @@ local changes(ctx) = panels.timeseries(
   what='How often the state of a component changed in each step.',
   good='None.',
   act='A component that flaps is at its limit: its time-out is too short, or it is overloaded.',
-  targets=[t.range(
-    'sum by (target, check) (changes(health_check_status{status="healthy"}[$__rate_interval]))', legend(ctx)
-  )],
+  targets=each(ctx, function(selector, prefix) t.range(
+    'sum by (target, check) (changes(health_check_status{' + selector + ', status="healthy"}[$__rate_interval]))',
+    prefix + '{{check}}'
+  )),
   unit='short',
   links=[ctx.links.runbook('HealthDegraded'), ctx.links.firing],
   wish=12,
@@ -117,7 +131,7 @@ local changes(ctx) = panels.timeseries(
   stack=true,
   decimals=0,
   softMax=1,
-  overrides=panels.by_name,
+  overrides=told_apart(ctx),
 );
 
 local pool(ctx) = panels.timeseries(
@@ -126,16 +140,16 @@ local pool(ctx) = panels.timeseries(
   what='Connections to the database that the product holds, by what they do, as its health document reports them.',
   good='Some idle ones left, nobody waiting.',
   act='Waiting: the pool is too small or its connections are held too long; compare with the database.',
-  targets=[t.range(
-    'health_pool_connections', if std.length(ctx.health) == 1 then '{{state}}' else '{{target}} · {{state}}'
-  )],
+  targets=each(ctx, function(selector, prefix) t.range('health_pool_connections{' + selector + '}', prefix + '{{state}}')),
   unit='short',
   links=[if std.length(ctx.postgres) > 0 then ctx.links.to('postgres'), ctx.links.runbook('HealthPoolWaiting')],
   wish=12,
   height=7,
   stack=true,
   decimals=0,
-  overrides=panels.worded(['active', 'idle', 'waiting']),
+  overrides=
+  local states = ['active', 'idle', 'waiting'];
+  if several(ctx) then panels.worded_of_names(states) else panels.worded(states),
   rare='not reported',
 );
 
@@ -145,8 +159,10 @@ local uptime(ctx) = panels.stat(
   what='When the product last started, as its health document says, with the version it runs.',
   good='The time of the last deployment.',
   act='A start that nobody asked for is a crash: read the log of the minutes before it.',
-  targets=[t.instant('1000 * max by (target) (health_start_time_seconds) * on (target) group_left (version)'
-                     + ' max by (target, version) (health_info)', '{{version}}')],
+  targets=each(ctx, function(selector, prefix) t.instant(
+    '1000 * max by (target) (health_start_time_seconds{' + selector + '}) * on (target) group_left (version)'
+    + ' max by (target, version) (health_info{' + selector + '})', prefix + '{{version}}'
+  ), ' '),
   unit='dateTimeFromNow',
   links=[ctx.links.runbook('HealthUnhealthy')],
   wish=5,

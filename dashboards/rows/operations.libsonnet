@@ -112,9 +112,9 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
       panels.named('Concerns', { 'custom.minWidth': 112, mappings: panels.titled(ctx.titles) }),
       panels.named('For', {
         unit: 's',
-        decimals: 0,
+        decimals: 1,
         mappings: panels.words([[0, ' ', colours.unknown]]),
-        'custom.width': 64,
+        'custom.width': 80,
       }),
       panels.named('Urgency', {
         'custom.width': 18 + 8 * std.foldl(std.max, [2 + std.length(p[1]) for p in ctx.priorities], 6),

@@ -48,7 +48,7 @@ local now(ctx) = [
     'now/health',
     'Are all parts working?',
     what='The worst state that the platform reports about its own parts.',
-    good='Healthy. Degraded means slower, or without a side function; No answer is as bad as Unhealthy.',
+    good='Healthy. Degraded means slower, or without a side function; No usable answer is as bad as Unhealthy.',
     act='Click it: the page behind names the part.',
     targets=[t.instant('max(health:state:code)', 'state')],
     unit='none',
@@ -94,17 +94,19 @@ local equal(level) = if level.sli == 'availability' then 'or full outage of' els
 
 local kept(ctx, level) = panels.stat(
   'availability/' + level.slo,
-  level.title + ' · target ' + level.objective_text,
+  level.title,
   what='Share of what was asked in the last ' + days(level) + ' that was answered as promised; promised: '
        + level.objective_text + '.',
   good=level.objective_text + ' or more.',
   act='Below it the promise is broken; see the budget beside for how far.',
-  targets=[t.instant(slo.kept('slo="' + level.slo + '"'), level.title)],
+  // Not in the title, which a narrow panel cuts; and said even where nothing is known.
+  targets=[t.instant('max(' + slo.kept('slo="' + level.slo + '"') + ') or vector(NaN)', 'target ' + level.objective_text)],
   unit='percentunit',
   links=[ctx.links.slo(level.slo), ctx.links.technical],
-  wish=5,
+  wish=6,
   height=6,
   decimals=3,
+  text='value_and_name',
   noValue='not known',
   thresholds=[[null, colours.bad], [level.objective, colours.good]],
 );
@@ -125,7 +127,7 @@ local budget(ctx, level) =
     ],
     unit='percentunit',
     links=[ctx.links.slo(level.slo), ctx.links.technical],
-    wish=7,
+    wish=6,
     height=6,
     decimals=0,
     text='value_and_name',
@@ -134,7 +136,7 @@ local budget(ctx, level) =
     mappings=panels.ranges([[null, 0, 'Used up', colours.bad]]),
     overrides=[panels.named(equal(level), {
       unit: 's',
-      decimals: 0,
+      decimals: 1,
       color: panels.fixed(colours.neutral),
       mappings: panels.ranges([[null, 0, 'No more', colours.bad]]),
     })],
@@ -186,7 +188,7 @@ local promises(ctx) =
       min=null,
       max=1,
       softMin=0,
-      thresholds=slo.left(ctx),
+      thresholds=slo.left_lines(ctx),
       overrides=slo.apart(ctx),
     ),
   ]];

@@ -37,7 +37,7 @@ def _without_services(found: Json) -> None:
 
 
 def _grown(found: Json) -> None:
-    """Five services, two databases, a pooler, machines, a quota, many measures: more than one line holds."""
+    """Five services, two databases and health endpoints, a pooler, machines, a quota: more than one line holds."""
     service = found["services"][0]
     for name in ("web", "voice", "mail", "billing"):
         extra = copy.deepcopy(service)
@@ -49,6 +49,10 @@ def _grown(found: Json) -> None:
             "title": f"{name.title()} availability",
         }
         found["services"].append(extra)
+    endpoint = next(source for source in found["sources"] if source["kind"] == "health")
+    found["sources"].append(
+        endpoint | {"source": "health.web", "target": "web", "title": "Website (EU)", "service": "web"}
+    )
     database = next(source for source in found["sources"] if source["kind"] == "postgres")
     found["sources"].append(
         database | {"source": "postgres.archive", "target": "archive", "title": "Archive database"}

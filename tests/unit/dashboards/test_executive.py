@@ -148,3 +148,30 @@ def test_none_is_said_only_while_the_exporter_answers(boards: list[Json]) -> Non
                     assert zero == '(max(up{job="platform-exporter"}) == 1)', panel["title"]
                     found += 1
     assert found
+
+
+def test_a_promise_stands_in_full_beside_what_was_kept(variant: Json, boards: list[Json]) -> None:
+    """Not in the title, which Grafana cuts; and where nothing is known, too. Many promises stand in a table."""
+    (board,) = (board for board in boards if board["uid"] == f"{variant['platform']}-executive")
+    cards = {p["title"]: p for p in shown(board) if p["type"] == "stat"}
+    levels = [level for service in variant["services"] for level in service["slos"]]
+    assert len(levels) > 3 or all(level["title"] in cards for level in levels)
+    for level in levels:
+        if (card := cards.get(level["title"])) is not None:
+            (target,) = card["targets"]
+            assert target["legendFormat"] == f"target {level['objective_text']}"
+            assert target["expr"].endswith(" or vector(NaN)")
+            assert card["options"]["textMode"] == "value_and_name"
+
+
+def test_how_long_an_incident_was_is_said_by_the_minute(executive: dict[str, Json]) -> None:
+    """As the minutes of the week beside it; Grafana calls 84 of them "1 hours"."""
+    panel = executive["Incidents in this period"]
+    (unit,) = (
+        prop["value"]
+        for override in panel["fieldConfig"]["overrides"]
+        for prop in override["properties"]
+        if override["matcher"]["options"] == "In all" and prop["id"] == "unit"
+    )
+    assert unit == "suffix: min"
+    assert panel["targets"][0]["expr"].startswith("(sum by (alertname, service) (sum_over_time((ALERTS{")

@@ -249,3 +249,11 @@ def test_a_moment_is_seen_in_a_timeline(boards: list[Json]) -> None:
                     series = list(selectors(parsed(target["expr"])))
                     whole = target["expr"].count("[$__rate_interval] offset -$__interval")
                     assert whole == len(series) > 0, panel["title"]
+
+
+def test_no_title_is_cut_at_the_width_of_a_desk(boards: list[Json]) -> None:
+    """1600 pixels, of letters 7 wide, beside the signs for the description and the links."""
+    for board in boards:
+        for panel in shown(board):
+            width = panel["gridPos"]["w"] * 1567 / 24 - 8
+            assert 7 * len(panel["title"]) + 90 <= width, f"{board['uid']}: {panel['title']}"

@@ -27,7 +27,7 @@ def test_thresholds_are_those_of_the_objective(demo: Json) -> None:
     found = tree(demo)
     assert 12.5 in _steps(_panel(found, "technical", "API availability · burn rate"))
     assert 0.02 in _steps(_panel(found, "technical", "API · failed share"))
-    assert 0.98 in _steps(_panel(found, "executive", "API availability · target 98%"))
+    assert 0.98 in _steps(_panel(found, "executive", "API availability"))
 
 
 def test_own_sql_is_shown_by_type_unit_and_label(demo: Json) -> None:

@@ -1,6 +1,7 @@
-"""Words where data are missing: they never claim that all is well, and what is drawn as limit is one."""
+"""Words where data are missing never claim that all is well, what is drawn as limit is one, and durations are exact."""
 
 import re
+from collections.abc import Iterator
 
 from tests.support.dashboards import Json, shown
 
@@ -53,3 +54,19 @@ def test_what_is_called_dashed_is_drawn(boards: list[Json]) -> None:
                 if prop["id"] == "custom.lineStyle"
             ]
             assert drawn or lines, panel["title"]
+
+
+def _formats(panel: Json) -> Iterator[tuple[str, int | None]]:
+    """Unit and decimals of the panel and of each field that has its own."""
+    defaults = panel["fieldConfig"]["defaults"]
+    yield defaults["unit"], defaults.get("decimals")
+    for override in panel["fieldConfig"]["overrides"]:
+        own = {prop["id"]: prop["value"] for prop in override["properties"]}
+        yield own.get("unit", defaults["unit"]), own.get("decimals", defaults.get("decimals"))
+
+
+def test_a_duration_is_not_rounded_to_whole_hours(boards: list[Json]) -> None:
+    """Grafana takes the largest unit: without decimals everything from 60 to 89 minutes is "1 hours"."""
+    for board in boards:
+        for panel in shown(board):
+            assert ("s", 0) not in _formats(panel), panel["title"]

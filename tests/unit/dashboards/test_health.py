@@ -1,0 +1,93 @@
+"""Health documents: what no usable answer is called, and whose each line is where there are several endpoints."""
+
+import copy
+import re
+
+import pytest
+
+from exporter.generate.mixin import tree
+from tests.support.dashboards import Json, dashboards, rules, shown
+
+TITLES = ("API", "Website (EU)", "API EU")
+
+
+@pytest.fixture(scope="module")
+def several(demo: Json) -> dict[str, Json]:
+    """The panels of the page of three endpoints, by title."""
+    demo = copy.deepcopy(demo)
+    (endpoint,) = (source for source in demo["sources"] if source["kind"] == "health")
+    for key, title in (("web", TITLES[1]), ("eu", TITLES[2])):
+        demo["sources"].append(endpoint | {"source": f"health.{key}", "target": key, "title": title})
+    return _panels(demo)
+
+
+def _panels(catalogue: Json) -> dict[str, Json]:
+    (board,) = (board for board in dashboards(tree(catalogue)) if board["uid"] == "demo-health")
+    return {panel["title"]: panel for panel in shown(board)}
+
+
+def _colour(panel: Json, series: str) -> str:
+    """The hue that Grafana gives a series: the last override that meets its name."""
+    found = panel["fieldConfig"]["defaults"]["color"]["fixedColor"]
+    for override in panel["fieldConfig"]["overrides"]:
+        pattern = override["matcher"]["options"]
+        named = override["matcher"]["id"] == "byName" and pattern == series
+        if named or (override["matcher"]["id"] == "byRegexp" and re.search(pattern[1:-1], series)):
+            for prop in override["properties"]:
+                if prop["id"] == "color":
+                    found = prop["value"]["fixedColor"]
+    assert isinstance(found, str)
+    return found
+
+
+def test_what_gives_no_usable_answer_is_called_so(demo: Json, boards: list[Json]) -> None:
+    """By the alert, too: a 404, HTML or a status that nobody knows is an answer, but says nothing."""
+    (alert,) = (rule for rule in rules(tree(demo)) if rule.get("alert") == "HealthUnhealthy")
+    assert "no usable answer" in alert["annotations"]["description"]
+    found = 0
+    for board in boards:
+        for panel in shown(board):
+            if any("health:state:code" in target["expr"] for target in panel["targets"]):
+                (words,) = (
+                    m["options"] for m in panel["fieldConfig"]["defaults"]["mappings"] if m["type"] == "value"
+                )
+                assert words["3"]["text"] == "No usable answer", panel["title"]
+                found += 1
+    assert found or not any(board["uid"].endswith("-health") for board in boards)
+
+
+@pytest.mark.parametrize(
+    ("panel", "series"),
+    [
+        ("Time to fetch the health document", ""),
+        ("Time of a component's check", " · database"),
+        ("Changes of state", " · database"),
+    ],
+)
+def test_endpoints_are_told_apart_by_colour(several: dict[str, Json], panel: str, series: str) -> None:
+    assert len({_colour(several[panel], title + series) for title in TITLES}) == len(TITLES)
+
+
+def test_states_of_a_pool_mean_the_same_for_every_endpoint(several: dict[str, Json], demo: Json) -> None:
+    title = "Connections of the product's pool"
+    alone = _panels(demo)[title]
+    for state in ("active", "idle", "waiting"):
+        wanted = _colour(alone, state)
+        assert {_colour(several[title], f"{name} · {state}") for name in TITLES} == {wanted}
+    assert len({_colour(alone, state) for state in ("active", "idle", "waiting")}) == 3
+
+
+def test_endpoints_are_called_by_their_titles(several: dict[str, Json]) -> None:
+    for panel in several.values():
+        legends = [target["legendFormat"] for target in panel["targets"]]
+        assert all("{{target}}" not in legend for legend in legends), panel["title"]
+        assert [legend.partition(" · ")[0].removesuffix(" {{version}}") for legend in legends] == list(TITLES)
+
+
+def test_endpoints_of_one_title_are_told_apart_by_their_keys(demo: Json) -> None:
+    demo = copy.deepcopy(demo)
+    (endpoint,) = (source for source in demo["sources"] if source["kind"] == "health")
+    demo["sources"].append(endpoint | {"source": "health.web", "target": "web"})
+    demo["sources"].append(endpoint | {"source": "health.shop", "target": "shop", "title": "health.shop"})
+    legends = [target["legendFormat"] for target in _panels(demo)["HTTP status"]["targets"]]
+    assert legends == ["API (api)", "API (web)", "shop"]
