@@ -139,12 +139,24 @@ class _Libraries(logging.Handler):
     """What libraries log, asyncio's complaints among it, goes the way of our own lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        level = "error" if record.levelno >= logging.ERROR else "warning"
-        fields = {"logger": record.name, "message": record.getMessage()}
+        level: Level = "error" if record.levelno >= logging.ERROR else "warning"
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):  # arguments that do not fit
+            message = f"{record.msg} {record.args!r}"
+        fields = {"logger": record.name, "message": message}
         if record.exc_info:
-            fields["exception"] = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
-        if _LEVELS[level] >= Log.least:
-            _out.write(_line(level, "library.said", fields))
+            fields["exception"] = _traceback(*record.exc_info)
+        Log()._write(level, "library.said", fields)
+
+
+def _traceback(*raised: Any) -> str:
+    return "".join(traceback.format_exception(*raised)).rstrip("\n")
+
+
+def _defect(raised: Any) -> None:
+    """Write what nobody caught, in a thread or a destructor, which would go to standard error as it is."""
+    Log().error("defect", exception=_traceback(raised.exc_type, raised.exc_value, raised.exc_traceback))
 
 
 def _line(level: str, action: str, fields: dict[str, Any]) -> str:
@@ -180,6 +192,8 @@ def configure(level: Level = "info") -> None:
     """Set the least level of the process."""
     Log.least = _LEVELS[level]
     logging.basicConfig(level=logging.WARNING, handlers=[_Libraries()], force=True)
+    logging.captureWarnings(capture=True)
+    threading.excepthook = sys.unraisablehook = _defect
     # Libraries that are refused a request say so in warnings; our own lines name the failure already.
     logging.getLogger("psycopg").setLevel(logging.ERROR)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)

@@ -54,7 +54,7 @@ class Deadline:
 def _seen(task: asyncio.Task[Collected]) -> None:
     """Note what is left behind when it ends; asyncio would complain of an error that nobody takes."""
     error = None if task.cancelled() else task.exception()
-    log.info("source.stuck_no_more", task=task.get_name(), error=repr(error))
+    log.info("source.stuck_no_more", task=repr(task.get_coro()), error=error and repr(error))
 
 
 async def _interrupt(task: asyncio.Task[Collected]) -> BaseException | None:

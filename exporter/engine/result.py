@@ -87,7 +87,7 @@ def _load(document: dict[str, Any]) -> Result:
         if name in document["created"]:
             data.created[family] = _samples(document["created"][name])
     known = {
-        reason: min(int(count), _MOST) for reason, count in document["failures"].items() if reason in REASONS
+        reason: _count(count) for reason, count in document["failures"].items() if reason in REASONS
     }
     error = document["error"]
     if error is not None:
@@ -101,10 +101,15 @@ def _load(document: dict[str, Any]) -> Result:
         float(document["duration"]),
         known,
         error,
-        min(int(document["failures_in_a_row"]), _MOST),
+        _count(document["failures_in_a_row"]),
         float(document["wait"]),
         float(document["asked"]),
     )
+
+
+def _count(value: float) -> int:
+    """A row that is spoilt must not hold what cannot be written again."""
+    return max(0, min(int(value), _MOST))
 
 
 def _plain(samples: Samples) -> list[Any]:

@@ -49,6 +49,10 @@ _LONGEST_RETRY_AFTER = 3600.0
 _LOOK_AGAIN = 1.0
 """Seconds after which a follower looks again for the first result of a source."""
 
+_LONGEST_LOOK = 30.0
+"""Seconds in which a follower looks for it so often, and is not ready: the leader may know no such source, or an older
+platform file."""
+
 _LEAD = 0.15
 """Seconds that a collection should end before the scrape, for rendering and for scrapes that come early."""
 
@@ -91,6 +95,7 @@ class Runner:
     # By the clock that nobody sets: when the source may be asked again, and when it was asked for what is shown.
     _held_until: float = float("-inf")
     _asked: float = float("-inf")
+    _began: float = field(default_factory=time.monotonic)
     _expiry: asyncio.TimerHandle | None = None
     _deadline: Deadline = field(default_factory=Deadline)
 
@@ -226,14 +231,15 @@ class Runner:
                 self._adopt(theirs)
         except StateError:  # what is known stays until it is too old
             self.failures["state"] += 1
-        if following and self._knows:
+        if following and not self._expects:
             self._ended()
         return following
 
     @property
-    def _knows(self) -> bool:
-        """Whether the source was ever heard of: a follower may be here before the leader has asked it."""
-        return self.last_success is not None or self.error is not None
+    def _expects(self) -> bool:
+        """Whether a first result is to come soon: a follower may be here before the leader has asked the source."""
+        heard = self.last_success is not None or self.error is not None
+        return not heard and time.monotonic() - self._began < _LONGEST_LOOK
 
     def _result(self) -> Result:
         return Result(
@@ -286,7 +292,7 @@ class Runner:
         """
         every = self.source.every
         if self.shared is not None and self.shared.following:
-            return every if self._knows else min(every, _LOOK_AGAIN)
+            return min(every, _LOOK_AGAIN) if self._expects else every
         if (held := self._held_until - since) > 0:
             return held
         doublings = max(0, self.failures_in_a_row - _PATIENT_FAILURES)

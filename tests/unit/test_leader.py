@@ -178,6 +178,21 @@ async def test_who_follows_waits_for_the_first_result_and_then_has_it_soon() -> 
         await eventually(lambda: other.runner("probe").runs and other.who() == {"one"})
 
 
+async def test_who_follows_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The leader's platform file may be older and lack a source; it is not to hold up its own successor."""
+    monkeypatch.setattr("exporter.engine.runner._LONGEST_LOOK", 0.3)
+    place, asked = Place(), dict[str, list[str]](probe=[], api=[])
+    async with AsyncExitStack() as stack:
+        one, other = (Exporter(who, place, asked) for who in ("one", "other"))
+        one.probe.collect = asyncio.Event().wait  # type: ignore[method-assign, assignment]  # says nothing
+        one.probe.timeout = 60.0
+        await stack.enter_async_context(one.running())
+        await stack.enter_async_context(other.running())
+        await eventually(lambda: other.runner("api").runs)
+        assert other.runner("probe").runs == 0
+        await eventually(lambda: other.runner("probe").runs)
+
+
 async def test_failures_of_the_leader_are_those_of_all(pair: Pair) -> None:
     one, other, _ = pair
     await eventually(other.who)

@@ -5,6 +5,10 @@ import logging
 import math
 import os
 import re
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,17 @@ from tests.support.logged import said
 def everything_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Log, "least", 0)
     monkeypatch.setattr(values, "_revealed", set())
+
+
+@pytest.fixture
+def configured() -> Iterator[None]:
+    """Put back what the process does with warnings and defects."""
+    hooks = threading.excepthook, sys.unraisablehook
+    logs.configure()
+    yield
+    threading.excepthook, sys.unraisablehook = hooks
+    logging.captureWarnings(capture=False)
+    logging.getLogger().handlers.clear()
 
 
 def written(capfd: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -125,13 +140,38 @@ def test_a_disk_that_was_full_costs_lines_alone(monkeypatch: pytest.MonkeyPatch,
     assert lines[0]["lines"] == 3
 
 
+@pytest.mark.usefixtures("configured")
 def test_what_libraries_say_is_one_of_our_lines(capfd: pytest.CaptureFixture[str]) -> None:
     conceal("Sup3rS3cret")
-    logs.configure()
-    try:
-        logging.getLogger("asyncio").error("nobody took %s", "postgresql://u:Sup3rS3cret@h")
-    finally:
-        logging.getLogger().handlers.clear()
+    logging.getLogger("asyncio").error("nobody took %s", "postgresql://u:Sup3rS3cret@h")
     line = json.loads(said(capfd))
     assert (line["action"], line["logger"], line["level"]) == ("library.said", "asyncio", "error")
     assert line["message"] == "nobody took postgresql://u:***@h"
+
+
+@pytest.mark.usefixtures("configured")
+def test_what_nobody_catches_is_one_of_our_lines_too(capfd: pytest.CaptureFixture[str]) -> None:
+    conceal("Sup3rS3cret")
+
+    def fail() -> None:
+        raise ValueError("postgresql://u:Sup3rS3cret@h")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    line = json.loads(said(capfd))
+    assert line["action"] == "defect"
+    assert line["exception"].endswith("ValueError: postgresql://u:***@h")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=True)
+        warnings.warn("Sup3rS3cret is out of use", stacklevel=1)
+    assert "*** is out of use" in json.loads(said(capfd))["message"]
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_library_does_not_fail_of_its_own_message(capfd: pytest.CaptureFixture[str]) -> None:
+    record = logging.LogRecord("library", logging.ERROR, "", 0, "%d of %d", ("two",), None)
+    logs._Libraries().handle(record)  # pytest's own handler does fail of it
+    assert json.loads(said(capfd))["message"] == "%d of %d ('two',)"
