@@ -86,9 +86,7 @@ def _load(document: dict[str, Any]) -> Result:
             data.cut.add(family)
         if name in document["created"]:
             data.created[family] = _samples(document["created"][name])
-    known = {
-        reason: _count(count) for reason, count in document["failures"].items() if reason in REASONS
-    }
+    known = {reason: _count(count) for reason, count in document["failures"].items() if reason in REASONS}
     error = document["error"]
     if error is not None:
         reason, message, remedy = error
