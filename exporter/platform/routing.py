@@ -117,6 +117,13 @@ def _services(platform: Platform) -> Iterator[Broken]:
     for where, name in named:
         if name not in known:
             yield where, f"`{name}` is no service or source of this file", suggestion(name, known)
+        elif "maintenance" in where and (service := speaks_for(platform, name)) != name:
+            remedy = f"Write `{service}`."
+            yield (
+                where,
+                f"alerts about `{name}` have the service `{service}`, so none would be silent",
+                remedy,
+            )
 
 
 def _checks(platform: Platform, page: StatusPage) -> Iterator[Broken]:
