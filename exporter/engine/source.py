@@ -21,7 +21,7 @@ Reason = Literal[
     "permission",  # known, but not allowed
     "rate_limited",  # asked too often
     "http_status",  # an HTTP status that is no answer
-    "rejected",  # the vendor refuses the request as it is
+    "rejected",  # the other side refuses the request as it is, or cannot carry it out
     "parse",  # the answer is not what it should be
     "state",  # the state store fails, and the source needs it
     "internal",  # a defect of this program

@@ -391,3 +391,85 @@ async def test_a_state_that_fails_is_said_and_harms_no_other_statement(
         ("main", f"queries.mine_{number}", "state") for number in range(8)
     }
     await subject.close()
+
+
+RAISE = """
+create function boom(state text, message text) returns int language plpgsql as
+$$ begin raise exception using errcode = state, message = message; end $$"""
+
+
+ERRORS = {
+    "40001": ("canceling statement due to conflict with recovery", "rejected", "hot_standby_feedback"),
+    "40P01": ("deadlock detected", "rejected", "tried again"),
+    "53100": ("could not extend file: No space left on device", "rejected", "disk space"),
+    "53200": ("out of shared memory", "rejected", "max_locks_per_transaction"),
+    "53400": ("no more of it", "rejected", "limit that the message names"),
+    "54001": ("stack depth limit exceeded", "rejected", "simpler"),
+    "55P03": ("could not obtain lock on relation", "timeout", "pg_locks"),
+    "57014": ("canceling statement due to user request", "rejected", "pg_cancel_backend"),
+    "58030": ("could not read block 3 in file base/1/2", "rejected", "its log and its disks"),
+    "XX001": ("invalid page in block 3", "rejected", "damaged"),
+    "XX000": ("unexpected data beyond EOF", "rejected", "server's log"),
+    "25006": ("cannot execute INSERT in a read-only transaction", "permission", "run read-only"),
+}
+
+
+async def test_an_error_of_the_server_is_no_connection_that_fails(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_postgres.execute(RAISE)
+    failing = [
+        query(f"error_{state.lower()}", sql=f"select boom('{state}', '{message}') as value")
+        for state, (message, _, _) in ERRORS.items()
+    ]
+    subject = source(monkeypatch, own_postgres.dsn(), query("good"), *failing)
+    families = await collect(subject)
+    assert families["good"] == {("main",): 1.0}
+    assert set(families["pg_scrape_collector_failing"]) == {
+        ("main", f"queries.error_{state.lower()}", reason) for state, (_, reason, _) in ERRORS.items()
+    }
+    _, gaps = await subject.inspect()
+    told = {gap.missing: gap.remedy for gap in gaps}
+    for state, (message, _, remedy) in ERRORS.items():
+        assert remedy in told[f"queries.error_{state.lower()}: {message}"]
+    await subject.close()
+
+
+async def test_what_spills_beyond_its_limit_is_refused_with_the_limit_as_remedy(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for setting in ("temp_file_limit = '64kB'", "work_mem = '64kB'"):
+        own_postgres.execute(sql.SQL("alter database postgres set ") + sql.SQL(setting))
+    own_postgres.execute("create role reader login password 'reader-password'")
+    spilling = query(
+        "spilling",
+        sql="select count(*) as value from (select n from generate_series(1, 50000) as n order by -n offset 0) as s",
+    )
+    dsn = own_postgres.dsn("postgres", user="reader", password="reader-password")
+    subject = source(monkeypatch, dsn, query("good"), spilling)
+    deadline = time.monotonic() + 30
+    while not (failing := (await collect(subject)).get("pg_scrape_collector_failing")):
+        assert time.monotonic() < deadline
+    assert set(failing) == {("main", "queries.spilling", "rejected")}
+    _, gaps = await subject.inspect()
+    [gap] = [gap for gap in gaps if gap.missing.startswith("queries.spilling")]
+    assert "temp_file_limit" in gap.missing
+    assert "limit that the message names" in gap.remedy
+    await subject.close()
+
+
+async def test_what_the_server_could_not_do_now_is_asked_again_when_it_is_due(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a minute later, as what is refused for what it is."""
+    own_postgres.execute(RAISE)
+    failing = query("failing", sql="select boom('40P01', 'deadlock detected') as value")
+    subject = source(monkeypatch, own_postgres.dsn(), failing)
+    for _ in range(3):
+        await collect(subject)
+        await asyncio.sleep(0.1)
+    own_postgres.execute(
+        "create or replace function boom(state text, message text) returns int language sql as 'select 1'"
+    )
+    assert (await collect(subject))["failing"] == {("main",): 1.0}
+    await subject.close()

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Relay:
-    """Where it listens, and how often it was connected to."""
+    """Where it listens, how far away it seems, in seconds of a question and its answer, and how often it was connected
+    to."""
 
+    round_trip: float
     port: int = 0
     connections: int = 0
 
@@ -17,14 +19,14 @@ class Relay:
 @asynccontextmanager
 async def distant(port: int, round_trip: float) -> AsyncIterator[Relay]:
     """Relay a free port to 127.0.0.1:`port`; a question and its answer take `round_trip` seconds more."""
-    relay, ways, writers = Relay(), set[asyncio.Task[None]](), list[asyncio.StreamWriter]()
+    relay, ways, writers = Relay(round_trip), set[asyncio.Task[None]](), list[asyncio.StreamWriter]()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         relay.connections += 1
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
         writers.extend((writer, far_writer))
-        ways.add(asyncio.create_task(_carry(reader, far_writer, round_trip / 2)))
-        ways.add(asyncio.create_task(_carry(far_reader, writer, round_trip / 2)))
+        ways.add(asyncio.create_task(_carry(reader, far_writer, relay)))
+        ways.add(asyncio.create_task(_carry(far_reader, writer, relay)))
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     relay.port = server.sockets[0].getsockname()[1]
@@ -40,10 +42,10 @@ async def distant(port: int, round_trip: float) -> AsyncIterator[Relay]:
         await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
 
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
-    """Pass on what comes, each piece `delay` seconds after it came."""
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, relay: Relay) -> None:
+    """Pass on what comes, each piece half a round trip after it came."""
     loop = asyncio.get_running_loop()
     with suppress(ConnectionError):
         while data := await reader.read(1 << 16):
-            loop.call_later(delay, writer.write, data)
-    loop.call_later(delay, writer.close)
+            loop.call_later(relay.round_trip / 2, writer.write, data)
+    loop.call_later(relay.round_trip / 2, writer.close)

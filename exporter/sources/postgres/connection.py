@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import logging
 import os
 import re
 import socket
@@ -17,6 +18,9 @@ from exporter.platform.values import Secret, Verbatim
 from exporter.sources.postgres.dsn import settings
 from exporter.sources.postgres.quoting import quoted
 
+# It warns of what this program tells itself; where nobody set up logging, that would go to standard error as it is.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
+
 _BY_STATE: dict[str, Reason] = {
     "28": "auth",
     "53300": "too_many_connections",
@@ -28,7 +32,13 @@ _BY_STATE: dict[str, Reason] = {
     "22": "rejected",
     "08": "connect",
     "25006": "permission",
+    **dict.fromkeys(("40", "53", "54", "55", "57", "58"), "rejected"),
 }
+"""By the beginning of the SQLSTATE; the first that fits decides."""
+
+_TROUBLE = re.compile(r"40|53(?!400)|57|58|XX")
+"""SQLSTATEs of a server that could not do now what it may do a moment later. 53400, a limit that a statement exceeds,
+is the statement's."""
 
 # libpq gives no SQLSTATE for a connection that was refused while it was made; the first pattern that is found decides.
 # Servers that speak another language than English are understood as far as `rejected` goes.
@@ -59,6 +69,24 @@ _BY_TEXT: tuple[tuple[str, Reason], ...] = (
     (r"database .* (does not exist|is not currently accepting connections)", "rejected"),
     (r"^[^\W\d_]+: ", "rejected"),  # a server's word, in a language that is not known here
 )
+
+_BY_STATE_REMEDIES: dict[str, str] = {
+    "25006": "Make the server writable: see default_transaction_read_only, and whether its disk is full.",
+    "40001": "On a standby, raise max_standby_streaming_delay or switch hot_standby_feedback on, or make it shorter; "
+    "elsewhere it met another transaction. It is tried again.",
+    "40P01": "It and others waited for each other: the server's log names their statements. It is tried again.",
+    "53100": "Free disk space on the server.",
+    "53200": "Free memory on the server; raise max_locks_per_transaction if it is shared memory.",
+    "53400": "Raise the limit that the message names, or have the statement sort, join and hash less.",
+    "53": "Give the server what the message says it lacks.",
+    "54": "Make the statement simpler, or raise the limit that the message names.",
+    "55P03": "Another session holds a lock that it needs: see pg_locks and pg_stat_activity.",
+    "58": "The server cannot use its own files: see its log and its disks.",
+    "XX001": "Data are damaged: copy them before anything is mended, and see the server's log.",
+    "XX002": "An index is damaged: see the server's log, and REINDEX it.",
+    "XX": "It is an error inside the server or an extension: see the server's log.",
+}
+"""By the beginning of the SQLSTATE; the first that fits counts. These go before those of the reason."""
 
 _MORE_CONNECTIONS = 10
 """A limit with room for two exporters and a `check` beside them."""
@@ -121,6 +149,8 @@ async def connect(
         told = failure(error, str(parts.get("user") or os.environ.get("PGUSER", "")))
         if told.reason == "timeout":
             told.remedy = where
+        elif told.reason == "rejected" and not told.remedy:
+            told.remedy = "Check what the connection string says."
         raise told from error
     return connection
 
@@ -156,22 +186,39 @@ def is_remote(host: str) -> bool:
         return True
 
 
+class ServerTrouble(SourceError):
+    """The server could not do what it was asked, for a reason that may be gone a moment later."""
+
+
 def failure(error: psycopg.Error, user: str = "") -> SourceError:
     """Classify an error of psycopg; `user` is who connects, for a GRANT that would mend it.
 
     Secrets are taken out where the text is shown, not here.
     """
     text = re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
-    reason = _reason(error, text)
-    return SourceError(reason, text, remedy=_exact(text, user) or _REMEDIES.get(reason, ""))
+    reason, state = _reason(error, text), error.sqlstate or ""
+    of_state = (remedy for prefix, remedy in _BY_STATE_REMEDIES.items() if state.startswith(prefix))
+    remedy = _exact(text, user) or next(of_state, None) or _REMEDIES.get(reason, "")
+    trouble = reason == "rejected" and _TROUBLE.match(state)
+    return (ServerTrouble if trouble else SourceError)(reason, text, remedy=remedy)
+
+
+def cancelled_by_somebody(error: psycopg.Error | None) -> bool:
+    """Say whether a statement was ended by pg_cancel_backend rather than by a limit. In other languages than English
+    the server's word for it is not known."""
+    return isinstance(error, psycopg.errors.QueryCanceled) and "due to user request" in str(error)
 
 
 def _exact(text: str, user: str) -> str | None:
-    """Return what mends a refusal to connect, where the message tells it: a statement, or where it is said."""
+    """Return what mends it, where the message tells that: a statement, or where it is said."""
     if user and (match := re.search(r'permission denied for database "(.+?)"(?: DETAIL|$)', text)):
         return Verbatim(f"GRANT CONNECT ON DATABASE {quoted(match[1])} TO {quoted(user)};")
-    if "read-only transaction" in text:
-        return "Make the server writable: see default_transaction_read_only, and whether its disk is full."
+    if re.search(r'database ".*" does not exist', text):
+        return "Name a database that exists: `psql -l` lists them."
+    if re.search(r'database ".*" is not currently accepting connections', text):
+        return "Name another database, or have this one's owner set ALLOW_CONNECTIONS true."
+    if "due to user request" in text:
+        return "Somebody ended it, as with pg_cancel_backend: ask who and why."
     if match := re.search(r'too many connections for (role|database) "(.+)"', text):
         return Verbatim(f"ALTER {match[1].upper()} {quoted(match[2])} CONNECTION LIMIT {_MORE_CONNECTIONS};")
     if text.endswith("FATAL: not allowed"):
@@ -181,6 +228,8 @@ def _exact(text: str, user: str) -> str | None:
 
 def _reason(error: psycopg.Error, text: str) -> Reason:
     state = error.sqlstate or ""
+    if cancelled_by_somebody(error):
+        return "rejected"
     for prefix, reason in _BY_STATE.items():
         if state.startswith(prefix):
             return reason
@@ -190,4 +239,5 @@ def _reason(error: psycopg.Error, text: str) -> Reason:
     for pattern, reason in _BY_TEXT:
         if re.search(pattern, said, re.IGNORECASE):
             return reason
-    return "connect" if isinstance(error, psycopg.OperationalError) else "rejected"
+    # What has a code was said by a server that works.
+    return "connect" if isinstance(error, psycopg.OperationalError) and not state else "rejected"

@@ -19,7 +19,7 @@ from exporter.engine.source import Gap, SourceError
 from exporter.engine.trace import note, step
 from exporter.platform.base import Interval, Part, matching
 from exporter.platform.conditions import Provider
-from exporter.platform.values import Duration, fault
+from exporter.platform.values import Duration, Verbatim, fault
 from exporter.sources.postgres.connection import failure
 from exporter.sources.postgres.pipeline import Segment, ask
 from exporter.sources.postgres.transaction import milliseconds
@@ -59,6 +59,10 @@ _ENOUGH = 0.25
 """Share of a collection's time without which a write waits for the next one: a late collection is no slow server."""
 _SERVER_FIRST = 0.8
 """Share of the write's time after which the server ends it itself, where it can: the connection lasts then."""
+_WAY = 1.5
+"""How many times as long as the simplest query the server's word of that may take."""
+_LEAST = 0.1
+"""Share of the write's time that the server must have of it: with less, what fails is the distance."""
 
 
 SchemaName = Annotated[
@@ -145,11 +149,15 @@ class HealthProbe:
         if standby:
             self._write, self._error, self._broken = None, None, False
         elif test is not None and now >= self._write_due and deadline - now >= _ENOUGH * self._seconds:
-            self._write_due = (
-                now + test.every - self._tick / 2
-            )  # half a tick early, or the right one would be missed
             most = min(2 * self._config.unhealthy, (deadline - now) / 2)
-            await self._measure_write(connection, test, most, provider)
+            within = min(_SERVER_FIRST * most, most - _WAY * (self._query or 0.0))
+            if within < _LEAST * most:
+                self._leave_out(most)
+            else:
+                self._write_due = (
+                    now + test.every - self._tick / 2
+                )  # half a tick early, or the right one would be missed
+                await self._measure_write(connection, test, most, within, provider)
         took = (connected or 0.0) + (self._query or 0.0) + (self._write or 0.0)
         if not self._broken and took < self._config.unhealthy:
             self._status = "degraded" if took >= self._config.degraded else "healthy"
@@ -180,10 +188,25 @@ class HealthProbe:
         self._query = time.perf_counter() - started
         return bool(row and row[0])
 
+    def _leave_out(self, most: float) -> None:
+        """Note that a write would tell nothing but how far away the server is, and cost the connection."""
+        self._write = None
+        if not self._broken:
+            self._error = SourceError(
+                "timeout",
+                f"left out: the {most:.1f} s for it are too short where a query takes {self._query:.1f} s",
+                remedy="Raise the source's `timeout:`, or `unhealthy:` if that is the shorter one.",
+            )
+
     async def _measure_write(
-        self, connection: psycopg.AsyncConnection[Any], test: WriteTest, most: float, provider: Provider
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        test: WriteTest,
+        most: float,
+        within: float,
+        provider: Provider,
     ) -> None:
-        """Time one upsert and its commit, for so many seconds at most.
+        """Time one upsert and its commit, for `most` seconds; the server ends the upsert after `within`.
 
         A server that refuses is unhealthy, unless the test is not set up. The commit may wait beyond any limit that the
         server knows: for a synchronous standby that is gone.
@@ -198,9 +221,7 @@ class HealthProbe:
         refused: psycopg.Error | None
         with step("health: write one row"):
             try:
-                answers = await ask(
-                    connection, [_upsert(test.schema_, _SERVER_FIRST * most)], time.monotonic() + most
-                )
+                answers = await ask(connection, [_upsert(test.schema_, within)], time.monotonic() + most)
                 if not answers:
                     raise self._error
                 refused = answers[0].error
@@ -216,7 +237,12 @@ class HealthProbe:
             return
         self._error, self._broken = failure(refused, user), refused.sqlstate not in _NOT_SET_UP
         if not self._broken:
-            self._error.remedy = f"Run what `{_sql_role(user, provider, test.schema_)}` prints."
+            self._error.remedy = Verbatim(f"Run what `{_sql_role(user, provider, test.schema_)}` prints.")
+        elif self._error.reason == "timeout":
+            self._error.remedy = (
+                f"See pg_locks and pg_stat_activity: who holds a lock on {test.schema_}.{TABLE}, or what keeps the "
+                "disk busy. If writes may take so long, raise `unhealthy:`."
+            )
         note(f"failed: {self._error.reason}", str(self._error))
 
 

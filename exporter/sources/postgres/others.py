@@ -27,17 +27,19 @@ class _Visited:
     last: float = 0.0
     failures: int = 0
     again: float = 0.0
+    late: bool = False
+    """Whether the collection left it too little time when it was visited last."""
     error: SourceError | None = None
 
     def put_off(self, error: SourceError) -> None:
         """Leave it alone for a minute, twice as long at each further failure, a quarter of an hour at most."""
-        self.error = error
+        self.error, self.late = error, False
         self.failures += 1
         self.again = time.monotonic() + put_off(self.failures, _LONGEST_RETRY)
 
     def forgive(self) -> None:
         """Forget its failures."""
-        self.failures, self.again, self.error = 0, 0.0, None
+        self.failures, self.again, self.late, self.error = 0, 0.0, False, None
 
 
 class Others:
@@ -112,10 +114,11 @@ class Others:
         ]
         return sorted(waiting, key=lambda item: item[1].last)
 
-    async def visit(self, until: float, deadline: float) -> bool:
+    async def visit(self, collecting: float, until: float, deadline: float) -> bool:
         """Ask where something quick is due, from the longest unvisited database on, each until `deadline` at most.
 
-        After `until` none is begun, but one. One that fails is left alone for a minute, then longer.
+        After `until` none is begun, but one. One that fails is left alone for a minute, then longer; the first time-out
+        is forgiven where most of the time since `collecting`, when the collection began, was used by others.
         Returns whether the list of databases may be out of date.
         """
         outdated, began = False, time.monotonic()
@@ -130,7 +133,9 @@ class Others:
                 visited.forgive()
             except SourceError as error:
                 note(f"database {name} failed: {error.reason}", str(error))
-                if error.reason == "timeout" and 2 * (deadline - visited.last) < deadline - began:
+                since = began if visited.late else collecting
+                if error.reason == "timeout" and 2 * (deadline - visited.last) < deadline - since:
+                    visited.late = True
                     break  # it had the smaller part of the time; it will have more when it is first
                 visited.put_off(error)
                 outdated = outdated or error.reason == "rejected"

@@ -15,7 +15,7 @@ from exporter.engine.families import Collected
 from exporter.engine.source import SourceError
 from exporter.engine.trace import note, step
 from exporter.sources.postgres.collector import Table, samples, too_long
-from exporter.sources.postgres.connection import failure
+from exporter.sources.postgres.connection import ServerTrouble, cancelled_by_somebody, failure
 from exporter.sources.postgres.facts import Server, discover, rows
 from exporter.sources.postgres.link import Link
 from exporter.sources.postgres.pipeline import Answer, Lost, Segment, ask
@@ -351,7 +351,8 @@ class Session:
         run.duration = answer.seconds
         what = f"collector {run.collector.name}" + (f" in {self._database}" if self._database else "")
         note(what, self.statement(run).decode(), answer.seconds)
-        if isinstance(answer.error, psycopg.errors.QueryCanceled) and most < run.timeout:
+        cancelled = isinstance(answer.error, psycopg.errors.QueryCanceled)
+        if cancelled and most < run.timeout and not cancelled_by_somebody(answer.error):
             if alone:
                 self._cut_off(run, answer.seconds, now, whole=whole)
             else:  # it waits for a longer turn
@@ -360,7 +361,7 @@ class Session:
             return
         run.took(answer.seconds, now)
         if answer.error is not None:
-            self._fail(run, too_long(str(answer.error)) or failure(answer.error), now)
+            self._fail(run, _refusal(answer.error), now)
             return
         assert answer.result is not None, "an answer without an error has a result"
         try:
@@ -404,14 +405,15 @@ class Session:
         self._turns.cut(run, had, before_all=whole)
         over = "the collection's time was over while it ran"
         fits = had < FITS * self._turns.seconds and not whole
-        self._fail(run, OutOfTime(over) if fits else SourceError("timeout", over), now)
+        remedy = "Make it faster, or raise the source's `timeout:`."
+        self._fail(run, OutOfTime(over) if fits else SourceError("timeout", over, remedy=remedy), now)
 
     def _fail(self, run: Run, error: SourceError, now: float) -> None:
         run.failures += 1
         wait = put_off(run.failures, run.every)  # a moment's lock or slowness costs what is rare no hour
         if run.windowed is not None:
             run.windowed.shorten()
-        elif error.reason in ("permission", "rejected"):
+        elif error.reason in ("permission", "rejected") and not isinstance(error, ServerTrouble):
             wait = run.every
             if run.error is None:
                 self._asked = 0.0  # something was dropped, revoked or updated: see what the server has now
@@ -423,6 +425,14 @@ class Session:
     def _miss(self, run: Run, error: SourceError) -> None:
         note(f"{run.collector.name} failed: {error.reason}", str(error))
         run.error, run.ran = error, True
+
+
+def _refusal(error: psycopg.Error) -> SourceError:
+    """Say what the server means that refuses a collector's statement."""
+    told = too_long(str(error)) or failure(error)
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+        told.remedy = "Take out what writes: statements run read-only."
+    return told
 
 
 def _of_state(error: SourceError | TimeoutError) -> SourceError:

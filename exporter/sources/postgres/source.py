@@ -160,7 +160,7 @@ class PostgresSource(Source):
                     first is None
                 ):  # or what was measured last holds: there is no time for it, which says nothing
                     await self._check_health(main, deadline)
-                if await others.visit(self._until(began, deadline), deadline):
+                if await others.visit(began, self._until(began, deadline), deadline):
                     main.look_again()
                 await self._take_turns(began, deadline)
         except TimeoutError:

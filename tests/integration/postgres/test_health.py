@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import pytest
+
 from exporter.platform.queries import Query
 from exporter.sources.postgres import Postgres, PostgresSource
 from exporter.sources.postgres.collector import builtin, own
 from exporter.sources.postgres.roles import script
 from tests.integration.postgres.support import DATABASE, MONITOR, Samples, Server, asking
+from tests.support.distance import distant
 from tests.support.postgres import PostgresCluster
 from tests.support.process import wait_until
 
@@ -206,3 +209,57 @@ async def test_statements_too_slow_for_their_time_are_no_illness_of_the_server(s
         await source.close()
     assert samples.value("pg_up") == 1.0
     assert status(samples) == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("state", "remedy"),
+    [("53100", "Free disk space"), ("40P01", "waited for each other"), ("58030", "its log")],
+)
+async def test_what_the_server_could_not_write_is_said_with_what_mends_it(
+    server: Server, state: str, remedy: str
+) -> None:
+    trigger = (
+        f"create function {SCHEMA}.fail() returns trigger language plpgsql as "
+        f"$$ begin raise exception using errcode = '{state}', message = 'it failed'; end $$",
+        f"create trigger fails before insert on {SCHEMA}.write_test for each row execute function {SCHEMA}.fail()",
+    )
+    with table(server):
+        server.run_all(trigger)
+        async with asking(server.dsn(), health=health()) as asked:
+            assert status(await asked.collect()) == "unhealthy"
+            [gap] = [gap for gap in await asked.gaps() if gap.missing.startswith("write test")]
+    assert gap.missing == "write test: it failed"
+    assert remedy in gap.remedy
+
+
+async def test_who_locks_the_table_is_where_to_look(server: Server) -> None:
+    with table(server), server.session(f"lock table {SCHEMA}.write_test in access exclusive mode"):
+        async with asking(server.dsn(), health=health("100ms", "300ms")) as asked:
+            assert status(await asked.collect()) == "unhealthy"
+            [gap] = [gap for gap in await asked.gaps() if gap.missing.startswith("write test")]
+    assert "timeout" in gap.missing
+    assert f"who holds a lock on {SCHEMA}.write_test" in gap.remedy
+    assert "`unhealthy:`" in gap.remedy
+
+
+async def test_a_server_that_is_far_away_is_not_written_to_in_no_time(server: Server) -> None:
+    """A write that cannot end in time would cost the connection, and say nothing of the server."""
+    with table(server):
+        async with distant(server.cluster.port, 0.0) as relay:
+            dsn = server.dsn().replace(f":{server.cluster.port}/", f":{relay.port}/")
+            async with asking(dsn, 4, health=health(), every="1s") as asked:
+                deadline = time.monotonic() + 30
+                samples = await asked.collect()
+                while samples.value("pg_health_write_seconds") is None:
+                    assert time.monotonic() < deadline
+                    samples = await asked.collect()
+                relay.round_trip = 1.1
+                for _ in range(3):
+                    samples = await asked.collect()
+                    assert samples.value("pg_up") == 1.0
+                    assert status(samples) == "healthy"
+                relay.round_trip = 0.0
+                before = relay.connections
+                samples = await asked.collect()
+                assert samples.number("pg_health_write_seconds") > 0
+                assert relay.connections == before
