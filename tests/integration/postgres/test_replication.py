@@ -1,8 +1,11 @@
 """Replication: subscriptions that work, fail and rest, paused replay, decoding that does not fit into memory."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from exporter.platform.queries import Query
+from exporter.sources.postgres.collector import own
 from tests.integration.postgres.support import DATABASE, MONITOR, Samples, Server, asking, soon
 from tests.support.postgres import PostgresCluster, standby_cluster
 from tests.support.postgres_versions import programs
@@ -65,6 +68,60 @@ async def test_subscription(server: Server) -> None:
             server.run(f"alter subscription {SUBSCRIPTION} disable", subscriber)
             samples = await asked.collect()
             assert samples.value("pg_subscription_worker_up", **labels) is None
+
+
+async def test_no_worker_is_missing_on_a_physical_standby(server: Server, standby: PostgresCluster) -> None:
+    server.run("alter subscription lessons enable")
+    try:
+        enabled = "select subenabled from pg_subscription where subname = 'lessons'"
+        wait_until(lambda: standby.execute(enabled, DATABASE) == [(True,)], 30, "the standby to replay it")
+        async with asking(standby.dsn(DATABASE, user=MONITOR, password=MONITOR)) as asked:
+            samples = await asked.collect()
+        assert samples.failing() == {}
+        assert samples.value("pg_subscription_worker_up", subname="lessons") is None
+    finally:
+        server.run("alter subscription lessons disable")
+
+
+async def test_a_statement_that_replay_ends_is_told_so(server: Server, standby: PostgresCluster) -> None:
+    """Behind a savepoint the server ends the session with it: it is asked once more, and put off if that ends so."""
+    server.run("create table replayed as select 1 as one")
+    server.run(f"grant select on replayed to {MONITOR}")
+    metrics = {"slow": {"type": "gauge", "help": "Slow.", "value": "value"}}
+    text = "select count(*) as value from replayed, pg_sleep(15)"
+    slow = Query.model_validate(
+        {"title": "Slow", "database": "main", "timeout": "18s", "sql": text, "metrics": metrics}
+    )
+    running = (
+        "select 1 from pg_stat_activity where query ~ 'pg_sleep' and pid <> pg_backend_pid() "
+        "and query_start < clock_timestamp() - interval '2 s'"
+    )
+    standby.execute("alter system set max_standby_streaming_delay = '10ms'")
+    standby.execute("select pg_reload_conf()")
+    found = "select 1 from pg_class where relname = 'replayed'"
+    wait_until(lambda: bool(standby.execute(found, DATABASE)), 30, "the standby to replay it")
+    try:
+        dsn = standby.dsn(DATABASE, user=MONITOR, password=MONITOR)
+        async with asking(dsn, 25, [own("slow", slow)]) as asked:
+            collecting = asyncio.create_task(asked.collect())
+            for _ in range(2):
+                await asyncio.to_thread(
+                    wait_until, lambda: bool(standby.execute(running)), 30, "the statement to run alone"
+                )
+                with server.session("lock table replayed in access exclusive mode"):
+                    pass
+                await asyncio.to_thread(
+                    wait_until, lambda: not standby.execute(running), 30, "replay to end the statement"
+                )
+            samples = await collecting
+            assert ("queries.slow", "rejected") in samples.failing()
+            [gap] = [gap for gap in await asked.gaps() if gap.missing.startswith("queries.slow")]
+        assert "conflict with recovery" in gap.missing
+        assert "max_standby_streaming_delay" in gap.remedy
+    finally:
+        server.run("drop table replayed")
+        standby.execute("alter system reset max_standby_streaming_delay")
+        standby.execute("select pg_reload_conf()")
 
 
 async def test_replay_that_is_paused(standby: PostgresCluster) -> None:

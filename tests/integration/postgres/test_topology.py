@@ -26,6 +26,15 @@ async def test_standby_and_its_primary(server: Server, standby: PostgresCluster)
         assert samples.value("pg_replication_slot_active", slot_name="follower") == 1.0
 
 
+async def test_aurora_says_which_of_its_instances_writes(server: Server) -> None:
+    """It has pg_is_in_recovery(), though none of the other functions of replication."""
+    async with asking(server.dsn(), provider="aurora", collectors={}) as asked:
+        samples = await asked.collect()
+    assert samples.value("pg_in_recovery") == 0.0
+    assert samples.value("pg_replication_is_replica") == 0.0
+    assert samples.value("pg_replication_lag_seconds") is None
+
+
 @pytest.mark.parametrize("command", [installed, newest])
 async def test_through_a_pooler_in_transaction_mode(server: Server, command: Command) -> None:
     """Every collector works there, and no limit that is set for them leaks to others who share its sessions."""
