@@ -35,11 +35,20 @@ local start(name, metric, title, text, enable) =
 // Between two steps of a month lies half a day: what was only then is found by looking at the whole step.
 local during(series) = 'max_over_time(' + known.step(series) + ') == 1';
 
+// Of several alerts at a time the most urgent alone: shades over each other would hide the curves just in a fault.
+local firing(severities) =
+  local n = std.length(severities);
+  'topk(1, ' + std.join(' or ', [
+    (n - i) + ' * max by (alertname, service, severity, priority) (max_over_time('
+    + known.step(known.firing('severity="' + severities[i] + '"')) + '))'
+    for i in std.range(0, n - 1)
+  ]) + ')';
+
 local annotations(ctx, severities, starts) = [
   annotation(
     'Firing alerts',
     colours.bad,
-    during('ALERTS{alertstate="firing", severity=~"' + severities + '"}'),
+    firing(severities),
     '{{alertname}}',
     '{{severity}} {{service}}',
     'severity,service,priority'
@@ -162,7 +171,7 @@ local bar(ctx) = [
   },
 
   // The dashboard `name` of ctx.views. `starts`: whether starts and deployments are marked from the beginning.
-  new(ctx, name, title, description, sections, from, refresh, severities='critical|warning', variables=[], starts=true)::
+  new(ctx, name, title, description, sections, from, refresh, severities=['critical', 'warning'], variables=[], starts=true)::
     local view = ctx.views[name];
     local panels = identify(view.uid, layout.panels(headed(sections)));
     local all = ids(panels);

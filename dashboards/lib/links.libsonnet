@@ -44,7 +44,8 @@ function(monitoring, views, limits)
     recorded: recorded,
     scrapes: scrapes,
 
-    // In tables with a column "Alert": the runbook of the row.
+    // The runbook of the alert in a cell, and of that in the column "Alert" of a row.
+    runbookOfCell:: outside('Runbook', monitoring.runbooks + '/${__value.raw}.md'),
     runbookOfRow:: outside('Runbook', monitoring.runbooks + '/${__data.fields.Alert}.md'),
     runbook(alert)::
       if limits.exists(alert) then outside('Runbook: ' + alert, monitoring.runbooks + '/' + alert + '.md')

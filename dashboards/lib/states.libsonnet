@@ -3,19 +3,23 @@ local colours = import 'colours.libsonnet';
 local fields = import 'fields.libsonnet';
 local known = import 'known.libsonnet';
 
-local healthy = [
-  [0, 'Healthy', colours.good],
-  [1, 'Degraded', colours.warn],
-  [2, 'Unhealthy', colours.bad],
-];
-
 {
-  // The code of each check.
-  check:: fields.words(healthy + [[3, 'Unknown', colours.unknown]]),
+  // The state of a check as `worst` ranks it: what is not known never hides what is bad.
+  check:: fields.words([
+    [0, 'Healthy', colours.good],
+    [1, 'Unknown', colours.unknown],
+    [2, 'Degraded', colours.warn],
+    [3, 'Unhealthy', colours.bad],
+  ]),
 
   // health:state:code of the whole document. HealthUnhealthy fires, too, where none comes in time, or one that says nothing
   // known: a 404, another page, a word of its own.
-  health:: fields.words(healthy + [[3, 'No usable answer', colours.bad]]),
+  health:: fields.words([
+    [0, 'Healthy', colours.good],
+    [1, 'Degraded', colours.warn],
+    [2, 'Unhealthy', colours.bad],
+    [3, 'No usable answer', colours.bad],
+  ]),
 
   up:: fields.words([
     [0, 'Down', colours.bad],
@@ -49,12 +53,12 @@ local healthy = [
     [3, 'Critical', colours.bad],
   ]),
 
-  // One-hot series of a health document to the code above; of each step the worst.
+  // One-hot series of checks to their rank; of each step the worst.
   worst(metric, by, selector='')::
     'max by (' + by + ') (' + std.join(' or ', [
       code[0] + ' * max_over_time(' + known.step(
         metric + '{' + selector + (if selector == '' then '' else ', ') + 'status="' + code[1] + '"}'
       ) + ')'
-      for code in [['0', 'healthy'], ['1', 'degraded'], ['2', 'unhealthy'], ['3', 'unknown']]
+      for code in [['0', 'healthy'], ['1', 'unknown'], ['2', 'degraded'], ['3', 'unhealthy']]
     ]) + ')',
 }

@@ -90,7 +90,15 @@ local incidents(ctx) = panels.table(
   noValue='not known',
   sort=['Ago'],
   overrides=[
-    panels.named('Alert', { links: [ctx.links.runbookOfRow], 'custom.minWidth': 202 }),  // DatabaseConnectionFailures
+    panels.named('Alert', {
+      links: [ctx.links.runbookOfCell],
+      // What they differ in comes first.
+      mappings: [{
+        type: 'regex',
+        options: { pattern: '/^ErrorBudgetBurn(.+)$/', result: { text: '$1 burn of error budget', index: 0 } },
+      }],
+      'custom.minWidth': 202,  // DatabaseConnectionFailures
+    }),
     panels.named('Service', { 'custom.minWidth': 112, mappings: panels.titled(ctx.titles) }),
     panels.named('In all', {
       unit: 'suffix: min',  // as "Minutes of incidents" beside it; in hours 84 of them would be one

@@ -97,14 +97,19 @@ local fetch(ctx) = panels.timeseries(
 local share(ctx) = panels.bars(
   'health/share',
   'Share of the time healthy',
-  what='Of the time shown, the share in which each component said healthy.',
+  what='Of the time shown, the share in which each component was said to be healthy; without a usable answer it is not.',
   good='Practically all of it.',
   act='Begin with the lowest: it is where reliability work pays most.',
-  targets=each(ctx, function(selector, prefix) t.instant(
+  targets=each(ctx, function(selector, prefix)
     // By the minute: seconds that were scraped more often weigh no more.
-    'sort(avg by (target, check) (avg_over_time(health_check_status{' + selector + ', status="healthy"}[$__range:1m])))',
-    prefix + '{{check}}'
-  )),
+    local said(count) =
+      'avg by (target, check) (' + count + '_over_time(health_check_status{' + selector + ', status="healthy"}[$__range:1m]))';
+    // Then nothing is said of any check.
+    local silent = 'max by (target) (sum_over_time((health:state:code{' + selector + '} == bool 3)[$__range:1m]))';
+    t.instant(
+      'sort(' + said('sum') + ' / (' + said('count') + ' + on (target) group_left () ' + silent + '))',
+      prefix + '{{check}}'
+    )),
   unit='percentunit',
   links=[ctx.links.runbook('HealthDegraded'), ctx.links.operations],
   wish=9,

@@ -133,14 +133,14 @@ function(ctx, server)
       join='queryid',
       unit='short',
       columns=[
-        ['id', 'Statement'],  // a phone shows the first four columns
+        ['id', 'Statement'],  // a phone shows the first four columns, or the first three with texts
         ['Value #A', 'Time'],
+      ] + (if texts then [['query', 'SQL']] else []) + [
         ['Value #B', 'Calls'],
         ['Value #C', 'Mean'],
         ['Value #D', 'Rows per call'],
         ['Value #E', 'Blocks read'],
         ['user 1', 'User'],
-      ] + (if texts then [['query', 'SQL']] else []) + [
         ['queryid', 'Query id'],
       ],
       links=links,
@@ -156,8 +156,11 @@ function(ctx, server)
       ] + (
         if !texts then []
         else [
+          panels.named(heading, { 'custom.width': 84 })
+          for heading in ['Statement', 'Time']
+        ] + [
           panels.named(heading, { 'custom.width': 92 })
-          for heading in ['Statement', 'Time', 'Calls', 'Mean', 'Blocks read', 'User']
+          for heading in ['Calls', 'Mean', 'Blocks read', 'User']
         ] + [
           panels.named('Rows per call', { 'custom.width': 110 }),
           panels.named('SQL', { 'custom.minWidth': 300, 'custom.inspect': true, noValue: 'not shown of late' }),

@@ -48,6 +48,6 @@ function(ctx)
     ],
     from='now-7d',
     refresh='15m',
-    severities='critical',
+    severities=['critical'],
     variables=if std.length(all) + std.length(ctx.services) == 0 then [] else [queries.compare],
   )

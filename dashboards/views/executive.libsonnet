@@ -249,6 +249,6 @@ function(ctx)
     ],
     from='now-30d',
     refresh='5m',
-    severities='critical',
+    severities=['critical'],
     starts=false,
   )

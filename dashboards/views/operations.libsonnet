@@ -39,6 +39,6 @@ function(ctx)
     ],
     from='now-6h',
     refresh='1m',
-    severities='critical|warning|info',
+    severities=['critical', 'warning', 'info'],  // the most urgent first
     variables=measures.variables(ctx, 'operations'),
   )

@@ -1,13 +1,11 @@
 """What is marked on every dashboard, as Prometheus answers it."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.support.dashboards import Json
-from tests.support.programs import binary
+from tests.support.promtool import evaluate
 
 BEGIN = 1_795_000_000_000
 """Milliseconds, as Grafana writes $__from."""
@@ -23,26 +21,6 @@ def _asked(board: Json, name: str) -> str:
     return str(expr)
 
 
-def _evaluate(folder: Path, series: dict[str, object], expr: str, samples: list[Json]) -> None:
-    """Ask a real Prometheus engine (promtool) and fail unless it answers `samples`."""
-    test = {
-        "evaluation_interval": "1m",
-        "tests": [
-            {
-                "interval": "1m",
-                "input_series": [{"series": name, "values": f"{value}x9"} for name, value in series.items()],
-                "promql_expr_test": [{"expr": expr, "eval_time": "5m", "exp_samples": samples}],
-            }
-        ],
-    }
-    file = folder / "test.yml"
-    file.write_text(yaml.safe_dump(test))
-    done = subprocess.run(
-        [binary("promtool"), "test", "rules", file], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, f"{expr}\n{done.stdout}{done.stderr}"
-
-
 @pytest.mark.parametrize(("started", "marked"), [(STARTED, True), (BEFORE, False)])
 def test_a_restart_of_the_exporter_is_marked_at_its_second(
     boards: list[Json], tmp_path: Path, started: int, marked: bool
@@ -50,12 +28,12 @@ def test_a_restart_of_the_exporter_is_marked_at_its_second(
     """One that began before the time shown is not; nor is another process, such as Prometheus itself."""
     for expr in {_asked(board, "Exporter restarts") for board in boards}:
         own = '{instance="exporter:9108", job="platform-exporter"}'
-        _evaluate(
+        evaluate(
             tmp_path,
             {
-                f"process_start_time_seconds{own}": started,
-                f"platform_exporter_build_info{own}": 1,
-                'process_start_time_seconds{instance="prometheus:9090", job="prometheus"}': STARTED,
+                f"process_start_time_seconds{own}": f"{started}x9",
+                f"platform_exporter_build_info{own}": "1x9",
+                'process_start_time_seconds{instance="prometheus:9090", job="prometheus"}': f"{STARTED}x9",
             },
             expr,
             [{"labels": own, "value": started * 1000}] if marked else [],
@@ -72,9 +50,37 @@ def test_a_restart_of_the_product_is_marked_at_its_second(
     if not reads:
         return
     for expr in {_asked(board, "Restarts and deployments") for board in boards}:
-        _evaluate(
+        evaluate(
             tmp_path,
-            {'health_start_time_seconds{target="api"}': STARTED},
+            {'health_start_time_seconds{target="api"}': f"{STARTED}x9"},
             expr,
             [{"labels": '{target="api"}', "value": STARTED * 1000}],
+        )
+
+
+def test_of_alerts_at_a_time_the_most_urgent_is_marked(boards: list[Json], tmp_path: Path) -> None:
+    """Shades over each other would hide the curves; what escalates repeats an alert."""
+
+    def firing(name: str, severity: str, service: str) -> str:
+        own = f'alertname="{name}",service="{service}",severity="{severity}",priority="p1"'
+        return f'ALERTS{{{own},alertstate="firing"}}'
+
+    labels = '{alertname="HealthUnhealthy",priority="p1",service="api",severity="critical"}'
+    for expr in {_asked(board, "Firing alerts") for board in boards}:
+        evaluate(
+            tmp_path,
+            {
+                firing("SourceStale", "warning", "health.api"): "1x9",
+                firing("ErrorRateHigh", "warning", "api"): "1x9",
+                firing("HealthUnhealthy", "critical", "api"): "1x9",
+                firing("Unresolved", "critical", "api"): "1x9",
+            },
+            f"{expr} > bool 0",
+            [{"labels": labels, "value": 1}],
+        )
+        evaluate(
+            tmp_path,
+            {firing("HealthUnhealthy", "critical", name): "1x9" for name in ("api", "web", "voice")},
+            f"count({expr})",
+            [{"labels": "{}", "value": 1}],
         )

@@ -2,11 +2,13 @@
 
 import copy
 import re
+from pathlib import Path
 
 import pytest
 
 from exporter.generate.mixin import tree
 from tests.support.dashboards import Json, dashboards, rules, shown
+from tests.support.promtool import evaluate
 
 TITLES = ("API", "Website (EU)", "API EU")
 
@@ -47,7 +49,8 @@ def test_what_gives_no_usable_answer_is_called_so(demo: Json, boards: list[Json]
     found = 0
     for board in boards:
         for panel in shown(board):
-            if any("health:state:code" in target["expr"] for target in panel["targets"]):
+            said = any("health:state:code" in target["expr"] for target in panel["targets"])
+            if said and panel["type"] in {"stat", "state-timeline"}:
                 (words,) = (
                     m["options"] for m in panel["fieldConfig"]["defaults"]["mappings"] if m["type"] == "value"
                 )
@@ -91,3 +94,30 @@ def test_endpoints_of_one_title_are_told_apart_by_their_keys(demo: Json) -> None
     demo["sources"].append(endpoint | {"source": "health.shop", "target": "shop", "title": "health.shop"})
     legends = [target["legendFormat"] for target in _panels(demo)["HTTP status"]["targets"]]
     assert legends == ["API (api)", "API (web)", "shop"]
+
+
+def test_what_is_not_known_of_a_check_never_hides_what_is_bad(demo: Json) -> None:
+    """A step shows the worst of it."""
+    components = _panels(demo)["Components"]
+    (words,) = (
+        m["options"] for m in components["fieldConfig"]["defaults"]["mappings"] if m["type"] == "value"
+    )
+    (target,) = components["targets"]
+    ranks = dict(re.findall(r"""(\d) \* max_over_time\([^}]*status="(\w+)"}""", target["expr"]))
+    assert [ranks[rank] for rank in sorted(ranks)] == ["healthy", "unknown", "degraded", "unhealthy"]
+    assert {rank: words[rank]["text"].lower() for rank in words} == ranks
+
+
+def test_a_check_is_not_healthy_while_nothing_is_said_of_it(demo: Json, tmp_path: Path) -> None:
+    """Of six minutes it was healthy for two, unhealthy for one; for the other three there was no usable document."""
+    (target,) = _panels(demo)["Share of the time healthy"]["targets"]
+    check = '{target="api",check="redis",status="healthy"}'
+    evaluate(
+        tmp_path,
+        {
+            f"health_check_status{check}": "1 0 1 stale _ _",
+            'health:state:code{target="api"}': "0 2 0 3 3 3",
+        },
+        target["expr"].replace("$__range", "330s"),
+        [{"labels": '{check="redis", target="api"}', "value": 1 / 3}],
+    )

@@ -1,0 +1,29 @@
+"""Asks a real Prometheus engine, without a server: promtool's tests of rules."""
+
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from tests.support.dashboards import Json
+from tests.support.programs import binary
+
+
+def evaluate(folder: Path, series: dict[str, str], expr: str, samples: list[Json]) -> None:
+    """Fail unless `expr` answers `samples` after five minutes; `series` are values by the minute, such as "1x9"."""
+    test = {
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                "promql_expr_test": [{"expr": expr, "eval_time": "5m", "exp_samples": samples}],
+            }
+        ],
+    }
+    file = folder / "test.yml"
+    file.write_text(yaml.safe_dump(test))
+    done = subprocess.run(
+        [binary("promtool"), "test", "rules", file], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, f"{expr}\n{done.stdout}{done.stderr}"
