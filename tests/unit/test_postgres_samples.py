@@ -4,17 +4,9 @@ import pytest
 
 from exporter.engine.source import SourceError
 from exporter.platform.queries import Statement
-from exporter.sources.postgres.collector import (
-    Builtin,
-    Cell,
-    Collector,
-    Last,
-    Table,
-    _collector,
-    builtin,
-    samples,
-)
+from exporter.sources.postgres.collector import Builtin, Collector, _collector, builtin
 from exporter.sources.postgres.fold import Fold
+from exporter.sources.postgres.rows import Cell, Last, Table, samples
 
 
 def collector(**changes: object) -> Collector:

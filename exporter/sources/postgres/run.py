@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from exporter.engine.families import Collected
 from exporter.engine.source import SourceError
-from exporter.sources.postgres.collector import Collector, Last
+from exporter.sources.postgres.collector import Collector
 from exporter.sources.postgres.fold import Fold
+from exporter.sources.postgres.rows import Last
 from exporter.sources.postgres.turns import Turn
 from exporter.sources.postgres.windowed import Windowed
 

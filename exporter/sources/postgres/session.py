@@ -14,13 +14,14 @@ import psycopg
 from exporter.engine.families import Collected
 from exporter.engine.source import SourceError
 from exporter.engine.trace import note, step
-from exporter.sources.postgres.collector import Table, samples, too_long
+from exporter.sources.postgres.collector import too_long
 from exporter.sources.postgres.connection import ServerTrouble, cancelled_by_somebody, failure
 from exporter.sources.postgres.facts import Server, discover, rows
 from exporter.sources.postgres.link import Link
 from exporter.sources.postgres.pipeline import Answer, Lost, Segment, ask
 from exporter.sources.postgres.profiles import Profile
 from exporter.sources.postgres.quoting import array
+from exporter.sources.postgres.rows import Table, samples
 from exporter.sources.postgres.run import Run
 from exporter.sources.postgres.transaction import (
     AGAIN,

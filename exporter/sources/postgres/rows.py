@@ -1,0 +1,232 @@
+"""Rows of an answer, and the samples that they become."""
+
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import cast
+
+from psycopg import adapters
+from psycopg.adapt import Transformer
+from psycopg.pq import Format
+from psycopg.pq.abc import PGresult
+
+from exporter.engine.families import Collected, Family, Key, Samples
+from exporter.engine.source import SourceError
+from exporter.sources.postgres.collector import Builtin, Collector
+from exporter.sources.postgres.fold import Fold, Rows
+from exporter.sources.postgres.querytext import scrub
+
+Cell = str | bytes | float | None
+"""A number, or a value as the server writes it: bytes where that is no UTF-8."""
+
+_LONGEST_LABEL = 1024
+"""Bytes of a label's value; what is longer is cut."""
+_SHORT = _LONGEST_LABEL // 4
+"""Characters that cannot take more bytes."""
+
+_READ = frozenset({float, type(None)})
+"""Types of the cells of a column that psycopg read as numbers."""
+
+_BOOLEANS: dict[Cell, float] = {"t": 1.0, "f": 0.0, b"t": 1.0, b"f": 0.0}
+
+_TEXT, _FLOAT = adapters.types["text"].oid, adapters.types["float8"].oid
+_NUMBERS = {
+    adapters.types[name].oid for name in ("int2", "int4", "int8", "oid", "float4", "float8", "numeric")
+}
+
+
+@dataclass(slots=True)
+class Table:
+    """The rows of an answer, column by column."""
+
+    columns: dict[str, list[Cell]]
+    truncated: bool = False
+    sums: "Table | None" = None
+    """Of folded rows: what all of each group gained, for the metrics that have the labels of the group alone."""
+
+    @classmethod
+    def of(cls, result: PGresult, limit: int, collector: Collector) -> "Table":
+        """Read at most `limit` rows; with a pivot, make one row of rows of (name, value)."""
+        statement = collector.statement
+        labels = {label for column in collector.columns for label in column.labels}
+        scrubbed = statement.scrub if isinstance(statement, Builtin) else None
+        texts = {*labels, *statement.labels, statement.pivot, scrubbed}
+        names = [(result.fname(place) or b"").decode() for place in range(result.nfields)]
+        cells = _cells(result, min(result.ntuples, limit), [name in texts for name in names])
+        columns = dict(zip(names, cells, strict=True))
+        if len(columns) < result.nfields:
+            raise SourceError(
+                "rejected",
+                "the statement returns two columns of one name",
+                remedy="Give each a name with `as`.",
+            )
+        if scrubbed is not None:
+            columns[scrubbed] = [scrub(_text(text)) for text in columns[scrubbed]]
+        if (pivot := statement.pivot) is not None:
+            value = next((name for name in columns if name != pivot), None)
+            if pivot not in columns or value is None:
+                raise SourceError(
+                    "rejected",
+                    f"the statement returns no column {pivot} beside one of values",
+                    remedy=f"It returns: {', '.join(columns)}.",
+                )
+            columns = {_text(name): [cell] for name, cell in zip(columns[pivot], columns[value], strict=True)}
+        return cls(columns, truncated=result.ntuples > limit)
+
+    def folded(self, fold: Fold, collector: Collector) -> "Table":
+        """Return the rows that stay by themselves, and the rest of each group in one."""
+        for name in (*collector.statement.labels, *(column.value for column in collector.columns)):
+            if name not in self.columns:
+                raise _missing(collector, self, name)
+        labels = (_texts(self.columns[name]) for name in collector.statement.labels)
+        values = {
+            name: _numbers(collector, name, self.columns[name])
+            for name in dict.fromkeys(column.value for column in collector.columns)
+        }
+        kept = fold.apply(list(zip(*labels, strict=True)), values)
+        return Table(_columns(collector, kept), self.truncated, Table(_columns(collector, fold.totals())))
+
+
+def _columns(collector: Collector, rows: Rows) -> dict[str, list[Cell]]:
+    """Lay out folded rows, whose labels are the first ones of the statement's or all of them."""
+    labels, values = rows
+    columns: dict[str, list[Cell]] = {name: [] for name in collector.statement.labels} if not labels else {}
+    for name, texts in zip(collector.statement.labels, zip(*labels, strict=True), strict=False):
+        columns[name] = list(texts)
+    return columns | {name: list(column) for name, column in values.items()}
+
+
+def _cells(result: PGresult, count: int, texts: list[bool]) -> list[list[Cell]]:
+    """Return the first `count` rows, column by column; those that are no `texts` as numbers if they are of such a type.
+
+    They are read by psycopg's own loaders, in C, as if each column were of type text or float8.
+    """
+    loader = Transformer()
+    loader.set_pgresult(result, set_loaders=False)
+    loader.set_loader_types(
+        [
+            _FLOAT if not text and result.ftype(place) in _NUMBERS else _TEXT
+            for place, text in enumerate(texts)
+        ],
+        Format.TEXT,
+    )
+    try:
+        rows = loader.load_rows(0, count, tuple)
+    except (
+        UnicodeDecodeError,
+        OverflowError,
+    ):  # SQL_ASCII, what no database should hold, or more than a float can
+        get = result.get_value
+        return [[get(row, place) for row in range(count)] for place in range(len(texts))]
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in texts]
+
+
+@dataclass(slots=True)
+class Last:
+    """What a collector gave last time, of which the next time takes what is the same: most rows stay, and each is in
+    many families."""
+
+    keys: dict[tuple[str, ...], list[Key]] = field(default_factory=dict)
+    """Label values of the rows, by the names of their columns."""
+    samples: dict[Family, Samples] = field(default_factory=dict)
+
+
+def samples(collector: Collector, before: Key, table: Table, last: Last | None = None) -> Collected:
+    """Turn rows into samples, whose labels begin with the values `before`. `last` is brought up to date.
+
+    Raises:
+        SourceError: rejected, when a column is missing, holds no number, or two rows have the same labels.
+    """
+    out, last = Collected(), last or Last()
+    keys = _Keys(collector, before, table, last)
+    sums = None if table.sums is None else _Keys(collector, before, table.sums, last)
+    for column in collector.columns:
+        of = keys if sums is None or len(column.labels) == len(collector.statement.labels) else sums
+        if column.value not in of.table.columns:
+            if collector.statement.pivot is not None:
+                continue  # a setting that this server does not know
+            raise _missing(collector, of.table, column.value)
+        cells, labels = of.table.columns[column.value], of(column.labels)
+        same = last.samples.get(column.family, {})
+        if cells == list(same.values()) and labels == list(same):
+            found = same
+        else:
+            values = _numbers(collector, column.value, cells)
+            found = {key: value for key, value in zip(labels, values, strict=True) if value is not None}
+            if len(found) < len(values) - values.count(None):
+                raise SourceError(
+                    "rejected",
+                    f"{collector.name}: two rows have the same {', '.join(column.labels) or 'labels: none'}",
+                    remedy="Group by the label columns, or make a label of what tells the rows apart.",
+                )
+        if found:
+            out.families[column.family] = found
+    last.samples = dict(out.families)
+    return out
+
+
+class _Keys:
+    """The label values of each row, made once for all metrics with the same labels."""
+
+    def __init__(self, collector: Collector, before: Key, table: Table, last: Last) -> None:
+        self._collector, self._before, self.table = collector, before, table
+        self._last, self._made = last.keys, dict[tuple[str, ...], list[Key]]()
+
+    def __call__(self, labels: tuple[str, ...]) -> list[Key]:
+        if labels not in self._made:
+            made = self._make(labels)
+            if made != self._last.get(labels):
+                self._last[labels] = made
+            self._made[labels] = self._last[labels]
+        return self._made[labels]
+
+    def _make(self, labels: tuple[str, ...]) -> list[Key]:
+        table = self.table.columns
+        for label in labels:
+            if label not in table:
+                raise _missing(self._collector, self.table, label)
+        count = len(next(iter(table.values()))) if table else 0
+        if not labels:
+            return [self._before] * count
+        before = self._before
+        texts = [_texts(table[label]) for label in labels]
+        return [(*before, *row) for row in zip(*texts, strict=True)]
+
+
+def _texts(cells: list[Cell]) -> list[str]:
+    return [cell if type(cell) is str and len(cell) <= _SHORT else _text(cell) for cell in cells]
+
+
+def _text(cell: Cell) -> str:
+    """Write a value as text. Bytes that are no UTF-8, as SQL_ASCII allows, stay told apart, and so do long texts."""
+    if isinstance(cell, str):
+        cell = cell.encode(errors="backslashreplace")
+    if isinstance(cell, bytes):
+        if len(cell) > _LONGEST_LABEL:
+            cell = cell[:1000] + b"... " + blake2b(cell, digest_size=8).hexdigest().encode()
+        return cell.decode(errors="backslashreplace")
+    return "" if cell is None else str(cell)
+
+
+def _numbers(collector: Collector, column: str, cells: list[Cell]) -> list[float | None]:
+    if _READ.issuperset(map(type, cells)):
+        return cast("list[float | None]", cells)
+    return [
+        cell if cell is None or type(cell) is float else _number(collector, column, cell) for cell in cells
+    ]
+
+
+def _number(collector: Collector, column: str, value: str | bytes | float) -> float:
+    try:
+        return _BOOLEANS[value] if value in _BOOLEANS else float(value)
+    except ValueError as error:
+        raise SourceError(
+            "rejected", f"{collector.name}: column {column} holds {_text(value)[:80]!r}, not a number"
+        ) from error
+
+
+def _missing(collector: Collector, table: Table, column: str) -> SourceError:
+    return SourceError(
+        "rejected",
+        f"{collector.name}: the statement returns no column {column}",
+        remedy=f"It returns: {', '.join(table.columns)}.",
+    )
