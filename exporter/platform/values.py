@@ -295,7 +295,7 @@ class Secret(_Written):
             raise fault(
                 "broken_secret",
                 f"the secret {self} holds a line break or another control character",
-                "Write it as one line.",
+                "Write it as one line; a URL holds a tab as %09.",
             )
         return value
 

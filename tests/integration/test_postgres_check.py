@@ -1,6 +1,7 @@
 """What `check` prints of a database in a pipe, as wide as a terminal is by default: statements that can be copied."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
@@ -73,3 +74,39 @@ def test_more_slow_sql_than_one_collection_has_time_for_is_no_failure(
     assert "○" in told.stdout
     assert "not asked to its end in this run" in told.stdout
     assert "✗" not in told.stdout
+
+
+def test_the_command_for_the_write_test_is_whole_whatever_the_password(
+    own_postgres: PostgresCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_postgres.execute("create role monitor login password 'monitor'")
+    monkeypatch.setenv("CHECK_DSN", own_postgres.dsn(user="monitor", password="monitor"))
+    file = tmp_path / "platform.yml"
+    file.write_text(
+        'platform: test\nsources: {postgres: {main: {dsn: "${env:CHECK_DSN}", health: {write_test: {}}}}}\n'
+    )
+    told = check(file).stdout
+    assert (
+        "Run what `platform-exporter sql-role --name monitor --write-test platform_exporter` prints." in told
+    )
+
+
+def test_a_database_that_does_not_exist_comes_with_where_to_look(
+    own_postgres: PostgresCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHECK_DSN", own_postgres.dsn("nowhere"))
+    file = tmp_path / "platform.yml"
+    file.write_text('platform: test\nsources: {postgres: {main: {dsn: "${env:CHECK_DSN}"}}}\n')
+    told = check(file)
+    assert told.returncode == 1
+    assert "rejected" in told.stdout
+    assert "`psql -l` lists them" in told.stdout
+
+
+def test_warnings_of_psycopg_are_not_printed_between_findings() -> None:
+    """Such as that a query was interrupted, which is this program's own doing."""
+    warn = "import exporter.check, logging; logging.getLogger('psycopg').warning('interrupted')"
+    told = subprocess.run(
+        [sys.executable, "-c", warn], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert told.stderr == ""

@@ -7,7 +7,7 @@ import pytest
 from exporter.engine.deadline import Deadline
 from tests.support.distance import distant
 from tests.support.postgres import PostgresCluster
-from tests.support.postgres_source import query, source
+from tests.support.postgres_source import collect, query, source
 from tests.support.process import wait_until
 
 SLEEPING = "select count(*) from pg_stat_activity where query ~ 'pg_sleep' and pid <> pg_backend_pid()"
@@ -38,3 +38,21 @@ async def test_a_slow_statement_is_no_server_that_is_down(
         assert answered
         await subject.close()
         wait_until(lambda: own_postgres.execute(SLEEPING) == [(0,)], 10, "the server to end what was late")
+
+
+async def test_other_databases_are_not_put_off_for_the_time_that_the_first_connection_took(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the first collection too little is left to connect once more; in the next there is enough."""
+    own_postgres.execute("create database far_a")
+    async with distant(own_postgres.port, 0.3) as relay:
+        dsn = own_postgres.dsn().replace(f":{own_postgres.port}/", f":{relay.port}/")
+        far = query("far", scope="database")
+        subject = source(monkeypatch, dsn, far, timeout="4s", health={})
+        seen = []
+        for _ in range(3):
+            families = await collect(subject)
+            seen.append(families["pg_exporter_databases"]["main", "failed"])
+        assert seen == [0.0] * 3
+        assert ("main", "far_a") in families["far"]
+        await subject.close()

@@ -473,3 +473,17 @@ async def test_what_the_server_could_not_do_now_is_asked_again_when_it_is_due(
     )
     assert (await collect(subject))["failing"] == {("main",): 1.0}
     await subject.close()
+
+
+async def test_what_takes_more_than_its_source_has_is_said_with_the_key_to_raise(
+    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = query("endless", sql="select 1 as value from pg_sleep(30)", timeout="1m")
+    subject = source(monkeypatch, own_postgres.dsn(), endless, timeout="2s")
+    remedy, deadline = "", time.monotonic() + 60
+    while "the source's `timeout:`" not in remedy:
+        assert time.monotonic() < deadline, remedy
+        await collect(subject)
+        _, gaps = await subject.inspect()
+        [remedy] = [gap.remedy for gap in gaps if gap.missing.startswith("queries.endless")]
+    await subject.close()

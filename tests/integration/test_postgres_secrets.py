@@ -74,6 +74,22 @@ async def test_any_character_may_be_in_a_password(
         await connection.close()
 
 
+async def test_a_tab_in_a_password_is_taken_as_the_remedy_says(
+    shared_postgres: PostgresCluster, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    password = "left\tright"
+    set_password(shared_postgres, role, password)
+    monkeypatch.setenv("TEST_DSN", keywords(shared_postgres, role, password))
+    with pytest.raises(SourceError) as caught:
+        await connect(Secret("env", "TEST_DSN"), 5)
+    assert "%09" in caught.value.remedy
+    assert "left" not in str(caught.value)
+    monkeypatch.setenv("TEST_DSN", url(shared_postgres, role, password))
+    connection = await connect(Secret("env", "TEST_DSN"), 5)
+    assert connection.info.user == role
+    await connection.close()
+
+
 async def test_a_rotated_password_is_taken_up(
     shared_postgres: PostgresCluster, role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
