@@ -47,6 +47,9 @@ _LATE = 0.03
 """Share of the source's time by which a server may end a statement late."""
 
 
+_MORE_TIME = "Raise the source's `timeout:` if the server is far away or busy."
+
+
 class OutOfTime(SourceError):
     """A collection ended before a collector had all the time that it may have: that is no failure of the collector."""
 
@@ -195,7 +198,7 @@ class Session:
             raise
         if not answers:
             self.link.give_up()
-            raise SourceError("timeout", f"no answer within {deadline - now:.1f} s")
+            raise SourceError("timeout", f"no answer within {deadline - now:.1f} s", remedy=_MORE_TIME)
         if answers[0].error is not None:
             raise answers[0].error
         self.link.proven = True
@@ -258,7 +261,9 @@ class Session:
                 server = await discover(connection, conditions, self.profile.provider, deadline)
             except TimeoutError as error:
                 self.link.give_up()
-                raise SourceError("timeout", "the catalogue was not answered in time") from error
+                raise SourceError(
+                    "timeout", "the catalogue was not answered in time", remedy=_MORE_TIME
+                ) from error
             except psycopg.Error as error:
                 if self.server is None or not self.link.connection:
                     raise
@@ -312,7 +317,9 @@ class Session:
             raise failure(error) from error
         if len(answers) < 3:
             self.link.give_up()
-            raise SourceError("timeout", "a question beside the collection was not answered in time")
+            raise SourceError(
+                "timeout", "a question beside the collection was not answered in time", remedy=_MORE_TIME
+            )
         for answer in answers:
             if answer.error is not None:
                 raise failure(answer.error)

@@ -13,7 +13,8 @@ Pure: no server, and no clock but what is given, so that what it promises is tes
 
 So, as long as it is due, a collector that fits into `FITS` of the time has a turn within PATIENCE * (N + 1)
 collections, or twice as many where both kinds need all the time. For a built-in one N counts the built-in ones that are
-slow, however much own SQL there is.
+slow, however much own SQL there is. While nobody knows how long own SQL takes its first turns are cut off, and the
+first that it ends may come after twice as many.
 """
 
 from collections import deque
