@@ -44,7 +44,7 @@ local recordings = import 'prometheus/recordings.libsonnet';
         group_interval: '5m',
         repeat_interval: '4h',
         repeat: {},
-        recovery: { symptom: '3m', budget: '30m' },
+        recovery: { symptom: '3m', budget: '42m' },
       },
       channels: [],
       escalation: [],

@@ -7,6 +7,7 @@
 
 local alerts = import '../prometheus/alerts.libsonnet';
 local down = import '../prometheus/lib/down.libsonnet';
+local intervals = import 'intervals.libsonnet';
 local matchers = import 'matchers.libsonnet';
 
 local place = ['platform', 'environment'];
@@ -49,18 +50,46 @@ local not_elsewhere(catalogue, kind='') =
   (if names == [] then [] else [label + ' !~ "' + std.join('|', names) + '"' for label in ['alertname', 'alert']])
   + labels;
 
+// Names among `covered` of which some window lets an alert through while it mutes what would cover it: nobody would be
+// told of either, and Alertmanager cannot say "unless".
+local let_through(catalogue, groups, name, told, covered, equal) =
+  local windows(labels) = std.set(std.get(
+    intervals.on_route(catalogue.alerting, labels.priority, labels.service, labels.kind), 'mute_time_intervals', []
+  ));
+  local rules = [
+    rule.labels { alertname: rule.alert }
+    for topic in std.objectValues(groups)
+    for group in topic
+    for rule in group.rules
+    if rule.alert == name || std.member(covered, rule.alert)
+  ];
+  // Nothing mutes p1.
+  if told == 'p1' || catalogue.alerting.maintenance == [] then []
+  else std.set([
+    other.alertname
+    for other in rules
+    if other.alertname != name && other.priority >= told
+    for own in rules
+    if own.alertname == name && own.priority == told
+    if std.all([std.get(own, label) == std.get(other, label) for label in equal])
+    if std.setDiff(windows(own), windows(other)) != []
+  ]);
+
 // An alert that covers those of other names where it is told, and as far as they are no more urgent.
-local covers(catalogue, name, source, covered, target, equal=[]) =
-  local usual = alerts.settings(catalogue)[name];
+local covers(catalogue, known, name, source, covered, target, equal=[]) =
+  local usual = known.settings[name];
   std.flattenArrays([
     both(
-      '=~ "' + std.join('|', covered) + '"',
+      '=~ "' + std.join('|', silent) + '"',
       ['alertname = "' + name + '"', 'priority = "' + told + '"'] + source,
       target + [down.no_more_urgent(told)] + not_elsewhere(catalogue, usual.kind),
       equal
     )
     for told in priorities(catalogue, name, [usual.priority])
     if down.told(catalogue, name)
+    for not_all in [let_through(catalogue, known.groups, name, told, covered, equal)]
+    for silent in [[other for other in covered if !std.member(not_all, other)]]
+    if silent != []
   ]);
 
 // What tells one thing from another within a service: a full disk hides no warning about another one. Every label that a
@@ -139,8 +168,9 @@ local faster(catalogue) =
   ];
 
 // Without the exporter every series is missing; one page says so, not one for each thing that can no longer be seen.
-local unseen(catalogue) = covers(
+local unseen(catalogue, known) = covers(
   catalogue,
+  known,
   'ExporterDown',
   [],
   ['SourceStale', 'SliMissing', 'DrillFailed', 'DrillOverdue', 'StatusPageBehind'],
@@ -148,9 +178,10 @@ local unseen(catalogue) = covers(
 );
 
 // What is down is not being read either.
-local unread(catalogue) = std.flatMap(
+local unread(catalogue, known) = std.flatMap(
   function(name) covers(
     catalogue,
+    known,
     name,
     ['source != ""'],
     ['SourceStale', 'DatabaseConnectionFailures', 'DatabaseHealthDegraded', 'HealthCheckUnhealthy'],
@@ -215,10 +246,12 @@ local known_issues(alerting) = std.flatMap(
 );
 
 function(catalogue)
+  // Evaluated once.
+  local known = { settings: alerts.settings(catalogue), groups: alerts.groups(catalogue) };
   always
   + faster(catalogue)
-  + unseen(catalogue)
-  + unread(catalogue)
+  + unseen(catalogue, known)
+  + unread(catalogue, known)
   + failing(catalogue)
   + std.flatMap(function(told) explained(catalogue, told), down.urgent)
   + dependencies(catalogue)

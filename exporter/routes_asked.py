@@ -31,14 +31,17 @@ class Asked:
             Ambiguous: which of an alert's rules is meant decides who is told.
         """
         remarks = list(self._unknown(labels))
-        candidates = [
-            {**self._place, **rule, **labels}
+        fitting = [
+            rule
             for rule in self._rules
             if rule["alertname"] == labels.get("alertname")
             and all(
                 "{{" in rule.get(name, "") or rule.get(name, value) == value for name, value in labels.items()
             )
         ]
+        # The rule of a single check goes before that of all others.
+        apart = [rule for rule in fitting if "check" in labels and "check" in rule]
+        candidates = [{**self._place, **rule, **labels} for rule in apart or fitting]
         if not candidates:
             if "priority" not in labels and labels.get("alertname") not in ("Watchdog", "Drill"):
                 remarks.append("Assumed: no priority, as an alert of a rule written by hand.")
@@ -72,7 +75,7 @@ class Asked:
         for rule in self._rules:
             for name, value in rule.items():
                 found.setdefault(name, set()).add(value)
-                if "{{" in value:
+                if "{{" in value or name == "check":
                     open_ended.add(name)
         for route in self._root.walk():
             for matcher in route.matchers:

@@ -19,8 +19,11 @@ from exporter.platform.status_page import StatusPage
 from exporter.platform.values import Duration, Secret
 
 SEVERITIES = {"p1": "critical", "p2": "critical", "p3": "warning", "p4": "info"}
-_REMEMBERS = 10
-"""So many times longer than a symptom, a burn rate goes on after its cause is mended: its window holds the past."""
+_REMEMBERS = 14
+"""So many times longer than a symptom, a burn rate goes on after its cause is mended: its window holds the past.
+
+With the usual 3m that is 42m: the 30m of the medium burn alert, the 5m of the rates that it averages, and a few minutes
+by which a service that is several services as one is later than its parts."""
 
 _OVERDUE = 1.5
 """After so many periods without a drill one is missing."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+from exporter.generate.deaf import deaf_channels
 from exporter.generate.mixin import alert_settings
 from exporter.platform.document import Location
 from exporter.platform.problems import PlatformError, Problem, nearest, suggestion
@@ -60,7 +61,13 @@ def checked(catalogue: dict[str, Any], locate: Locate) -> dict[str, Any]:
         for number, issue in enumerate(catalogue["alerting"]["known_issues"])
     ]
     channels = [
-        {**channel, "line": locate(("alerting", "channels", channel["name"], "alerts"), "", "").line}
+        {
+            **channel,
+            "lines": {
+                key: locate(("alerting", "channels", channel["name"], key), "", "").line
+                for key in ("alerts", "only")
+            },
+        }
         for channel in catalogue["alerting"]["channels"]
     ]
     changed = {"alerts": alerts, "lines": lines, "known_issues": issues, "channels": channels}
@@ -98,19 +105,7 @@ def refuse_unused(catalogue: dict[str, Any], documents: dict[str, Any]) -> None:
     ]
     ruled = {rule["alert"] for rule in rules}
     alerting = catalogue["alerting"]
-    unheard = [
-        Problem(
-            catalogue["file"],
-            channel["line"],
-            f"alerting.channels.{channel['name']}.alerts",
-            f"{name} has no rule here: nothing in this file feeds it, or it is off",
-            f"Take it out, or switch it on under alerting.alerts; docs/runbooks/{name}.md says what it watches.",
-        )
-        for channel in alerting["channels"]
-        for name in channel["alerts"]
-        if name not in ruled
-    ]
-    if unused := [*unheard, *_unknown_services(catalogue, rules)] + [
+    if unused := [*deaf_channels(catalogue, rules), *_unknown_services(catalogue, rules)] + [
         Problem(
             catalogue["file"],
             alerting["lines"][name],

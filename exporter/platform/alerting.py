@@ -25,7 +25,7 @@ class Timing(Part):
     repeat: dict[Priority, Interval] = {}
     """The same, for priorities that differ."""
     recovery: Interval = Duration(180)
-    """How long the symptoms of a dependency that is up again stay silent; burn rates, which remember, ten times."""
+    """How long the symptoms of a dependency that is up again stay silent; burn rates fourteen times, they remember."""
 
 
 class Heartbeat(Part):
@@ -44,6 +44,14 @@ class BusinessHours(Hours):
     def _never_p1(self) -> Self:
         if "p1" in self.priorities:
             raise fault("business_hours", "p1 waits for nobody", "Take p1 out of `priorities`.")
+        # What is told silences what is less urgent; what waits must not.
+        most = min(self.priorities)
+        if missing := [other for other in ("p3", "p4") if other > most and other not in self.priorities]:
+            raise fault(
+                "business_hours",
+                f"{most} waits while {missing[0]}, which is less urgent, is told",
+                f"Add {' and '.join(missing)} to `priorities`.",
+            )
         return self
 
 
@@ -54,6 +62,20 @@ class Escalation(Part):
     """How long an alert has fired, counted from when people could know."""
     priorities: Annotated[list[Priority], Field(min_length=1)] = ["p1"]
     channels: Annotated[list[Slug], Field(min_length=1)]
+
+
+def _apart(steps: list[Escalation]) -> list[Escalation]:
+    seen: set[tuple[Duration, Priority]] = set()
+    for step in steps:
+        for priority in step.priorities:
+            if (step.after, priority) in seen:
+                raise fault(
+                    "escalation",
+                    f"two steps tell of {priority} after {step.after}",
+                    "Write their channels in one step.",
+                )
+            seen.add((step.after, priority))
+    return steps
 
 
 def _ticket(ticket: str) -> str:
@@ -155,7 +177,7 @@ class Alerting(Part):
     """The team's own words for p1 (at once) to p4, such as P0 or high."""
     timing: Timing = Timing()
     channels: dict[Slug, Channel] = {}
-    escalation: list[Escalation] = []
+    escalation: Annotated[list[Escalation], AfterValidator(_apart)] = []
     """Who is told in addition when nobody has solved it, step by step."""
     business_hours: BusinessHours | None = None
     maintenance: list[Maintenance] = []

@@ -46,12 +46,14 @@ function(catalogue) {
         priority: priority,
         'for': step.after,
         words: { priority: priority, after: step.after, own: own },
-        // The value is the seconds since the trouble began. `for` counts from when the alert fired, which is when
-        // people could know.
+        // The value is the seconds since the trouble began. `for` counts from when people could know: when the alert
+        // fired, or when nothing kept it back any more.
         expr: |||
           (time() - ALERTS_FOR_STATE{priority="%(priority)s", alertname!~"%(own)s"}) >= 0
           and ignoring (alertstate)
           ALERTS{priority="%(priority)s", alertname!~"%(own)s", alertstate="firing"}
+          unless ignoring (alertstate)
+          alert:kept_back{priority="%(priority)s"}
         |||,
         value: '{{ $value | humanizeDuration }}',
         threshold: 'unsolved for %(after)s after it was told',

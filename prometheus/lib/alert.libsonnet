@@ -75,7 +75,12 @@ local apart(override, alert, part) =
       words+: { checks: if names == [] then '' else ', ' + promql.none('check', names) },
     },
   ] + [
-    part { words+: { checks: ', ' + promql.equal('check', name) }, apart: checks[name] }
+    part {
+      // The series say it too; here it tells the rules of one alert apart.
+      labels+: { check: name },
+      words+: { checks: ', ' + promql.equal('check', name) },
+      apart: checks[name],
+    }
     for name in names
   ];
 

@@ -323,3 +323,20 @@ def test_windows_and_hours_hold_messages_back_except_of_p1(
                 assert not here.arrived("email", name)
     log = (tmp_path / "alertmanager.log").read_text()
     assert "route is within mute time" in log or "Notifications not sent" in log
+
+
+def test_what_a_window_mutes_keeps_nothing_back_that_it_lets_through(
+    program: Path, here: Sinks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _environment(monkeypatch, tmp_path, here)
+    file = _with_windows(tmp_path, datetime.now(UTC))
+    text = file.read_text().replace("services: [postgres.main, api]", "mutes: [symptom]")
+    file.write_text(f"{text}    HealthUnhealthy: {{priority: p2}}\n")
+    whole, part = f"{program.parts[1]}-document", f"{program.parts[1]}-check"
+    down = {**API, "source": "health.api", "priority": "p2"}
+    check = {**down, "alertname": "HealthCheckUnhealthy", "check": "payments", "kind": "cause"}
+    with alertmanager(program, file, tmp_path) as running:
+        for labels, name in ((down, whole), (check, part)):
+            running.post({**_alert(labels, environment="here"), "annotations": {"description": name}})
+        here.wait("slack", part)
+        assert not here.arrived("slack", whole)

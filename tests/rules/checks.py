@@ -17,6 +17,7 @@ import yaml
 from exporter.engine.families import Family
 
 FOREIGN = Path(__file__).parents[1] / "support" / "foreign_metrics.yml"
+ALERTMANAGER = Path(__file__).parents[1] / "golden" / "demo" / "alertmanager" / "alertmanager.yml"
 # Labels that Prometheus puts on what it scrapes.
 TARGET_LABELS = frozenset({"job", "instance", "platform", "environment"})
 COMPARISONS = {"==", "!=", ">", "<", ">=", "<="}
@@ -55,7 +56,7 @@ class Known:
             metrics[name] = Metric(entry["type"], TARGET_LABELS | set(entry["labels"]))
         metrics["up"] = Metric("gauge", TARGET_LABELS)
         of_alerts = {label for rule in rules if "alert" in rule for label in rule["labels"]}
-        of_alerts |= TARGET_LABELS | {"alertname"}
+        of_alerts |= TARGET_LABELS | {"alertname"} | _compared()
         metrics["ALERTS"] = Metric("gauge", frozenset({*of_alerts, "alertstate"}))
         metrics["ALERTS_FOR_STATE"] = Metric("gauge", frozenset(of_alerts))
         known = cls(metrics, timedelta(seconds=4 * scrape_interval))
@@ -69,6 +70,12 @@ class Known:
                 former = before.get(rule["record"], Metric("gauge", frozenset()))
                 metrics[rule["record"]] = Metric("gauge", former.labels | labels)
         return known
+
+
+def _compared() -> set[str]:
+    """Return what Alertmanager compares of alerts, also where this platform has none with it."""
+    config = yaml.safe_load(ALERTMANAGER.read_text(encoding="utf-8"))
+    return {"told"} | {label for rule in config["inhibit_rules"] for label in rule["equal"]}
 
 
 def findings(rules: list[dict[str, Any]], known: Known) -> list[str]:

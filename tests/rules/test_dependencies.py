@@ -51,6 +51,17 @@ alerting:
   channels: {dba: {slack: {webhook: "${file:slack}", channel: "#dba"}}}
   alerts: {HealthUnhealthy: {channels: [dba]}}
 """
+OUTAGE = """
+platform: shop
+sources:
+  postgres: {main: {dsn: "${env:DATABASE_URL}"}}
+  health: {api: {url: "https://shop.example/health"}}
+services:
+  database: {title: Database, question: Up, signals: {postgres: main}, objectives: {availability: 99.9%}}
+  api:
+    {title: API, question: Up, signals: {health: api}, objectives: {availability: 99.9%}, depends_on: [postgres.main]}
+  whole: {title: All, question: Up, signals: {services: [database, api]}, objectives: {availability: 99.5%}}
+"""
 UNHEALTHY = (
     'ALERTS{alertname="HealthUnhealthy", alertstate="firing", service="api", priority="%s", kind="symptom"}'
 )
@@ -128,6 +139,44 @@ def test_a_window_that_mutes_a_dependency_lets_what_depends_on_it_be_told(tmp_pa
     assert told(PLATFORM) == {'priority = "p1"', 'priority = "p2"'}
     assert told(PLATFORM + SLOW_ONLY) == told(PLATFORM)
     assert told(PLATFORM + WINDOW) == {'priority = "p1"'}
+
+
+def test_no_burning_budget_is_told_when_an_outage_is_long_over(promtool: Path, tmp_path: Path) -> None:
+    """Rates remember: the database fails for 15 minutes, what depends on it for three more, and all is well then."""
+    file = tmp_path / "shop.yml"
+    file.write_text(OUTAGE)
+    write(files(catalogue(file)), tmp_path)
+    burning = 'ALERTS{alertname=~"ErrorBudgetBurn(Fast|Medium)", alertstate="firing", service=~"api|whole"}'
+    covered = 'ALERTS{alertname="DependencyDown", covers="budget", alertstate="firing"}'
+    test = {
+        "rule_files": ["prometheus/rules/*.yml"],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [
+                    {"series": 'pg_up{target="main"}', "values": "1x19 0x14 1x80"},
+                    {"series": 'probe_success{target="api"}', "values": "1x19 0x17 1x80"},
+                ],
+                "promql_expr_test": [
+                    {
+                        "expr": f"count({burning})",
+                        "eval_time": "50m",
+                        "exp_samples": [{"labels": "{}", "value": 2}],
+                    },
+                    *(
+                        {"expr": f"{burning} unless on (service) {covered}", "eval_time": f"{minute}m"}
+                        for minute in range(22, 110)
+                    ),
+                ],
+            }
+        ],
+    }
+    (tmp_path / "test.yml").write_text(yaml.safe_dump(test))
+    done = subprocess.run(
+        [promtool, "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _expect(

@@ -42,6 +42,18 @@ alerting:
 KNOWN = "  known_issues: [{alert: ALERT, ticket: OPS-1, expires: 2036-01-01}]\n"
 ELSEWHERE = "  alerts: {ALERT: {channels: [dba]}}\n"
 MILDER = "  alerts: {ALERT: {priority: p4}}\n"
+MUTED = """
+  alerts: {ALERT: {priority: p2}}
+  maintenance: [{title: Works, once: {from: 2036-01-01, to: 2036-01-02}, WINDOW}]
+"""
+WINDOWS = (
+    "mutes: [symptom]",
+    "mutes: [cause]",
+    "mutes: [performance]",
+    "services: [postgres.main]",
+    "services: [web]",
+    "services: []",
+)
 OF_ALERTS = ("KnownIssue", "DependencyDown", "Watchdog")
 """Alerts about the monitoring of alerts, which are not escalated."""
 SPEAKERS = ("DatabaseDown", "HealthUnhealthy", "ErrorBudgetBurnFast", "ErrorBudgetBurnMedium", "ExporterDown")
@@ -101,7 +113,13 @@ def _kept_back(found: dict[str, Any]) -> tuple[list[str], int]:
         missed = _people(root, {**target, "priority": told}) - _people(root, source)
         if missed:
             wrong.append(f"{name}: {', '.join(sorted(missed))} would not know")
+        if hidden := _windows(root, source) - _windows(root, target):
+            wrong.append(f"{name}: nobody would know in {', '.join(sorted(hidden))}")
     return sorted(set(wrong)), count
+
+
+def _windows(root: Route, labels: Labels) -> set[str]:
+    return {window for end in root.match(labels) for window in end.mutes}
 
 
 def _people(root: Route, labels: Labels) -> set[str]:
@@ -121,6 +139,14 @@ def test_what_is_kept_back_was_told_as_urgently_to_the_same_people(file: Path) -
 def test_whatever_a_platform_changes(alert: str, change: str, tmp_path: Path) -> None:
     file = tmp_path / "shop.yml"
     file.write_text(SHOP + change.replace("ALERT", alert))
+    assert _kept_back(catalogue(file))[0] == []
+
+
+@pytest.mark.parametrize("alert", SPEAKERS)
+@pytest.mark.parametrize("window", WINDOWS)
+def test_whatever_a_window_mutes(alert: str, window: str, tmp_path: Path) -> None:
+    file = tmp_path / "shop.yml"
+    file.write_text(SHOP + MUTED.replace("ALERT", alert).replace("WINDOW", window))
     assert _kept_back(catalogue(file))[0] == []
 
 

@@ -214,3 +214,56 @@ def test_yaml_and_json_say_what_the_documents_say(demo: dict[str, str]) -> None:
     assert "  - expr: a > 1\n" in text, "items are indented under their key"
     assert json.loads(json_text(document)) == document
     assert json_text(document).endswith("}\n")
+
+
+@pytest.mark.parametrize(
+    ("channel", "key", "told"),
+    [
+        (
+            "priorities: [p1], alerts: [ErrorBudgetBurnTrend]",
+            "alerts",
+            "never p1 here, which is all that phone",
+        ),
+        (
+            "priorities: [p2], alerts: [ErrorBudgetBurnFast]",
+            "alerts",
+            "never p2 here, which is all that phone",
+        ),
+        ("priorities: [p4], alerts: [KnownIssue]", "alerts", "is told to no channel"),
+        ("priorities: [p4], alerts: [DependencyDown]", "alerts", "is told to no channel"),
+        ("priorities: [p4], alerts: [Watchdog]", "alerts", "goes to the heartbeat alone"),
+        ("priorities: [p1], only: {service: apii}", "only.service", "Did you mean `api`?"),
+        ("priorities: [p1], only: {audience: busines}", "only.audience", "Did you mean `business`?"),
+        ("priorities: [p1], only: {environment: staging}", "only.environment", "Known here: `production`"),
+        ("priorities: [p1], only: {service: api}, alerts: [DatabaseDown]", "alerts", "labels in `only`"),
+        ("priorities: [p1], only: {audience: business}", "", ""),
+        ("priorities: [p1], only: {team: mine}", "", ""),
+        ("priorities: [p1], only: {service: postgres.main}, alerts: [DatabaseDown]", "", ""),
+        ("priorities: [p2], only: {check: redis}, alerts: [HealthCheckUnhealthy]", "", ""),
+    ],
+)
+def test_a_channel_that_could_never_hear_anything_is_refused(
+    channel: str, key: str, told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "platform.yml"
+    file.write_text(
+        "platform: shop\n"
+        "sources:\n"
+        '  postgres: {main: {dsn: "${env:DATABASE_URL}"}}\n'
+        '  health: {api: {url: "https://shop.example/health"}}\n'
+        "services:\n"
+        "  api: {title: API, question: Open, signals: {health: api}, objectives: {availability: 99%},"
+        " depends_on: [postgres.main]}\n"
+        "alerting:\n"
+        "  known_issues: [{alert: DatabaseDown, ticket: OPS-1, expires: 2036-01-01}]\n"
+        "  channels:\n"
+        f'    phone: {{slack: {{webhook: "${{file:slack}}", channel: "#x"}}, {channel}}}\n'
+    )
+    if not key:
+        files(catalogue(file))
+        return
+    with pytest.raises(PlatformError) as caught:
+        files(catalogue(file))
+    [problem] = caught.value.problems
+    assert (problem.line, problem.key) == (10, f"alerting.channels.phone.{key}")
+    assert told in f"{problem.message} {problem.remedy}"
