@@ -184,6 +184,8 @@ def test_titles_in_any_language_arrive_everywhere(stack: tuple[Alertmanager, Sin
     name = f"Said{ord(letter)}"
     running.post(alert(name, summary=200 * letter))
     assert 40 * letter in here.wait("email", name)["subject"]
+    running.post(alert(f"Also{60 * letter}", summary=60 * letter))
+    assert 40 * letter in here.wait("email", f"Also{letter}")["subject"]
     for channel in ("slack", "pagerduty"):
         here.wait(channel, name)
 
