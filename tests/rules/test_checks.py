@@ -140,6 +140,10 @@ def test_nothing_is_wrong_with_generated_rules(path: Path, monkeypatch: pytest.M
     rules, known = _generated(path)
     assert len(rules) > 20
     assert findings(rules, known) == []
+    alike = [
+        (rule.get("alert", rule.get("record")), *sorted(rule.get("labels", {}).items())) for rule in rules
+    ]
+    assert len(alike) == len(set(alike)), "promtool calls rules of one name and the same labels duplicates"
 
 
 def test_queries_of_runbooks_speak_of_what_exists() -> None:

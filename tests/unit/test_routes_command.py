@@ -114,6 +114,19 @@ def test_an_alert_that_goes_several_ways_is_asked_for(asked: Asked) -> None:
     assert found == ["medium", "engineering"]
 
 
+def test_a_check_that_is_set_apart_goes_its_own_way(tmp_path: Path) -> None:
+    file = tmp_path / "whole.yml"
+    own = "    HealthCheckUnhealthy: {priority: p3, checks: {database: {priority: p2}}}\n"
+    file.write_text(f"{WHOLE.read_text()}{own}")
+    found = catalogue(file)
+    asked = Asked(found, documents(found))
+    for check, receivers in (("database", ["high", "engineering"]), ("cache", ["medium", "engineering"])):
+        labels = {"alertname": "HealthCheckUnhealthy", "service": "web", "check": check}
+        told, remarks = asked.receivers(labels)
+        assert told == receivers
+        assert not any(said.startswith("No alert") for said in remarks)
+
+
 def test_remarks_do_not_mix_with_the_answer() -> None:
     done = run("test", "-p", str(WHOLE), "priority=p9")
     assert (done.returncode, done.stdout) == (0, "default\n")
