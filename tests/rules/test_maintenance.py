@@ -36,7 +36,7 @@ alerting:
         (", services: [docs]", {"docs"}),
         (", services: [stock]", {"shop", "stock"}),
         (", services: [postgres.main]", {"shop", "stock"}),
-        (", services: [postgres.other, health.docs]", {"copies", "docs"}),
+        (", services: [postgres.other, docs]", {"copies", "docs"}),
     ],
 )
 def test_maintenance_spares_what_it_is_about(window: str, spared: set[str], tmp_path: Path) -> None:
