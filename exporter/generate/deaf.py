@@ -54,7 +54,7 @@ def _unheard_alerts(
         told = sorted({labels["priority"] for labels in own})
         here = [labels for labels in own if labels["priority"] in channel["priorities"]]
         if alert in _UNTOLD:
-            message, remedy = f"{alert} is told to no channel: {_UNTOLD[alert]}", "Take it out."
+            message, remedy = f"{alert} never comes this way: {_UNTOLD[alert]}", "Take it out."
         elif not own:
             message = f"{alert} has no rule here: nothing in this file feeds it, or it is off"
             remedy = "Take it out, or switch it on under alerting.alerts; "
