@@ -46,11 +46,15 @@ local in_windows(catalogue) = [
 
 function(catalogue)
   // Only escalation asks.
-  if catalogue.alerting.escalation == [] then [] else [{
-    name: 'escalation',
-    interval: catalogue.monitoring.evaluation_interval,
-    rules: [{
-      record: 'alert:kept_back',
-      expr: std.join('\nor\n', ['(' + each + ')' for each in std.uniq(inhibited(catalogue) + in_windows(catalogue))]),
-    }],
-  }]
+  if catalogue.alerting.escalation == [] then []
+  else
+    local reasons = std.uniq(inhibited(catalogue) + in_windows(catalogue));
+    [{
+      name: 'escalation',
+      interval: catalogue.monitoring.evaluation_interval,
+      // One each: together they may be longer than a query may be.
+      rules: [
+        { record: 'alert:kept_back:reason', expr: reasons[number], labels: { reason: std.toString(number + 1) } }
+        for number in std.range(0, std.length(reasons) - 1)
+      ] + [{ record: 'alert:kept_back', expr: 'max without (reason) (alert:kept_back:reason)' }],
+    }]

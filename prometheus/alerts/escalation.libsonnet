@@ -45,15 +45,29 @@ function(catalogue) {
         labels: { alert: '{{ $labels.alertname }}', escalation: step.after },
         priority: priority,
         'for': step.after,
-        words: { priority: priority, after: step.after, own: own },
+        words: {
+          priority: priority,
+          after: step.after,
+          own: own,
+          step: catalogue.monitoring.evaluation_interval,
+        },
         // The value is the seconds since the trouble began. `for` counts from when people could know: when the alert
-        // fired, or when nothing kept it back any more.
+        // fired, or when nothing kept it back any more. What they were told before they still know while it is kept
+        // back; what keeps it back may come an evaluation later, so they were told of what was heard for three.
         expr: |||
           (time() - ALERTS_FOR_STATE{priority="%(priority)s", alertname!~"%(own)s"}) >= 0
           and ignoring (alertstate)
           ALERTS{priority="%(priority)s", alertname!~"%(own)s", alertstate="firing"}
           unless ignoring (alertstate)
-          alert:kept_back{priority="%(priority)s"}
+          (
+            alert:kept_back{priority="%(priority)s"}
+            unless ignoring (alertstate)
+            (
+              count_over_time(ALERTS{priority="%(priority)s", alertname!~"%(own)s", alertstate="firing"}[%(after)s:%(step)s])
+              >= ignoring (alertstate)
+              count_over_time(alert:kept_back{priority="%(priority)s"}[%(after)s:%(step)s]) + 3
+            )
+          )
         |||,
         value: '{{ $value | humanizeDuration }}',
         threshold: 'unsolved for %(after)s after it was told',

@@ -54,6 +54,8 @@ def _firing(labels: str, values: str = "1x180") -> dict[str, str]:
         ("", ERRORS, {}, 30),
         ("", ERRORS, _firing(_alert("HealthUnhealthy", "p1", service="api"), "1x60"), 93),
         ("", ERRORS, _firing(_alert("HealthUnhealthy", "p3", service="api"), "1x60"), 30),
+        ("", ERRORS, _firing(_alert("HealthUnhealthy", "p1", service="api"), "_x33 1x20 stale"), 30),
+        ("", ERRORS, _firing(_alert("HealthUnhealthy", "p1", service="api"), "_x5" + " 1 stale _x9" * 7), 30),
         (
             "",
             ERRORS,
@@ -104,6 +106,8 @@ def _firing(labels: str, values: str = "1x180") -> dict[str, str]:
         "told at once",
         "a dependency was down",
         "a dependency that was told as less urgent",
+        "a dependency that goes down when it was told further",
+        "a dependency that comes and goes",
         "a burning budget spoke for it",
         "a faster burn spoke for it",
         "a faster burn of another service level",
