@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from exporter.platform.problems import Problem, suggestion
+from exporter.platform.problems import Problem, nearest, suggestion
 
 _UNTOLD = {
     "KnownIssue": "it is there to silence others",
@@ -35,6 +35,8 @@ def _unknown_values(
     known |= {name: {catalogue[name]} for name in ("platform", "environment")}
     for label, value in channel["only"].items():
         values = known.get(label, {value})
+        if label == "service" and nearest(value, values) is None:
+            continue  # rules written by hand may be about others
         if value not in values and not any("{{" in each for each in values):
             yield Problem(
                 catalogue["file"],
@@ -53,7 +55,7 @@ def _unheard_alerts(
         own = [rule["labels"] for rule in rules if rule["alert"] == alert]
         told = sorted({labels["priority"] for labels in own})
         here = [labels for labels in own if labels["priority"] in channel["priorities"]]
-        if alert in _UNTOLD:
+        if alert in _UNTOLD and (alert != "Watchdog" or catalogue["alerting"]["heartbeat"]):
             message, remedy = f"{alert} never comes this way: {_UNTOLD[alert]}", "Take it out."
         elif not own:
             message = f"{alert} has no rule here: nothing in this file feeds it, or it is off"

@@ -121,7 +121,7 @@ def _services(platform: Platform) -> Iterator[Broken]:
             remedy = f"Write `{service}`."
             yield (
                 where,
-                f"alerts about `{name}` have the service `{service}`, so none would be silent",
+                f"what `{name}` tells of has the service `{service}`, so only SourceStale would be silent",
                 remedy,
             )
 

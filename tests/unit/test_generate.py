@@ -232,12 +232,14 @@ def test_yaml_and_json_say_what_the_documents_say(demo: dict[str, str]) -> None:
         ("priorities: [p4], alerts: [KnownIssue]", "alerts", "never comes this way"),
         ("priorities: [p4], alerts: [DependencyDown]", "alerts", "never comes this way"),
         ("priorities: [p4], alerts: [Watchdog]", "alerts", "goes to the heartbeat alone"),
+        ("priorities: [p4], alerts: [Watchdog]", "alerts", "Watchdog has no rule here"),
         ("priorities: [p1], only: {service: apii}", "only.service", "Did you mean `api`?"),
         ("priorities: [p1], only: {audience: busines}", "only.audience", "Did you mean `business`?"),
         ("priorities: [p1], only: {environment: staging}", "only.environment", "Known here: `production`"),
         ("priorities: [p1], only: {service: api}, alerts: [DatabaseDown]", "alerts", "labels in `only`"),
         ("priorities: [p1], only: {audience: business}", "", ""),
         ("priorities: [p1], only: {team: mine}", "", ""),
+        ("priorities: [p1], only: {service: billing}", "", ""),
         ("priorities: [p1], only: {service: postgres.main}, alerts: [DatabaseDown]", "", ""),
         ("priorities: [p2], only: {check: redis}, alerts: [HealthCheckUnhealthy]", "", ""),
     ],
@@ -258,6 +260,7 @@ def test_a_channel_that_could_never_hear_anything_is_refused(
         "  known_issues: [{alert: DatabaseDown, ticket: OPS-1, expires: 2036-01-01}]\n"
         "  channels:\n"
         f'    phone: {{slack: {{webhook: "${{file:slack}}", channel: "#x"}}, {channel}}}\n'
+        + ('  heartbeat: {url: "https://beats.example/x"}\n' if "heartbeat" in told else "")
     )
     if not key:
         files(catalogue(file))
