@@ -53,7 +53,8 @@ function(catalogue) {
         },
         // The value is the seconds since the trouble began. `for` counts from when people could know: when the alert
         // fired, or when nothing kept it back any more. What they were told before they still know while it is kept
-        // back; what keeps it back may come an evaluation later, so they were told of what was heard for three.
+        // back; what keeps it back may come an evaluation later, so they were told of what was heard for three. The steps of
+        // a subquery may not have come to what has just begun, hence the `or`.
         expr: |||
           (time() - ALERTS_FOR_STATE{priority="%(priority)s", alertname!~"%(own)s"}) >= 0
           and ignoring (alertstate)
@@ -65,7 +66,7 @@ function(catalogue) {
             (
               count_over_time(ALERTS{priority="%(priority)s", alertname!~"%(own)s", alertstate="firing"}[%(after)s:%(step)s])
               >= ignoring (alertstate)
-              count_over_time(alert:kept_back{priority="%(priority)s"}[%(after)s:%(step)s]) + 3
+              (count_over_time(alert:kept_back{priority="%(priority)s"}[%(after)s:%(step)s]) or alert:kept_back) + 3
             )
           )
         |||,

@@ -31,6 +31,7 @@ KNOWN = """
       ticket: OPS-1
       expires: "1970-01-01 01:00"
 """
+UNEVEN = "monitoring: {evaluation_interval: 7s}\n"
 WINDOW = "  maintenance: [{title: Works, once: {from: 2036-01-01, to: 2036-01-02}MORE}]\n"
 OPEN = {'platform_exporter_maintenance_active{window="works"}': "1x60 0x120"}
 
@@ -55,6 +56,7 @@ def _firing(labels: str, values: str = "1x180") -> dict[str, str]:
         ("", ERRORS, _firing(_alert("HealthUnhealthy", "p1", service="api"), "1x60"), 93),
         ("", ERRORS, _firing(_alert("HealthUnhealthy", "p3", service="api"), "1x60"), 30),
         ("", ERRORS, _firing(_alert("HealthUnhealthy", "p1", service="api"), "_x33 1x20 stale"), 30),
+        (UNEVEN, ERRORS, _firing(_alert("HealthUnhealthy", "p1", service="api"), "_x33 1x20 stale"), 30),
         ("", ERRORS, _firing(_alert("HealthUnhealthy", "p1", service="api"), "_x5" + " 1 stale _x9" * 7), 30),
         (
             "",
@@ -107,6 +109,7 @@ def _firing(labels: str, values: str = "1x180") -> dict[str, str]:
         "a dependency was down",
         "a dependency that was told as less urgent",
         "a dependency that goes down when it was told further",
+        "… between two steps of a subquery",
         "a dependency that comes and goes",
         "a burning budget spoke for it",
         "a faster burn spoke for it",
@@ -132,6 +135,7 @@ def test_it_counts_from_when_people_could_know(
     name = about.partition('"')[2].partition('"')[0]
     test = {
         "rule_files": ["prometheus/rules/*escalation.yml"],
+        "group_eval_order": ["escalation", "alerts-escalation"],
         "tests": [
             {
                 "interval": "1m",
