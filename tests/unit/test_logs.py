@@ -121,7 +121,7 @@ def test_nothing_is_lost_while_somebody_reads_and_what_is_lost_is_counted(
         logs.flush(10)
     lost = sum(line["lines"] for line in seen if line["action"] == "log.lost")
     numbers = [line["number"] for line in seen if line["action"] == "long"]
-    assert numbers == list(range(len(numbers))), "the first ones, in their order"
+    assert numbers == sorted(set(numbers)), "each once, in their order"
     assert len(numbers) + lost == 40
     assert lost > 0
 
