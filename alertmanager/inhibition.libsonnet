@@ -10,7 +10,7 @@ local down = import '../prometheus/lib/down.libsonnet';
 local intervals = import 'intervals.libsonnet';
 local matchers = import 'matchers.libsonnet';
 
-local place = ['platform', 'environment'];
+local place = import '../prometheus/lib/outside.libsonnet';
 
 local rule(source, target, equal=[]) = {
   source_matchers: source,

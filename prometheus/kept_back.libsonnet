@@ -4,10 +4,9 @@
 local inhibition = import '../alertmanager/inhibition.libsonnet';
 local matchers = import '../alertmanager/matchers.libsonnet';
 local alerts = import 'alerts.libsonnet';
+local outside = import 'lib/outside.libsonnet';
 
-// Labels that Prometheus adds to what it sends, and that its own series lack.
-local place(catalogue) =
-  [matchers.equal('platform', catalogue.platform), matchers.equal('environment', catalogue.environment)];
+local place(catalogue) = [matchers.equal(name, catalogue[name]) for name in outside];
 
 local firing(catalogue, conditions) =
   'ALERTS{' + std.join(', ', ['alertstate="firing"'] + std.filter(
@@ -17,7 +16,7 @@ local firing(catalogue, conditions) =
 // What another alert speaks for. Escalations are left out: this is what they look at.
 local inhibited(catalogue) = [
   firing(catalogue, rule.target_matchers)
-  + ' and on (' + std.join(', ', [name for name in rule.equal if !std.member(['platform', 'environment'], name)]) + ') '
+  + ' and on (' + std.join(', ', [name for name in rule.equal if !std.member(outside, name)]) + ') '
   + firing(catalogue, rule.source_matchers)
   for rule in inhibition(catalogue)
   if !std.member(rule.target_matchers, 'alertname = "Unresolved"')

@@ -4,10 +4,8 @@
 local own = 'Unresolved|KnownIssue|DependencyDown|Watchdog';
 
 local down = import '../lib/down.libsonnet';
+local outside = import '../lib/outside.libsonnet';
 local promql = import '../lib/promql.libsonnet';
-
-// Labels that Prometheus adds to what it sends, and that its own series lack.
-local outside = ['platform', 'environment'];
 
 // "unless …" for each known issue: of what is known nobody is told, so it explains nothing.
 local unless_known(catalogue, dependency) = std.join('', [
@@ -53,8 +51,8 @@ function(catalogue) {
         },
         // The value is the seconds since the trouble began. `for` counts from when people could know: when the alert
         // fired, or when nothing kept it back any more. What they were told before they still know while it is kept
-        // back; what keeps it back may come an evaluation later, so they were told of what was heard for three. The steps of
-        // a subquery may not have come to what has just begun, hence the `or`.
+        // back; what keeps it back may come an evaluation later, so they were told of what was heard for three. The
+        // steps of a subquery may not have come to what has just begun, hence the `or`.
         expr: |||
           (time() - ALERTS_FOR_STATE{priority="%(priority)s", alertname!~"%(own)s"}) >= 0
           and ignoring (alertstate)
