@@ -34,10 +34,14 @@ Counts = dict[str, float]
 
 
 class Carrier:
-    """Alertmanager at `alertmanager`, and the stand-ins at `sinks` when there are any."""
+    """Alertmanager at `alertmanager`, and the stand-ins at `sinks` when there are any.
 
-    def __init__(self, alertmanager: str, sinks: str | None, runbooks: str) -> None:
-        self._alertmanager, self._sinks, self._runbooks = alertmanager.rstrip("/"), sinks, runbooks
+    The alerts lead to the page in the folder `runbooks` and to `dashboard`, as real ones do.
+    """
+
+    def __init__(self, alertmanager: str, sinks: str | None, runbooks: str, dashboard: str) -> None:
+        self._alertmanager, self._sinks, self._dashboard = alertmanager.rstrip("/"), sinks, dashboard
+        self._runbook = f"{runbooks.rstrip('/')}/DrillFailed.md"
         self._client: httpx.AsyncClient = client(5.0)
 
     async def close(self) -> None:
@@ -87,7 +91,6 @@ class Carrier:
         return counts
 
     def _alert(self, shot: Shot, began: float) -> dict[str, Any]:
-        about = f"{self._runbooks.rstrip('/')}/DrillFailed.md"
         return {
             "labels": shot.labels,
             "annotations": {
@@ -97,12 +100,12 @@ class Carrier:
                 "action": "Nothing, if you can read this.",
                 "value": "a drill",
                 "threshold": "every channel gets its message",
-                "runbook_url": about,
-                "dashboard_url": about,
+                "runbook_url": self._runbook,
+                "dashboard_url": self._dashboard,
             },
             "startsAt": _rfc3339(began),
             "endsAt": _rfc3339(began + 3600),  # should nobody be there to end it
-            "generatorURL": about,
+            "generatorURL": self._runbook,
         }
 
     async def _post(self, alerts: list[dict[str, Any]]) -> None:

@@ -255,5 +255,7 @@ def drill_source(platform: Platform, period: float, sinks: str | None = None) ->
     drill = platform.alerting.drill
     sinks = sinks or (drill.sinks if drill is not None else None)
     runbooks = platform.monitoring.runbooks or RUNBOOKS
-    carrier = Carrier(platform.monitoring.alertmanager, sinks, runbooks)
+    # dashboards/rows/alerting.libsonnet draws the last drill on that page.
+    dashboard = f"{platform.monitoring.grafana.rstrip('/')}/d/{platform.platform}-operations"
+    carrier = Carrier(platform.monitoring.alertmanager, sinks, runbooks, dashboard)
     return DrillSource(platform, carrier, period, sinks=sinks is not None)

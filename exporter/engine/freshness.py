@@ -5,7 +5,7 @@ from exporter.engine.families import Family
 UP = Family(
     "platform_exporter_source_up",
     "gauge",
-    "Whether the last collection of the source succeeded.",
+    "Whether the last collection of the source succeeded, and its result is known where another exporter asks.",
     ("source",),
 )
 LAST_SUCCESS = Family(
@@ -35,7 +35,7 @@ FAILURES = Family(
 FAILING = Family(
     "platform_exporter_source_failing",
     "gauge",
-    "1 with the reason of the last failure, only while the last collection failed.",
+    "1 with the reason why the source is not up: of the last failure, or `state` where no young result is known.",
     ("source", "reason"),
 )
 CIRCUIT_OPEN = Family(

@@ -46,6 +46,7 @@ class Leadership:
         self.store = store
         self._on_change = on_change
         self._leads_until = self._heard_until = float("-inf")
+        self.terms = 0  # how often it has taken the lead
         self._shown: tuple[Role, bool | None] | None = None
 
     @property
@@ -76,6 +77,7 @@ class Leadership:
                 log.warning("state.failed", error=str(error), remedy=error.remedy)
         else:
             self._heard_until = asked + self.store.lease
+            self.terms += leads and self.role != "leader"
             self._leads_until = self._heard_until if leads else float("-inf")
         now = self.role, self.store.up
         if now != self._shown:
@@ -99,6 +101,7 @@ class SharedResult:
         self._key = f"result/{source}"
         self._leadership = leadership
         self._version: int | None = None  # the newest that was read or written; None: not known
+        self._joined: int | None = None  # in which of its terms it has read what the leader before it wrote
         self._offered: tuple[Result, float] | None = None  # and when that was
         self._writing: asyncio.Task[None] | None = None
 
@@ -121,14 +124,26 @@ class SharedResult:
                 f"{self._key} in the state cannot be read: {error!r}", "Run the same version everywhere."
             ) from error
 
-    async def join(self) -> Result | None:
-        """Learn before the first collection what the others show. A store that fails is left for later."""
-        if self._version is not None or self._leadership.role == "alone":
+    async def heard(self) -> Result | None:
+        """Return what another exporter found out meanwhile.
+
+        Who leads asks for itself, but hears first what was written last, by the leader before it. There a store that
+        fails is left for later.
+
+        Raises:
+            StateError: as a follower, when it cannot be read.
+        """
+        if self.following:
+            return await self.read()
+        term = self._leadership.terms
+        if self._joined == term or self._leadership.role == "alone":
             return None
         try:
-            return await self.read()
+            found = await self.read()
         except StateError:
             return None
+        self._joined = term
+        return found
 
     async def publish(self, mine: Result) -> Result:
         """Write a result with counters for the others, and return the one to show: mine, or theirs if they were faster.
@@ -168,9 +183,8 @@ class SharedResult:
             try:
                 await self._write(mine.later(late))
             except Conflict:
-                self._version = (
-                    None  # somebody else leads or believes so: what he wrote is read before the next run
-                )
+                # Somebody else leads or believes so: what he wrote is read before the next run.
+                self._version = self._joined = None
             except StateError:
                 log.debug(
                     "result.not_written", key=self._key

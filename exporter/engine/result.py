@@ -1,6 +1,7 @@
 """The last result of a source as one exporter hands it to another: compact JSON."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,12 +16,12 @@ _MOST = 2**53
 
 @dataclass(slots=True)
 class Result:
-    """What is known of a source. `data` are those of the last success.
+    """What is known of a source. `data` are those of the last success, `down` what it says of itself after `error`.
 
     `succeeded` is Unix time by the clock of the exporter that asked; `age` is how many seconds ago that was, for
     machines whose clocks differ, and `asked` how many seconds ago it asked last, in vain or not. `wait` is in how many
     seconds a source that fails, or wants to be left alone, may be asked again, also by the exporter that takes the lead
-    meanwhile.
+    meanwhile. `spec` is the fingerprint of the source as it was asked.
     """
 
     data: Collected = field(default_factory=Collected)
@@ -32,6 +33,8 @@ class Result:
     failures_in_a_row: int = 0
     wait: float = 0.0
     asked: float = 0.0
+    down: Collected = field(default_factory=Collected)
+    spec: str = ""
 
     def later(self, seconds: float) -> "Result":
         """Return the same as it is so many seconds later."""
@@ -56,10 +59,9 @@ def dump(result: Result) -> bytes:
             "failures_in_a_row": result.failures_in_a_row,
             "wait": result.wait,
             "asked": result.asked,
-            "families": [
-                [family.name, family.type, family.help, family.labels, _plain(samples)]
-                for family, samples in result.data
-            ],
+            "spec": result.spec,
+            "families": _families(result.data),
+            "down": _families(result.down),
             "cut": [family.name for family in result.data.cut],
             "created": {family.name: _plain(times) for family, times in result.data.created.items()},
         }
@@ -78,14 +80,12 @@ def load(text: bytes, age: float = 0.0) -> Result:
 
 
 def _load(document: dict[str, Any]) -> Result:
-    data = Collected()
-    for name, kind, about, labels, rows in document["families"]:
-        family = Family(name, kind, about, tuple(labels))
-        data.families[family] = _samples(rows)
-        if name in document["cut"]:
+    data = _collected(document["families"])
+    for family in data.families:
+        if family.name in document["cut"]:
             data.cut.add(family)
-        if name in document["created"]:
-            data.created[family] = _samples(document["created"][name])
+        if family.name in document["created"]:
+            data.created[family] = _samples(document["created"][family.name])
     known = {reason: _count(count) for reason, count in document["failures"].items() if reason in REASONS}
     error = document["error"]
     if error is not None:
@@ -102,12 +102,27 @@ def _load(document: dict[str, Any]) -> Result:
         _count(document["failures_in_a_row"]),
         float(document["wait"]),
         float(document["asked"]),
+        _collected(document.get("down", ())),  # an older exporter says neither
+        str(document.get("spec", "")),
     )
 
 
 def _count(value: float) -> int:
     """A row that is spoilt must not hold what cannot be written again."""
     return max(0, min(int(value), _MOST))
+
+
+def _families(data: Collected) -> list[Any]:
+    return [
+        [family.name, family.type, family.help, family.labels, _plain(samples)] for family, samples in data
+    ]
+
+
+def _collected(families: Iterable[Any]) -> Collected:
+    data = Collected()
+    for name, kind, about, labels, rows in families:
+        data.families[Family(name, kind, about, tuple(labels))] = _samples(rows)
+    return data
 
 
 def _plain(samples: Samples) -> list[Any]:

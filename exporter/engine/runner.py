@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from exporter.engine.budget import Budget
 from exporter.engine.cadence import Cadence
@@ -49,12 +50,21 @@ _LONGEST_RETRY_AFTER = 3600.0
 _LOOK_AGAIN = 1.0
 """Seconds after which a follower looks again for the first result of a source."""
 
-_LONGEST_LOOK = 30.0
+_LOOK_FOR = 15.0
+"""Seconds after which it looks again for one that it has not, or leads meanwhile and asks itself."""
+
+_LONGEST_LOOK = 25.0
 """Seconds in which a follower looks for it so often, and is not ready: the leader may know no such source, or an older
 platform file."""
 
 _LEAD = 0.15
 """Seconds that a collection should end before the scrape, for rendering and for scrapes that come early."""
+
+_UNHEARD = SourceError(
+    "state",
+    "the state has no young result of whoever asks it",
+    remedy="Wait for the source to answer. Where another exporter leads, see whether it runs, with this platform file.",
+)
 
 log = Log()
 
@@ -77,6 +87,7 @@ class Runner:
     on_drop: Callable[[Family, int], None]
     cadence: Cadence = field(default_factory=Cadence)
     data: Collected = field(default_factory=Collected)
+    down: Collected = field(default_factory=Collected)
     runs: int = 0
     gathered: bool = False
     shown: bool = False
@@ -96,6 +107,10 @@ class Runner:
     _held_until: float = float("-inf")
     _asked: float = float("-inf")
     _began: float = field(default_factory=time.monotonic)
+    # What the log was told last of the source, if that is that it fails, why, and how often it has in a row.
+    told: Reason | Literal["before"] | None = None  # before: before a reload changed it
+    _streak: int = 0
+    _otherwise: bool = False  # whether what is known was found out by a source of another spec
     _expiry: asyncio.TimerHandle | None = None
     _deadline: Deadline = field(default_factory=Deadline)
 
@@ -115,13 +130,26 @@ class Runner:
     @property
     def circuit_open(self) -> bool:
         """Whether the source failed so often that it is only probed now and then, until a collection succeeds."""
-        return self.failures_in_a_row > _PATIENT_FAILURES
+        return self.failures_in_a_row > _PATIENT_FAILURES and self.failing is not _UNHEARD
 
     @property
-    def _silent(self) -> Reason | None:
-        """Why nothing is shown of a source that has not failed: the state keeps what the leader, or we, collected."""
-        waits = self.shared is not None and self.last_success is not None and not self.fresh
-        return "state" if waits else None
+    def failing(self) -> SourceError | None:
+        """Why nothing new is shown: its last failure, or that the state has no result of whoever asks it; else None."""
+        if self.shared is None or self._heard:
+            return self.error
+        begins = self.last_success is None and (not self.runs or self._expects)
+        return None if begins else _UNHEARD
+
+    @property
+    def _heard(self) -> bool:
+        """Whether what is known is young: the data; or a failure, which grows older while the source is asked less."""
+        if self.error is None:
+            return self.fresh
+        if self.error.reason == "state":  # of our own, whoever asks the source
+            return True
+        due = max(self._asked + self._pause, self._held_until)
+        every = self.source.every
+        return time.monotonic() <= due - every + stale_after(every, self.source.timeout)
 
     async def run(self) -> None:
         """Collect on schedule until cancelled."""
@@ -175,7 +203,9 @@ class Runner:
             for family, count in data.dropped.items():
                 self.on_drop(family, count)
             took, wait = time.perf_counter() - started, data.wait if data.wait > self.source.every else 0.0
-            mine = result = Result(data, time.time(), 0.0, took, self.failures, wait=wait)
+            mine = result = Result(
+                data, time.time(), 0.0, took, self.failures, wait=wait, spec=self.source.fingerprint
+            )
             if self.shared is not None:
                 if mine.counts:
                     result = await self.shared.publish(mine)
@@ -188,8 +218,6 @@ class Runner:
                 log.exception("source.defect", source=self.source.name)
             self._failed(_defect(error))
         else:
-            if self.error is not None:
-                log.info("source.recovered", source=self.source.name, failures=self.failures_in_a_row)
             if result is mine:
                 self._show(mine)
             else:
@@ -202,7 +230,7 @@ class Runner:
     def snapshot(self) -> list[Collected]:
         """Return what is to be shown of this source now: its data while they are fresh, and its state always."""
         name, state = self.source.name, Collected()
-        failing = self.error.reason if self.error is not None else self._silent
+        failing = self.failing
         state.set(INTERVAL, self.source.every, name)
         for reason, count in self.failures.items():
             state.set(FAILURES, count, name, reason)
@@ -216,23 +244,34 @@ class Runner:
         if self.fresh:
             shown.update(self.data)
         if failing is not None:
-            state.set(FAILING, 1, name, failing)
-        if self.error is not None:  # a source of which the state says nothing may be well
-            shown.update(self.source.down())
+            state.set(FAILING, 1, name, failing.reason)
+        if failing is not None and failing is self.error:  # one of which the state says nothing may be well
+            shown.update(self.down)
         return [state, shown]
 
     async def _follow(self, shared: SharedResult) -> bool:
-        """Take over what the leader knows, at the start also as leader; say whether that is all to be done."""
+        """Take over what the leader knows, at the start also as leader; say whether that is all to be done.
+
+        What was found out by a source of another spec does not hold for that of the one that leads now: it begins anew.
+        """
         following = shared.following
         try:
-            theirs = await (shared.read() if following else shared.join())
+            theirs = await shared.heard()
+            otherwise = theirs is not None and theirs.spec not in ("", self.source.fingerprint)
             # Counters are shown as they are written, so a later writing is newer; other results may wait for it.
-            if theirs is not None and (theirs.counts or time.monotonic() - theirs.asked >= self._asked):
+            newer = theirs is not None and (theirs.counts or time.monotonic() - theirs.asked >= self._asked)
+            if theirs is not None and newer and (following or not otherwise):
                 self._adopt(theirs)
+                self._otherwise = otherwise
+                self.on_change()
         except StateError:  # what is known stays until it is too old
             self.failures["state"] += 1
         if following and not self._expects:
             self._ended()
+        if not following and self._otherwise:
+            self._show(Result())
+            self._asked, self._otherwise, self.runs = float("-inf"), False, 0
+            self.on_change()
         return following
 
     @property
@@ -252,6 +291,8 @@ class Runner:
             self.failures_in_a_row,
             self._wait(time.monotonic()) if self.error is not None else 0.0,
             time.monotonic() - self._asked,
+            self.down,
+            self.source.fingerprint,
         )
 
     def _adopt(self, theirs: Result) -> None:
@@ -265,23 +306,33 @@ class Runner:
         self.data, self.last_success, self.last_duration = result.data, result.succeeded, result.duration
         for reason, count in result.failures.items():
             self.failures[reason] = max(self.failures[reason], count)
-        self.error, self.failures_in_a_row = result.error, result.failures_in_a_row
+        self.error, self.failures_in_a_row, self.down = result.error, result.failures_in_a_row, result.down
         self._held_until = now + min(result.wait, _LONGEST_RETRY_AFTER) if result.wait > 0 else float("-inf")
         self._asked = now - result.asked
         self._withdraw_in_time()
 
     def _ended(self) -> None:
         self.runs += 1
+        failing = self.failing
+        if failing is not None:
+            if failing.reason != self.told:
+                error = redact(str(failing))
+                log.warning("source.failed", source=self.source.name, reason=failing.reason, error=error)
+            self.told, self._streak = failing.reason, self.failures_in_a_row
+        elif self.told is not None and self.last_success is not None:
+            log.info("source.recovered", source=self.source.name, failures=self._streak)
+            self.told = None
         self.on_change()
 
     def _failed(self, error: SourceError) -> None:
         self.failures[error.reason] += 1
         self.failures_in_a_row += 1
-        if self.error is None or self.error.reason != error.reason:
-            log.warning(
-                "source.failed", source=self.source.name, reason=error.reason, error=redact(str(error))
-            )
         self.error = error
+        try:
+            self.down = self.source.down()
+        except Exception:  # a defect of its own, which must not hide the others
+            self.down = Collected()
+            log.exception("source.defect", source=self.source.name)
         if error.reason != "state":  # which says nothing of the source
             self._asked = time.monotonic()
 
@@ -292,9 +343,17 @@ class Runner:
         """
         every = self.source.every
         if self.shared is not None and self.shared.following:
-            return min(every, _LOOK_AGAIN) if self._expects else every
+            return min(
+                every, _LOOK_AGAIN if self._expects else _LOOK_FOR if self.failing is _UNHEARD else every
+            )
         if (held := self._held_until - since) > 0:
             return held
+        return self._pause
+
+    @property
+    def _pause(self) -> float:
+        """The seconds between two collections as things are, longer while the source fails."""
+        every = self.source.every
         doublings = max(0, self.failures_in_a_row - _PATIENT_FAILURES)
         wait = min(every * 2.0 ** min(doublings, 10), _longest_wait(every))
         if self.error is not None and self.error.retry_after is not None:

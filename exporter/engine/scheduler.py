@@ -32,6 +32,8 @@ class Scheduler:
         self._on_change = on_change
         self._on_drop = on_drop
         self._leadership = leadership
+        self._ready = False
+        self._failing: set[str] = set()  # what the log was told so of, last, and a reload stopped
 
     def bound(self, max_series_per_family: int) -> None:
         """Change the bound on the series of a family, for the sources that run too."""
@@ -50,6 +52,9 @@ class Scheduler:
                 source.keep_in(self._leadership.store)
                 if source.exclusive and self._leadership.store.shared:
                     runner.shared = SharedResult(source.name, self._leadership)
+            if source.name in self._failing:
+                self._failing.remove(source.name)
+                runner.told = "before"
             runner.task = asyncio.create_task(runner.run(), name=source.name)
             self.runners[source.name] = runner
         self._on_change()
@@ -57,6 +62,7 @@ class Scheduler:
     async def stop(self, names: Iterable[str]) -> None:
         """Stop these sources, all at once, and forget what they said."""
         leaving = [self.runners.pop(name) for name in list(names)]
+        self._failing |= {runner.source.name for runner in leaving if runner.told is not None}
         tasks = [runner.task for runner in leaving if runner.task is not None]
         for task in tasks:
             task.cancel()
@@ -75,8 +81,13 @@ class Scheduler:
 
     @property
     def waiting(self) -> list[str]:
-        """Return the names of the sources that no scraper is told of yet, for they were not asked, or not rendered."""
-        return sorted(name for name, runner in self.runners.items() if not runner.shown)
+        """Return the sources of which no scraper was told since the start, for they were not asked, or not rendered.
+
+        None once all were there: a reload that adds one does not take back that scrapes are answered.
+        """
+        return (
+            [] if self._ready else sorted(name for name, runner in self.runners.items() if not runner.shown)
+        )
 
     def gather(self) -> list[Collected]:
         """Return everything that is to be shown now."""
@@ -88,3 +99,4 @@ class Scheduler:
         """Note that what was gathered last is what scrapers are given."""
         for runner in self.runners.values():
             runner.shown = runner.gathered
+        self._ready |= bool(self.runners) and all(runner.shown for runner in self.runners.values())

@@ -1,7 +1,9 @@
 """What the engine needs of a source, and how a source says that it failed."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
 from exporter.engine.families import Collected
@@ -83,6 +85,11 @@ class Source(ABC):
         self.spec = spec
         self.phase_lock = phase_lock
         self.exclusive = exclusive
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tell one spec from another, in other processes too. Secrets are references there: it says nothing of them."""
+        return hashlib.sha256(repr(self.spec).encode()).hexdigest()[:16]
 
     @property
     def facts(self) -> dict[str, list[str]]:

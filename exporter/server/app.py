@@ -79,9 +79,12 @@ def application(
         Operation(
             "/-/ready",
             "ready",
-            "Whether each source was asked once, whatever came of it.",
+            "Whether each source was asked once, whatever came of it; where another exporter asks, heard of.",
             ready,
-            {200: Answer("Each was."), 503: Answer("Some were not yet; the text names them.")},
+            {
+                200: Answer("Each was. A source of which nothing is heard for 25 s is not waited for."),
+                503: Answer("Some were not yet; the text names them."),
+            },
         ),
         Operation(
             "/-/reload",

@@ -16,12 +16,15 @@ def wants_openmetrics(accept: str) -> bool:
     """Say whether OpenMetrics 1.0 is preferred to text. Text wins a tie, and when nothing is asked for.
 
     Only media ranges that name the version we write, or none, count: Prometheus 3 asks for text 1.0.0 as well, which
-    we do not have. OpenMetrics 0.0.1 is what Prometheus called 1.0.0 before it was released.
+    we do not have. OpenMetrics 0.0.1 is what Prometheus called 1.0.0 before it was released. All that `application/*`
+    can mean here is OpenMetrics; who accepts neither gets text, as from Prometheus' own libraries.
     """
     text = openmetrics = (-1, 0.0)
     for media, parameters, weight in _parse(accept):
         version = parameters.get("version")
         if media == "application/openmetrics-text" and version in (None, "1.0.0", "0.0.1"):
+            openmetrics = max(openmetrics, (1, weight))
+        elif media == "application/*":
             openmetrics = max(openmetrics, (0, weight))
         elif media == "text/plain" and version in (None, "0.0.4"):
             text = max(text, (3 if version else 2, weight))

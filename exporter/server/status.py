@@ -55,7 +55,7 @@ class SourceStatus(_Answer):
     due_timestamp_seconds: float | None
     """When it is asked next, Unix time; null while it is asked for the first time."""
     error: SourceFailure | None
-    """Null when the last collection succeeded."""
+    """Null when the last collection succeeded, of whichever exporter asks it."""
 
 
 class Sources(_Answer):
@@ -75,7 +75,7 @@ def sources(engine: Engine) -> Sources:
     """Return how the sources of `engine` are now."""
     snapshot = engine.snapshot
     runners = sorted(
-        engine.scheduler.runners.values(), key=lambda runner: (runner.error is None, runner.source.name)
+        engine.scheduler.runners.values(), key=lambda runner: (runner.failing is None, runner.source.name)
     )
     return Sources(
         platform=engine.platform.platform,
@@ -83,13 +83,14 @@ def sources(engine: Engine) -> Sources:
         series=snapshot.series,
         snapshot_timestamp_seconds=snapshot.made,
         dropped=engine.publisher.dropped,
-        sources=[_status(runner) for runner in runners],
+        sources=[status(runner) for runner in runners],
     )
 
 
-def _status(runner: Runner) -> SourceStatus:
+def status(runner: Runner) -> SourceStatus:
+    """Return how one source is now: as /metrics says it."""
     age = runner.age
-    error = runner.error
+    error = runner.failing
     return SourceStatus(
         name=runner.source.name,
         state=_state(runner),
@@ -113,8 +114,6 @@ def _status(runner: Runner) -> SourceStatus:
 
 
 def _state(runner: Runner) -> State:
-    if not runner.runs:
-        return "waiting"
-    if runner.error is None:
-        return "up"
+    if runner.failing is None:
+        return "waiting" if runner.last_success is None else "up"
     return "failing" if runner.fresh else "stale"

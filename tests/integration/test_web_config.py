@@ -78,7 +78,7 @@ def test_a_real_prometheus_scrapes_over_tls_with_a_user_and_a_certificate(
         with running(command, tmp_path / "prometheus.log"):
             query = f"http://127.0.0.1:{port}/api/v1/query?query=platform_exporter_snapshot_series"
             wait_until(
-                lambda: httpx.get(query, trust_env=False).json()["data"]["result"],
+                lambda: httpx.get(query, trust_env=False).raise_for_status().json()["data"]["result"],
                 20,
                 "Prometheus to scrape",
                 log=tmp_path / "prometheus.log",

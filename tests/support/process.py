@@ -75,7 +75,7 @@ def end(process: subprocess.Popen[bytes], stop_with: signal.Signals, grace: floa
 def wait_until(ready: Callable[[], T], timeout: float, what: str, *, log: Path | None = None) -> T:
     """Call `ready` until its answer is true or `timeout` seconds have passed; return the answer.
 
-    `ready` may raise OSError or httpx.TransportError while the server is not up yet. Raises TimeoutError that
+    `ready` may raise OSError or httpx.HTTPError while the server is not up yet. Raises TimeoutError that
     says `what` was awaited, what happened last, and how `log` ends.
     """
     deadline = time.monotonic() + timeout
@@ -85,7 +85,7 @@ def wait_until(ready: Callable[[], T], timeout: float, what: str, *, log: Path |
             last = ready()
             if last:
                 return last
-        except (OSError, httpx.TransportError) as error:
+        except (OSError, httpx.HTTPError) as error:
             last = repr(error)
         if time.monotonic() > deadline:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:]) if log else ""

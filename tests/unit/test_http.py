@@ -54,6 +54,28 @@ async def test_a_compressed_answer_may_have_many_members() -> None:
     assert f"longer than {MAX_BODY} bytes" in str(await refused(http(200, many, Content_Encoding="gzip")))
 
 
+async def test_a_connection_that_was_idle_is_not_used_again() -> None:
+    # Servers end idle connections: one that does so as the next request arrives has not failed.
+    ended = asyncio.Semaphore(0)
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(http(200, b"ok"))
+        await reader.read(1)
+        writer.close()
+        ended.release()
+
+    server = await asyncio.start_server(once, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with server:
+        async with client(10) as asking:
+            for wait in (0.7, 0):
+                assert (await send(asking, asking.build_request("GET", url))).content == b"ok"
+                await asyncio.sleep(wait)
+        for _ in range(2):
+            await ended.acquire()
+
+
 async def test_an_answer_may_be_as_long_as_the_bound_and_no_longer() -> None:
     for size in (1000, 65_535, 65_536, 65_537, 200_000):
         for body, headers in ((bytes(size), {}), (gzip.compress(bytes(size)), {"Content_Encoding": "gzip"})):

@@ -28,6 +28,10 @@ PROMETHEUS_3 = (
         ("application/openmetrics-text;q=0,text/plain;q=0.1", False),
         ("application/openmetrics-text;q=0.5,text/plain;q=0.9", False),
         ("application/openmetrics-text; version=1.0.0; charset=utf-8", True),
+        ("application/*", True),
+        ("application/*;q=0.5,text/plain", False),
+        ("application/*,application/openmetrics-text;q=0", False),
+        ("application/json", False),
         (";;;,,q=x", False),
     ],
 )
