@@ -14,7 +14,7 @@ from exporter.platform.values import Duration, Secret
 from exporter.sources.postgres import Postgres, PostgresSource
 from exporter.sources.postgres.collector import Collector, builtin
 from exporter.sources.postgres.collector import own as own_query
-from exporter.sources.postgres.connection import is_remote
+from exporter.sources.postgres.dsn import is_remote
 from tests.integration.support import exporter
 from tests.support.postgres import PostgresCluster
 from tests.support.process import free_port

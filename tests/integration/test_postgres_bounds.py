@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.postgres import PostgresCluster
-from tests.support.postgres_source import collect, query, source
+from tests.support.postgres_source import MakeSource, collect, query
 
 TEXTS = "select n as value, n || repeat('x', {length}) as text from generate_series(1, {rows}) as n"
 
@@ -27,10 +27,10 @@ TEXTS = "select n as value, n || repeat('x', {length}) as text from generate_ser
     ],
 )
 async def test_a_row_that_is_too_long_is_refused_and_harms_nothing(
-    sql: str, says: str, own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+    sql: str, says: str, own_postgres: PostgresCluster, source: MakeSource
 ) -> None:
     long = query("long", sql=sql, labels=["text"], timeout="10s")
-    subject = source(monkeypatch, own_postgres.dsn(), query(), long, timeout="15s")
+    subject = source(own_postgres.dsn(), query(), long, timeout="15s")
     before = _resident()
     families = await collect(subject)
     assert families["pg_up"] == {("main",): 1.0}
@@ -40,7 +40,6 @@ async def test_a_row_that_is_too_long_is_refused_and_harms_nothing(
     [gap] = [gap for gap in gaps if "queries.long" in gap.missing]
     assert says in gap.missing
     assert "left(" in gap.remedy
-    await subject.close()
 
 
 def _resident() -> int:
@@ -49,25 +48,23 @@ def _resident() -> int:
 
 @pytest.mark.parametrize("letter", ["x", '"'])
 async def test_long_labels_are_cut_as_before(
-    letter: str, own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+    letter: str, own_postgres: PostgresCluster, source: MakeSource
 ) -> None:
     sql = TEXTS.format(length=10_000, rows=1000).replace("'x'", f"'{letter}'")
     long = query(sql=sql, labels=["text"])
-    subject = source(monkeypatch, own_postgres.dsn(), long)
+    subject = source(own_postgres.dsn(), long)
     families = await collect(subject)
     assert len(families["mine"]) == 1000
     assert all(len(text) < 1100 for _, text in families["mine"])
-    await subject.close()
 
 
 async def test_the_bound_has_nothing_worked_out_twice(
-    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+    own_postgres: PostgresCluster, source: MakeSource
 ) -> None:
     own_postgres.execute(
         "create function slow() returns int stable language sql as 'select 1 from pg_sleep(0.5)'"
     )
-    subject = source(monkeypatch, own_postgres.dsn(), query(sql="select slow() as value"))
+    subject = source(own_postgres.dsn(), query(sql="select slow() as value"))
     families = await collect(subject)
     assert families["mine"] == {("main",): 1.0}
     assert 0.5 <= families["pg_scrape_collector_duration_seconds"]["main", "queries.mine"] < 1.0
-    await subject.close()

@@ -7,7 +7,7 @@ import pytest
 from exporter.engine.deadline import Deadline
 from tests.support.distance import distant
 from tests.support.postgres import PostgresCluster
-from tests.support.postgres_source import collect, query, source
+from tests.support.postgres_source import MakeSource, collect, query
 from tests.support.process import wait_until
 
 SLEEPING = "select count(*) from pg_stat_activity where query ~ 'pg_sleep' and pid <> pg_backend_pid()"
@@ -15,7 +15,7 @@ SLEEPING = "select count(*) from pg_stat_activity where query ~ 'pg_sleep' and p
 
 @pytest.mark.parametrize("more", [{}, {"health": {}}, {"databases": {"include": ["far_*"]}}])
 async def test_a_slow_statement_is_no_server_that_is_down(
-    more: dict[str, Any], own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+    more: dict[str, Any], own_postgres: PostgresCluster, source: MakeSource
 ) -> None:
     """To end a statement takes a connection of its own, which is longer than what is left of a short time-out."""
     for name in ("far_a", "far_b"):
@@ -23,9 +23,7 @@ async def test_a_slow_statement_is_no_server_that_is_down(
     slow = query("slow", sql="select 1 as value from pg_sleep(30)", timeout="1m", every="100ms")
     async with distant(own_postgres.port, 0.15) as relay:
         dsn = own_postgres.dsn().replace(f":{own_postgres.port}/", f":{relay.port}/")
-        subject = source(
-            monkeypatch, dsn, query(), slow, query("each", scope="database"), timeout="2s", **more
-        )
+        subject = source(dsn, query(), slow, query("each", scope="database"), timeout="2s", **more)
         answered = 0
         for _ in range(6):
             families = {
@@ -41,18 +39,17 @@ async def test_a_slow_statement_is_no_server_that_is_down(
 
 
 async def test_other_databases_are_not_put_off_for_the_time_that_the_first_connection_took(
-    own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+    own_postgres: PostgresCluster, source: MakeSource
 ) -> None:
     """In the first collection too little is left to connect once more; in the next there is enough."""
     own_postgres.execute("create database far_a")
     async with distant(own_postgres.port, 0.3) as relay:
         dsn = own_postgres.dsn().replace(f":{own_postgres.port}/", f":{relay.port}/")
         far = query("far", scope="database")
-        subject = source(monkeypatch, dsn, far, timeout="4s", health={})
+        subject = source(dsn, far, timeout="4s", health={})
         seen = []
         for _ in range(3):
             families = await collect(subject)
             seen.append(families["pg_exporter_databases"]["main", "failed"])
         assert seen == [0.0] * 3
         assert ("main", "far_a") in families["far"]
-        await subject.close()

@@ -194,6 +194,61 @@ async def test_what_is_wrong_with_a_connection_string(text: str, monkeypatch: py
 
 
 @pytest.mark.parametrize(
+    "password", [f"{CANARY}'s host {CANARY}", f"'{CANARY} user '{CANARY}'", f"x {CANARY}=y password={CANARY}"]
+)
+def test_a_mistake_in_one_connection_string_leaves_messages_readable(
+    password: str, shared_postgres: PostgresCluster, tmp_path: Path
+) -> None:
+    """Words of a connection string, such as `host`, are no secrets, nor is where the server is."""
+    port = shared_postgres.port
+    file = tmp_path / "platform.yml"
+    file.write_text(
+        "platform: test\nsources:\n  postgres:\n"
+        + "".join(f'    {name.lower()}: {{dsn: "${{env:{name}}}"}}\n' for name in "ABC")
+    )
+    done = subprocess.run(
+        [COMMAND, "check", "-p", file],
+        env={
+            "PATH": "/usr/bin",
+            "COLUMNS": "400",
+            "A": f"host=127.0.0.1 port={port} user=postgres password={password} dbname=postgres",
+            "B": f"host=127.0.0.1 port={port} user=postgres password=wrong dbname=postgres",
+            "C": "host=host.postgres.invalid user=postgres dbname=postgres sslmode=disable",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "Write host=… user=… password='…' dbname=…, the password in single quotes" in done.stdout
+    assert f'"127.0.0.1", port {port} failed: FATAL: password authentication failed for user "postgres"' in (
+        done.stdout
+    )
+    assert "Check user, password and pg_hba.conf." in done.stdout
+    assert "failed to resolve host 'host.postgres.invalid'" in done.stdout
+    assert CANARY not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (f"postgresql://u:p@127.0.0.1:{CANARY}/db", "a port that is no number"),
+        ("postgresql://u:p@127.0.0.1:${PORT}/db", "a port that is no number"),
+        (f"postgresql://one:1,two:{CANARY}/db", "a port that is no number"),
+        (f"postgresql://u:{CANARY}/x@127.0.0.1:1/db", "a password that ends too early"),
+        (f"postgresql://u:x@y:{CANARY}@127.0.0.1:1/db", "a password that ends too early"),
+    ],
+)
+def test_a_port_that_is_no_number_is_told_from_a_password_that_is_cut(
+    text: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_DSN", text)
+    with pytest.raises(SourceError) as caught:
+        settings(Secret("env", "TEST_DSN"))
+    assert what in str(caught.value)
+    assert CANARY not in f"{caught.value} {caught.value.remedy}"
+
+
+@pytest.mark.parametrize(
     ("text", "part", "value"),
     [
         ("host=127.0.0.1 dbname=a@b", "dbname", "a@b"),

@@ -1,10 +1,9 @@
 """A Postgres source with own SQL, for tests of how it asks."""
 
-import pytest
+from typing import Protocol
 
 from exporter.platform.queries import Query
-from exporter.platform.values import Secret
-from exporter.sources.postgres import Postgres, PostgresSource
+from exporter.sources.postgres import PostgresSource
 from exporter.sources.postgres.collector import Collector
 from exporter.sources.postgres.collector import own as own_query
 
@@ -24,12 +23,11 @@ def query(name: str = "mine", **keys: object) -> Collector:
     return own_query(name, Query.model_validate(text))
 
 
-def source(
-    monkeypatch: pytest.MonkeyPatch, dsn: str, *collectors: Collector, **keys: object
-) -> PostgresSource:
-    monkeypatch.setenv("TEST_DSN", dsn)
-    config = {"dsn": Secret("env", "TEST_DSN"), "every": "100ms", "timeout": "5s", **keys}
-    return PostgresSource("main", Postgres.model_validate(config), collectors)
+class MakeSource(Protocol):
+    """What the fixture `source` is: makes a source that is closed when the test is over."""
+
+    def __call__(self, dsn: str, *collectors: Collector, **keys: object) -> PostgresSource:
+        """Return the source of a server; `keys` are those of its part of the platform file."""
 
 
 async def collect(subject: PostgresSource) -> Families:

@@ -1,21 +1,21 @@
 """The one connection to a Postgres server, and what its failures mean."""
 
 import asyncio
-import ipaddress
 import logging
 import os
 import re
 import socket
 import ssl
+import traceback
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import make_conninfo, timeout_from_conninfo
 
 from exporter.engine.source import Reason, SourceError
 from exporter.platform.values import Secret, Verbatim
-from exporter.sources.postgres.dsn import settings
+from exporter.sources.postgres.dsn import hosts, may_leave, settings
 from exporter.sources.postgres.quoting import quoted
 
 # It warns of what this program tells itself; where nobody set up logging, that would go to standard error as it is.
@@ -24,7 +24,10 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 _BY_STATE: dict[str, Reason] = {
     "28": "auth",
     "53300": "too_many_connections",
+    "57P05": "timeout",
     "57P": "starting_up",
+    "25P03": "timeout",
+    "25P04": "timeout",
     "57014": "timeout",
     "55P03": "timeout",
     "42501": "permission",
@@ -35,6 +38,9 @@ _BY_STATE: dict[str, Reason] = {
     **dict.fromkeys(("40", "53", "54", "55", "57", "58"), "rejected"),
 }
 """By the beginning of the SQLSTATE; the first that fits decides."""
+
+_OF_POOLERS = "08P01"
+"""The SQLSTATE of nearly all that pgbouncer says: its text decides."""
 
 _TROUBLE = re.compile(r"40|53(?!400)|57|58|XX")
 """SQLSTATEs of a server that could not do now what it may do a moment later. 53400, a limit that a statement exceeds,
@@ -47,7 +53,11 @@ _BY_TEXT: tuple[tuple[str, Reason], ...] = (
         r"^invalid |invalid (sslmode|port|channel_binding|integer|sslnegotiation|target_session_attrs)",
         "rejected",
     ),
-    (r"unsupported startup parameter|no such (user|database)|pgbouncer|tenant or user", "pooler"),
+    (
+        r"query_wait_timeout|server_login_retry|\(server down\)|unsupported startup parameter|no such (user|database)"
+        r"|pgbouncer|tenant or user",
+        "pooler",
+    ),
     (
         r"(password|SASL) authentication failed|pg_hba\.conf (entry|rejects)|role .* does not exist"
         r"|no password supplied|is not permitted to log in",
@@ -56,9 +66,10 @@ _BY_TEXT: tuple[tuple[str, Reason], ...] = (
     (r"permission denied for database|FATAL: +not allowed$", "permission"),
     (
         r"too many clients|connection slots are reserved|too many connections|no more connections allowed"
-        r"|max client(s| connections) reached",
+        r"|client connections exceeded|max client(s| connections) reached",
         "too_many_connections",
     ),
+    (r"(due to \S+|transaction|query)[ _]timeout", "timeout"),
     (
         r"the database system is|terminating connection|shutdown command",
         "starting_up",
@@ -87,6 +98,13 @@ _BY_STATE_REMEDIES: dict[str, str] = {
     "XX": "It is an error inside the server or an extension: see the server's log.",
 }
 """By the beginning of the SQLSTATE; the first that fits counts. These go before those of the reason."""
+
+_LIMITS = {
+    "idle-in-transaction": "idle_in_transaction_session_timeout",
+    "idle-session": "idle_session_timeout",
+    "transaction": "transaction_timeout",
+}
+"""The settings that end a session, by what the server calls them then."""
 
 _MORE_CONNECTIONS = 10
 """A limit with room for two exporters and a `check` beside them."""
@@ -126,21 +144,15 @@ async def connect(
     if database is not None:
         parts["dbname"] = database
     parts.setdefault("application_name", "platform-exporter")
-    parts["connect_timeout"] = max(1, int(timeout))
     parts["client_encoding"] = "UTF8"  # else names come in the encoding of the database
-    if _remote(parts):
+    if may_leave(parts):
         parts.setdefault("sslmode", "verify-full")
     if parts.get("sslmode") == "verify-full":
         parts.setdefault("sslrootcert", _authorities())
     where = "Check host, port and firewall, or raise the source's `timeout:`."
     try:
-        async with asyncio.timeout(timeout):  # libpq's is in whole seconds, and for each address
-            connection = await psycopg.AsyncConnection.connect(
-                make_conninfo(**parts), autocommit=True, prepare_threshold=None
-            )
-            if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
-                # Bytes that are not UTF-8 would be refused. Poolers follow this setting from client to client.
-                await connection.execute("set client_encoding to sql_ascii")
+        parts["connect_timeout"] = _for_each_host(parts, timeout)
+        connection = await _made(make_conninfo(**parts), timeout)
     except TimeoutError as error:
         raise SourceError(
             "timeout", f"no connection within {max(0.0, timeout):.1f} s", remedy=where
@@ -155,6 +167,30 @@ async def connect(
     return connection
 
 
+async def _made(conninfo: str, timeout: float) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+    """Connect within `timeout` seconds. An attempt that fails, or is cancelled, has closed its socket."""
+    connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
+    try:
+        async with asyncio.timeout(timeout):  # connect_timeout is in whole seconds, and for each address
+            connection = await psycopg.AsyncConnection.connect(
+                conninfo, autocommit=True, prepare_threshold=None
+            )
+            if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+                # Bytes that are not UTF-8 would be refused. Poolers follow this setting from client to client.
+                await connection.execute("set client_encoding to sql_ascii")
+    except BaseException as error:
+        if connection is not None:
+            connection.pgconn.finish()
+        # psycopg's frames hold the socket of what is half made, and its errors hold the frames that hold them: without
+        # this it would stay open until the garbage collector comes by, which sources that hang give little to do.
+        failed: BaseException | None = error
+        while failed is not None:
+            traceback.clear_frames(failed.__traceback__)
+            failed = failed.__cause__ or failed.__context__
+        raise
+    return connection
+
+
 def _authorities() -> str:
     """Return the file of the authorities that this machine trusts.
 
@@ -165,25 +201,13 @@ def _authorities() -> str:
     return next((file for file in files if file and Path(file).is_file()), "system")
 
 
-def _remote(parts: dict[str, Any]) -> bool:
-    """Say whether a connection may leave this machine; like libpq's, an address goes before a name.
+def _for_each_host(parts: dict[str, Any], timeout: float) -> int:
+    """Return the `connect_timeout`: what was set, if it is shorter than `timeout`; else the share of each host.
 
-    What a service file says is not known here, so a service counts as remote.
+    Those after a host that does not answer are tried too, unless that takes less than the 2 s that each has at least.
     """
-    environment = {name: os.environ.get(f"PG{name.upper()}", "") for name in ("hostaddr", "host", "service")}
-    hosts = parts.get("hostaddr") or parts.get("host") or environment["hostaddr"] or environment["host"]
-    service = parts.get("service") or environment["service"]
-    return bool(service) or any(is_remote(host) for host in str(hosts).split(","))
-
-
-def is_remote(host: str) -> bool:
-    """Say whether a connection to `host` leaves this machine. A socket's folder and no host at all do not."""
-    if not host or host.startswith(("/", "@")) or host == "localhost":
-        return False
-    try:
-        return not ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return True
+    own = timeout_from_conninfo(parts)
+    return own if own < timeout else max(1, int(timeout / len(hosts(parts))))
 
 
 class ServerTrouble(SourceError):
@@ -221,6 +245,23 @@ def _exact(text: str, user: str) -> str | None:
         return "Somebody ended it, as with pg_cancel_backend: ask who and why."
     if match := re.search(r'too many connections for (role|database) "(.+)"', text):
         return Verbatim(f"ALTER {match[1].upper()} {quoted(match[2])} CONNECTION LIMIT {_MORE_CONNECTIONS};")
+    if match := re.search(r"\((max_(?:client_conn|(?:db|user)_client_connections))\)", text):
+        return f"Raise pgbouncer's {match[1]}, or free client connections."
+    cached = re.search(r"cached error: (.+?) \(server_login_retry\)", text)
+    if cached and _reason(psycopg.OperationalError(cached[1]), cached[1]) not in ("connect", "starting_up"):
+        return "The server refuses the pooler for what the message says: mend that there, or in pgbouncer's auth_file."
+    if cached or re.search(r"server_login_retry|\(server down\)", text):
+        return "The pooler has no way to the server behind it: start that, or see the pooler's log for what it says."
+    if "query_wait_timeout" in text:
+        return (
+            "The server behind it is down, which its log says, or its pool is full: name the server itself instead "
+            "of the pooler, or raise default_pool_size."
+        )
+    if match := re.search(r"due to (idle-in-transaction|idle-session|transaction) timeout", text):
+        where = "for the role, its database (\\drds in psql lists both) or the server"
+        return f"Raise {_LIMITS[match[1]]} where it is set: {where}."
+    if match := re.search(r"\b(idle[ _]transaction|transaction|query)[ _]timeout", text):
+        return f"Raise pgbouncer's {match[1].replace(' ', '_')}_timeout, or make it faster."
     if text.endswith("FATAL: not allowed"):
         return "Add the user to pgbouncer's `stats_users`."
     return None
@@ -231,7 +272,7 @@ def _reason(error: psycopg.Error, text: str) -> Reason:
     if cancelled_by_somebody(error):
         return "rejected"
     for prefix, reason in _BY_STATE.items():
-        if state.startswith(prefix):
+        if state.startswith(prefix) and state != _OF_POOLERS:
             return reason
     if isinstance(error.__cause__, socket.gaierror):
         return "dns"
@@ -239,5 +280,6 @@ def _reason(error: psycopg.Error, text: str) -> Reason:
     for pattern, reason in _BY_TEXT:
         if re.search(pattern, said, re.IGNORECASE):
             return reason
-    # What has a code was said by a server that works.
-    return "connect" if isinstance(error, psycopg.OperationalError) and not state else "rejected"
+    # What has another code was said by a server that works.
+    unreached = isinstance(error, psycopg.OperationalError) and state in ("", _OF_POOLERS)
+    return "connect" if unreached else "rejected"

@@ -1,5 +1,7 @@
 """Reading a connection string without ever telling what is in it."""
 
+import ipaddress
+import os
 import re
 from typing import Any
 
@@ -12,6 +14,9 @@ from exporter.platform.values import Secret, conceal
 
 _FORMS = "Write postgresql://USER:PASSWORD@HOST/DATABASE or host=… user=… password=… dbname=…."
 _ENCODE = "Write @ / and % in its password as %40 %2F and %25, or write host=… user=… password='…' dbname=…."
+_DIGITS = "Write the port in digits. If a password stands there: write @ / and % in it as %40 %2F and %25."
+_QUOTE = "Write host=… user=… password='…' dbname=…, the password in single quotes, with \\' for ' and \\\\ for \\."
+_PASSWORD = re.compile(r"password\s*=\s*(.*)")
 
 
 def settings(dsn: Secret) -> dict[str, Any]:
@@ -28,33 +33,75 @@ def settings(dsn: Secret) -> dict[str, Any]:
     try:
         found: dict[str, Any] = conninfo_to_dict(text)
     except ProgrammingError:  # without its text, which repeats what it could not read
-        _conceal_pieces(text)
+        _conceal_password(text)
         raise SourceError(
             "rejected",
             f"{dsn} is no connection string",
-            remedy=_ENCODE if "://" in text and "@" in text else _FORMS,
+            remedy=_form(text),
         ) from None
-    if _cut_short(text, found):
-        _conceal_pieces(text)
-        raise SourceError("rejected", f"{dsn} holds a password that ends too early for a URL", remedy=_ENCODE)
+    if (misread := _misread(text, found)) is not None:
+        _conceal_password(text)
+        what, remedy = misread
+        raise SourceError("rejected", f"{dsn} holds {what}", remedy=remedy)
     if found.get("password"):
         conceal(str(found["password"]))
     return found
 
 
-def _cut_short(text: str, found: dict[str, Any]) -> bool:
-    """Say whether a part of a password was taken for host, port or database, as when it has a bare @ or / in a URL."""
+def hosts(parts: dict[str, Any]) -> list[str]:
+    """Return where to connect, one empty text if that is not said; like libpq's, an address goes before a name."""
+    environment = (os.environ.get("PGHOSTADDR"), os.environ.get("PGHOST"))
+    return str(next(filter(None, (parts.get("hostaddr"), parts.get("host"), *environment)), "")).split(",")
+
+
+def may_leave(parts: dict[str, Any]) -> bool:
+    """Say whether a connection may leave this machine.
+
+    What a service file says is not known here, so a service counts as remote.
+    """
+    service = parts.get("service") or os.environ.get("PGSERVICE")
+    return bool(service) or any(map(is_remote, hosts(parts)))
+
+
+def is_remote(host: str) -> bool:
+    """Say whether a connection to `host` leaves this machine. A socket's folder and no host at all do not."""
+    if not host or host.startswith(("/", "@")) or host == "localhost":
+        return False
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return True
+
+
+def _misread(text: str, found: dict[str, Any]) -> tuple[str, str] | None:
+    """Return what a URL holds that was not meant, and the remedy: a part of a password that was taken for host, port or
+    database, as when it has a bare @ or /; or a port of other than digits, which may be a part of one too."""
     scheme, _, rest = text.partition("://")
     if scheme not in ("postgresql", "postgres"):
-        return False
+        return None
     authority, _, path = rest.partition("?")[0].partition("/")
-    ports = str(found.get("port", "")).split(",")
-    return authority.count("@") > 1 or "@" in path or any(port and not port.isdigit() for port in ports)
+    if authority.count("@") > 1 or "@" in path:
+        return "a password that ends too early for a URL", _ENCODE
+    if any(port and not port.isdigit() for port in str(found.get("port", "")).split(",")):
+        return "a port that is no number", _DIGITS
+    return None
 
 
-def _conceal_pieces(text: str) -> None:
-    """Have no message show a part of what stands where the password must be: libpq repeats parts that it misread."""
-    _, _, rest = text.partition("://")
-    password = rest.rpartition("@")[0].partition(":")[2] if rest else text
-    for piece in (password, *re.split(r"[@/?#:%=\s]+", password)):
-        conceal(piece)
+def _form(text: str) -> str:
+    """Return how to write what was meant."""
+    if "://" in text:
+        return _ENCODE if "@" in text else _FORMS
+    return _QUOTE if _PASSWORD.search(text) else _FORMS
+
+
+def _conceal_password(text: str) -> None:
+    """Have no message show what stands where the password must be.
+
+    It is concealed as one piece, for its words may be those that every message needs, such as `host`; between keywords
+    to the end of the text, for nothing tells where it ends. What libpq says of such a text is not shown.
+    """
+    _, scheme, rest = text.partition("://")
+    if not scheme and "=" in text:
+        conceal("".join(_PASSWORD.findall(text)))
+        return
+    conceal((rest or text).rpartition("@")[0].partition(":")[2])

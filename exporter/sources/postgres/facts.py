@@ -23,11 +23,13 @@ where c.relname = any ({names})
        or exists (select from pg_catalog.pg_depend as d
                   where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'))"""
 _FUNCTIONS = """
-select distinct p.proname from pg_catalog.pg_proc as p
-where p.proname = any ({names}) and has_function_privilege(p.oid, 'EXECUTE')
+select p.proname, bool_or(has_function_privilege(p.oid, 'EXECUTE')) from pg_catalog.pg_proc as p
+where p.proname = any ({names})
+  and (has_function_privilege(p.oid, 'EXECUTE') or has_function_privilege('pg_monitor', p.oid, 'EXECUTE'))
   and (p.pronamespace = 'pg_catalog'::regnamespace or p.proowner = 10
        or exists (select from pg_catalog.pg_depend as d
-                  where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'))"""
+                  where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'))
+group by 1"""
 _ROLES = """
 select rolname from pg_catalog.pg_roles where rolname = any ({names}) and pg_has_role(oid, 'USAGE')"""
 _EXTENSIONS = """
@@ -49,6 +51,8 @@ class Server:
     user: str
     databases: dict[str, bool]
     """Every database but templates, and whether one can connect to it."""
+    withheld: frozenset[str]
+    """Functions that only members of pg_monitor may execute."""
 
 
 async def discover(
@@ -92,7 +96,7 @@ async def discover(
                 {relation for relation, _ in relations}
                 | {f"{relation}.{column}" for relation, column in relations}
             ),
-            functions=frozenset(row[0] for row in functions),
+            functions=frozenset(name for name, allowed in functions if allowed == "t"),
             roles=frozenset(row[0] for row in members),
             extensions={name: Extension(_numbers(text), schema) for name, text, schema in extensions},
             provider=provider,
@@ -101,6 +105,7 @@ async def discover(
         database,
         user,
         {name: connectable == "t" for name, connectable in databases},
+        frozenset(name for name, allowed in functions if allowed != "t"),
     )
 
 

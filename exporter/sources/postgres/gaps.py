@@ -7,6 +7,7 @@ from exporter.engine.source import Gap
 from exporter.platform.values import Verbatim
 from exporter.sources.postgres.grants import mending
 from exporter.sources.postgres.quoting import array, quoted
+from exporter.sources.postgres.refusal import READ_ONLY
 from exporter.sources.postgres.session import OutOfTime, Session
 
 _CLOSED = """
@@ -53,10 +54,19 @@ async def gaps_of(session: Session, deadline: float) -> list[Gap]:
             )
             continue
         remedy = run.error.remedy
-        if run.error.reason == "permission":
+        if run.error.reason == "permission" and remedy != READ_ONLY:
             text = session.statement(run).decode(errors="replace")
             remedy = await mending(str(run.error), text, server.user, ask) or remedy
         found.append(Gap(f"{run.collector.name}: {run.error}", remedy))
+    found += [
+        Gap(
+            f"{run.collector.name}: cut at its limit of {run.limit:,} rows",
+            "Have its statement return fewer, or raise its `limit:`.",
+            True,
+        )
+        for run in session.runs
+        if run.truncated and run.error is None
+    ]
     running = {run.collector.name for run in session.runs if run.succeeded is not None}
     ignored = array(session.profile.platform_roles)
     for collector, statement, what, objects, optional in (
@@ -88,6 +98,20 @@ async def gaps_of(session: Session, deadline: float) -> list[Gap]:
                 )
             )
     return found
+
+
+def left_out(session: Session) -> Gap | None:
+    """Return the one role that would have run what is left out, None when nothing is."""
+    if session.server is None or not session.gaps:
+        return None
+    role = "pg_monitor" if "pg_monitor" in session.gaps else next(iter(session.gaps))  # it contains the other
+    names = sorted(name for names in session.gaps.values() for name in names)
+    return Gap(
+        Verbatim(
+            f"{role}: without it these are left out, which would be silently wrong: " + ", ".join(names)
+        ),
+        Verbatim(f"GRANT {role} TO {quoted(session.server.user)};"),
+    )
 
 
 async def closed(session: Session, wanted: Callable[[str], bool], deadline: float) -> list[Gap]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg.pq import DiagnosticField, ExecStatus
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 Segment = Sequence[bytes]
@@ -51,16 +51,13 @@ async def ask(
     """
     pgconn = connection.pgconn
     pgconn.enter_pipeline_mode()
-    for segment in segments:
-        for statement in segment:
-            pgconn.send_query_params(statement, None)
-        pgconn.pipeline_sync()
     answers: list[Answer] = []
     began = time.monotonic()
     result: PGresult | None = None
     error: psycopg.Error | None = None
     try:
         async with asyncio.timeout(deadline - began):
+            _send(pgconn, segments)
             async for found in _results(pgconn):
                 if found.status == ExecStatus.PIPELINE_SYNC:
                     now = time.monotonic()
@@ -80,12 +77,29 @@ async def ask(
     return answers
 
 
+def _send(pgconn: PGconn, segments: Sequence[Segment]) -> None:
+    """Hand all segments to libpq, which sends what the socket takes."""
+    try:
+        for segment in segments:
+            for statement in segment:
+                pgconn.send_query_params(statement, None)
+            pgconn.pipeline_sync()
+    except psycopg.OperationalError:
+        if pgconn.status != ConnStatus.BAD:
+            raise
+        # The other side hung up meanwhile, as a pooler without its server does: why is among the results.
+
+
 async def _results(pgconn: PGconn) -> AsyncIterator[PGresult]:
-    """Yield results as they arrive, while what is left to send is sent."""
-    while True:
-        unsent = bool(pgconn.flush())
-        await _ready(pgconn.socket, unsent)
-        pgconn.consume_input()
+    """Yield results as they arrive, while what is left to send is sent; those that came before a loss as well."""
+    lost: psycopg.OperationalError | None = None
+    while lost is None:
+        try:
+            unsent = bool(pgconn.flush())
+            await _ready(pgconn.socket, unsent)
+            pgconn.consume_input()
+        except psycopg.OperationalError as error:
+            lost = error
         ends = 0
         while (
             ends < 2 and not pgconn.is_busy()
@@ -94,6 +108,7 @@ async def _results(pgconn: PGconn) -> AsyncIterator[PGresult]:
             ends = 0 if found is not None else ends + 1
             if found is not None:
                 yield found
+    raise lost
 
 
 async def _ready(socket: int, writing: bool) -> None:

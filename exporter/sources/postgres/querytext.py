@@ -40,7 +40,7 @@ def scrub(text: str) -> str:
     out: list[str] = []
     words: list[str] = []
     setting = password = False
-    for kind, found in _tokens(text):
+    for kind, found in tokens(text):
         if kind == "space":
             out.append(" ")
             continue
@@ -58,7 +58,7 @@ def scrub(text: str) -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
-def _tokens(text: str) -> Iterator[tuple[str, str]]:
+def tokens(text: str) -> Iterator[tuple[str, str]]:
     """Yield kind and text of each token; a comment is a space. Ends after a literal whose end is not sure."""
     place = 0
     while match := _TOKEN.match(text, place):

@@ -7,6 +7,7 @@ transaction of its own. Each has a statement_timeout that ends it in time, so th
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import psycopg
@@ -14,13 +15,14 @@ import psycopg
 from exporter.engine.families import Collected
 from exporter.engine.source import SourceError
 from exporter.engine.trace import note, step
-from exporter.sources.postgres.collector import too_long
+from exporter.sources.postgres.blame import Blame
 from exporter.sources.postgres.connection import ServerTrouble, cancelled_by_somebody, failure
 from exporter.sources.postgres.facts import Server, discover, rows
 from exporter.sources.postgres.link import Link
 from exporter.sources.postgres.pipeline import Answer, Lost, Segment, ask
 from exporter.sources.postgres.profiles import Profile
 from exporter.sources.postgres.quoting import array
+from exporter.sources.postgres.refusal import refusal
 from exporter.sources.postgres.rows import Table, samples
 from exporter.sources.postgres.run import Run
 from exporter.sources.postgres.transaction import (
@@ -45,9 +47,9 @@ LONGEST_BETWEEN = 300.0
 """Seconds between two turns beyond which figures are too old to be shown on."""
 _LATE = 0.03
 """Share of the source's time by which a server may end a statement late."""
-
-
-_MORE_TIME = "Raise the source's `timeout:` if the server is far away or busy."
+_MORE_TIME = (
+    "Raise the source's `timeout:` if the server is far away or busy, or the pool of its pooler full."
+)
 
 
 class OutOfTime(SourceError):
@@ -64,7 +66,7 @@ class Session:
         link: the connection.
         profile: of the provider.
         runs: every collector that exists here; empty before the first collection.
-        gaps: names of roles that some collector needs and the user has not.
+        gaps: roles that the user has not, and the collectors that are left out for it.
     """
 
     def __init__(
@@ -81,13 +83,13 @@ class Session:
         self._target, self._tick, self._turns = target, tick, turns
         self._statements: dict[str, bytes] = {}
         self._asked = 0.0
-        self._suspect: Run | None = None
+        self._blame = Blame()
         self._round_trip = self._opening = 0.0
         self._server_time = 0.0
         self._ahead = 0.0  # unknown yet: what is counted is checked against the server's own time anyway
         self.server: Server | None = None
         self.runs: list[Run] = []
-        self.gaps: list[str] = []
+        self.gaps: dict[str, list[str]] = {}
 
     def due(self, now: float) -> list[Run]:
         """Return the collectors that are due; all that might be while it is not known which exist here."""
@@ -116,7 +118,13 @@ class Session:
         Raises:
             SourceError: the server cannot be reached, or was lost on the way.
         """
-        await self._told(self._again_if_lost(deadline, self._round))
+        self._blame.found = False
+        try:
+            await self._told(self._again_if_lost(deadline, self._round))
+        except SourceError:
+            if not self._blame.found or time.monotonic() >= deadline:
+                raise
+            await self._told(self._again_if_lost(deadline, self._round))  # the others, without it
 
     async def alone(self, run: Run, deadline: float, *, before_all: bool = False) -> None:
         """Ask one collector by itself: until `deadline` (monotonic clock), or its own limit, or what one may have.
@@ -194,7 +202,10 @@ class Session:
         try:
             answers = await ask(connection, self._segments(asked), deadline)
         except Lost as lost:
-            self._blame([run for run, _ in asked], lost, now)
+            guilty = self._blame.lost([run for run, _ in asked], len(lost.answers) - 1)
+            if guilty is not None:
+                self._fail(guilty, failure(lost), now)
+                guilty.due = now + self._blame.rest(guilty)
             raise
         if not answers:
             self.link.give_up()
@@ -209,6 +220,7 @@ class Session:
             *(self._take(run, answer, now, most, alone=alone, whole=whole) for (run, most), answer in taken)
         )
         if len(answers) == len(asked) + 2:
+            self._blame.ended([run for run, _ in asked])
             return
         for run, _ in asked[len(answers) - 1 :][:1]:  # those after it had no turn
             had = time.monotonic() - now - sum(answer.seconds for answer in answers)
@@ -239,15 +251,6 @@ class Session:
         run.last, run.data = now, run.windowed.counters.collected()
         self._succeed(run, now)
         return False
-
-    def _blame(self, due: Sequence[Run], lost: Lost, now: float) -> None:
-        """Put off the collector that was running when the connection was lost, if it was so twice in a row."""
-        place = len(lost.answers) - 1
-        running = due[place] if 0 <= place < len(due) else None
-        if running is not None and running is self._suspect:
-            self._fail(running, failure(lost), now)
-            running.due = now + max(running.every, _RETRY_REFUSED)
-        self._suspect = running
 
     async def _open(self, deadline: float) -> psycopg.AsyncConnection[Any]:
         """Return the connection, with the server's facts fresh enough."""
@@ -281,9 +284,16 @@ class Session:
             self.server = server
             return
         self.server, facts = server, server.facts
-        exist = [run for run in self._all if run.collector.applies(facts)]
-        self.runs = [run for run in exist if run.collector.allowed(facts)]
-        self.gaps = sorted({str(run.collector.statement.needs) for run in exist if run not in self.runs})
+        with_monitor = replace(facts, functions=facts.functions | server.withheld)
+        exist = [run for run in self._all if run.collector.applies(with_monitor)]
+        self.runs = [
+            run for run in self._all if run.collector.applies(facts) and run.collector.allowed(facts)
+        ]
+        self.gaps = {}
+        for run in exist:
+            if run not in self.runs:
+                role = run.collector.statement.needs or "pg_monitor"
+                self.gaps.setdefault(role, []).append(run.collector.name)
         words = {"platform_roles": array(self.profile.platform_roles)}
         self._statements = {
             run.collector.name: run.collector.sql(facts, words, run.limit) for run in self.runs
@@ -369,7 +379,7 @@ class Session:
             return
         run.took(answer.seconds, now)
         if answer.error is not None:
-            self._fail(run, _refusal(answer.error), now)
+            self._fail(run, refusal(answer.error, run.collector), now)
             return
         assert answer.result is not None, "an answer without an error has a result"
         try:
@@ -433,14 +443,6 @@ class Session:
     def _miss(self, run: Run, error: SourceError) -> None:
         note(f"{run.collector.name} failed: {error.reason}", str(error))
         run.error, run.ran = error, True
-
-
-def _refusal(error: psycopg.Error) -> SourceError:
-    """Say what the server means that refuses a collector's statement."""
-    told = too_long(str(error)) or failure(error)
-    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
-        told.remedy = "Take out what writes: statements run read-only."
-    return told
 
 
 def _of_state(error: SourceError | TimeoutError) -> SourceError:

@@ -25,13 +25,12 @@ from exporter.sources.postgres.families import (
     UP,
 )
 from exporter.sources.postgres.fold import Fold
-from exporter.sources.postgres.gaps import gaps_of
+from exporter.sources.postgres.gaps import gaps_of, left_out
 from exporter.sources.postgres.health import HealthProbe, unreachable
 from exporter.sources.postgres.link import Link
 from exporter.sources.postgres.neon import OTHERS, Gate, Verdict
 from exporter.sources.postgres.others import Others
 from exporter.sources.postgres.profiles import Profile, guess, load
-from exporter.sources.postgres.quoting import quoted
 from exporter.sources.postgres.run import Run
 from exporter.sources.postgres.session import LONGEST_BETWEEN, Session
 from exporter.sources.postgres.turns import Turns
@@ -245,14 +244,8 @@ class PostgresSource(Source):
         connection = await main.open(deadline)
         info = connection.info
         gaps = await gaps_of(main, deadline)
-        gaps += [
-            Gap(
-                Verbatim(f"{grant}: without it {self._needing(grant)} would be silently wrong"),
-                Verbatim(f"GRANT {grant} TO {quoted(server.user)};"),
-            )
-            for grant in main.gaps
-            if grant == "pg_monitor" or "pg_monitor" not in main.gaps  # which contains it
-        ]
+        if (gap := left_out(main)) is not None:
+            gaps.append(gap)
         if "pg_stat_statements" not in server.facts.extensions:
             gaps.append(
                 Gap(
@@ -342,9 +335,6 @@ class PostgresSource(Source):
                 if run.ran:
                     runs.setdefault(run.collector.name, []).append(run)
         return runs
-
-    def _needing(self, grant: str) -> str:
-        return ", ".join(item.name for item in self._collectors if item.statement.needs == grant)
 
     def _collected(self, main: Session, others: Others) -> Collected:
         out, now = Collected(), time.monotonic()

@@ -9,6 +9,7 @@ import pytest
 
 from exporter.engine.source import SourceError
 from tests.integration.postgres.support import DATABASE, MONITOR, Asked, Server, asking
+from tests.support.pgbouncer import Command, installed, newest, pgbouncer
 
 
 async def refused(asked: Asked) -> str:
@@ -101,3 +102,59 @@ async def test_server_that_never_answers(server: Server) -> None:
         assert (await asked.collect()).value("pg_up") == 1.0
         left = f"select count(*) from pg_stat_activity where usename = '{MONITOR}'"
         assert server.run(left)[0][0] <= 1 + len(server.run("select 1 from pg_database"))
+
+
+async def test_transaction_that_may_not_last(server: Server) -> None:
+    if server.version < 17:
+        return  # the setting came with 17
+    with server.role(MONITOR, "set transaction_timeout = '10ms'", "reset transaction_timeout"):
+        async with asking(server.dsn()) as asked:
+            with pytest.raises(SourceError) as caught:
+                await asked.collect()
+    assert caught.value.reason == "timeout"
+    assert "Raise transaction_timeout" in caught.value.remedy
+
+
+async def test_pool_that_is_full(server: Server) -> None:
+    users = {MONITOR: MONITOR}
+    with pgbouncer(server.cluster, users=users, default_pool_size="1", query_wait_timeout="1") as pooler:
+        dsn = pooler.dsn(DATABASE, user=MONITOR)
+        with psycopg.connect(dsn, prepare_threshold=None) as other:
+            other.execute("select 1")
+            async with asking(dsn) as asked:
+                with pytest.raises(SourceError) as caught:
+                    await asked.collect()
+    assert caught.value.reason == "pooler"
+    assert "its pool is full" in caught.value.remedy
+
+
+async def test_pooler_that_takes_no_more_clients(server: Server) -> None:
+    with pgbouncer(server.cluster, users={MONITOR: MONITOR}, max_client_conn="1") as pooler:
+        dsn = pooler.dsn(DATABASE, user=MONITOR)
+        with psycopg.connect(dsn):
+            async with asking(dsn) as asked:
+                with pytest.raises(SourceError) as caught:
+                    await asked.collect()
+    assert caught.value.reason == "too_many_connections"
+    assert "pgbouncer's max_client_conn" in caught.value.remedy
+
+
+@pytest.mark.parametrize("command", [installed, newest])
+async def test_pooler_whose_server_is_down(server: Server, command: Command) -> None:
+    """It hangs up while it is being asked; what it says before is told, not that it hung up."""
+    users = {MONITOR: MONITOR}
+    with pgbouncer(server.cluster, command, users=users, query_wait_timeout="1") as pooler:
+        async with asking(pooler.dsn(DATABASE, user=MONITOR)) as asked:
+            await asked.collect()
+            server.cluster.stop()
+            try:
+                for _ in range(5):
+                    with pytest.raises(SourceError) as caught:
+                        await asked.collect()
+                    assert (str(caught.value)[-20:], caught.value.reason) == (
+                        "(server_login_retry)",
+                        "pooler",
+                    )
+                    assert "start that" in caught.value.remedy
+            finally:
+                server.cluster.start()

@@ -116,6 +116,16 @@ async def test_a_right_that_the_owner_of_a_view_lacks_is_not_asked_for(server: S
             server.run_all(["drop role other_owner"])
 
 
+@pytest.mark.parametrize("right", ["update", "select", None])
+async def test_a_right_to_draw_from_a_sequence_would_not_help(server: Server, right: str | None) -> None:
+    setup = ("create sequence s", *([f"grant {right} on sequence s to {QUOTED}"] if right else []))
+    with reader(server, *setup) as (_, dsn):
+        async with asking(dsn, own=[own("select nextval('s') as value")], databases={"include": []}) as asked:
+            await asked.collect()
+            remedies = [gap.remedy for gap in await asked.gaps() if "mine" in gap.missing]
+            assert remedies == ["Take out what writes: statements run read-only."]
+
+
 async def test_sequences_and_bloat_that_are_not_seen(server: Server) -> None:
     tables = (
         'create schema "S 1"; create sequence "S 1".one; create table two (id serial, filler text)',

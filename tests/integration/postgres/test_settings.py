@@ -1,7 +1,7 @@
 """Settings: every number and switch of every version has a metric, in base units."""
 
 from exporter.sources.postgres.collector import builtin
-from tests.integration.postgres.support import BARE, MONITOR, Server, asking
+from tests.integration.postgres.support import BARE, DATABASE, MONITOR, Server, asking
 
 
 async def test_no_setting_is_missing(server: Server) -> None:
@@ -35,3 +35,33 @@ async def test_what_the_exporter_sets_for_itself_is_no_setting_of_the_server(ser
         assert samples.value(f"pg_settings_{setting}") == 0.0
     [(jit,)] = server.run("select (setting = 'on')::int from pg_settings where name = 'jit'")
     assert samples.value("pg_settings_jit") == jit
+
+
+async def test_what_is_set_for_the_role_is_no_setting_of_the_server(server: Server) -> None:
+    """What the script of `sql-role` sets, for one. The server's own value cannot be seen then."""
+    theirs = {
+        "lock_timeout_seconds": f"alter role {MONITOR} set lock_timeout = '1s'",
+        "statement_timeout_seconds": f"alter role {MONITOR} in database {DATABASE} set statement_timeout = '30s'",
+        "work_mem_bytes": f"alter database {DATABASE} set work_mem = '5MB'",
+        "default_transaction_read_only": f"alter role {MONITOR} set default_transaction_read_only = on",
+    }
+    absent = {*theirs, "transaction_read_only", "random_page_cost"}
+    try:
+        for statement in theirs.values():
+            server.run(statement)
+        with server.settings(idle_in_transaction_session_timeout="90s"):
+            async with asking(server.dsn(MONITOR) + "?options=-c%20random_page_cost%3D3") as asked:
+                samples = await asked.collect()
+    finally:
+        server.run(f"alter role {MONITOR} reset all")
+        server.run(f"alter role {MONITOR} in database {DATABASE} reset all")
+        server.run(f"alter database {DATABASE} reset all")
+    assert samples.failing() == {}
+    assert {name: samples.value(f"pg_settings_{name}") for name in absent} == dict.fromkeys(absent)
+    assert samples.value("pg_settings_idle_in_transaction_session_timeout_seconds") == 90.0
+    async with asking(server.dsn(MONITOR)) as asked:
+        samples = await asked.collect()
+    for name in absent:
+        assert samples.value(f"pg_settings_{name}") is not None
+    [(digits,)] = server.run("select boot_val::float8 from pg_settings where name = 'extra_float_digits'")
+    assert samples.value("pg_settings_extra_float_digits") == digits

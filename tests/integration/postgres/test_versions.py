@@ -37,6 +37,11 @@ async def test_no_collector_fails_as_a_role_that_may_do_nothing(server: Server) 
         assert not ran & needing
         missing = {grant for (grant,) in samples.all("pg_exporter_permission_missing")}
         assert {"pg_monitor", "pg_read_all_stats"} & missing
+        [gap] = [gap for gap in await asked.gaps() if "pg_monitor" in gap.missing]
+    async with asking(server.dsn(MONITOR)) as asked:
+        with_it = {collector for (collector,) in (await asked.collect()).all("pg_scrape_collector_success")}
+    names = gap.missing.partition("wrong: ")[2].split(", ")
+    assert set(names) == with_it - ran, "all of them, and nothing that this version has not"
 
 
 async def test_what_each_version_gives_is_what_is_written_down(server: Server) -> None:
