@@ -110,6 +110,7 @@ local components = [
   'family',
   'fstype',
   'grant',
+  'hides',
   'holder',
   'instance',
   'integration',
@@ -192,14 +193,17 @@ local unread(catalogue, known) = std.flatMap(
 );
 
 // Whoever was told that customers fail learns nothing from a fixed limit that follows minutes later, if it is no more
-// urgent. Where a burn rate is a known issue, or told to others, nobody was told.
+// urgent. Where a burn rate is a known issue, or told to others, nobody was told. Nor where a dependency may hide it, long
+// after that is up again: Alertmanager lets what is kept back keep back others.
 local failing(catalogue) =
+  local dependent = [service.name for service in catalogue.services if down.depends(catalogue, service.name)];
+  local alone = if dependent == [] then [] else [matchers.none('service', dependent)];
   if !down.told(catalogue, 'ErrorBudgetBurnFast') then []
   else std.flattenArrays([
     both(
       '= "ErrorRateHigh"',
       ['alertname = "ErrorBudgetBurnFast"', 'sli = "availability"', 'service != ""', 'priority = "' + told + '"'],
-      ['service != ""', down.no_more_urgent(told)] + not_elsewhere(catalogue),
+      ['service != ""', down.no_more_urgent(told)] + alone + not_elsewhere(catalogue),
       ['service']
     )
     for told in down.urgent
@@ -207,17 +211,13 @@ local failing(catalogue) =
 
 // A service whose dependency is down fails for a reason that somebody was told already, and told as urgently: what woke
 // nobody silences nothing that must. prometheus/alerts says when that is, and for how long after it is up again.
-local explained(catalogue, told) = [
+local explained(catalogue, priority) = [
   rule(
-    ['alertname = "DependencyDown"', 'covers = "symptom"', 'told = "' + told + '"'],
-    ['kind = "symptom"', 'slo_tier = ""', 'service != ""', down.no_more_urgent(told)] + not_elsewhere(catalogue),
+    ['alertname = "DependencyDown"', matchers.equal('covers', each.key), matchers.equal('hides', priority)],
+    ['service != ""', matchers.equal('priority', priority)] + each.value + not_elsewhere(catalogue),
     ['service']
-  ),
-  rule(
-    ['alertname = "DependencyDown"', 'covers = "budget"', 'told = "' + told + '"'],
-    ['slo_tier != ""', 'service != ""', down.no_more_urgent(told)] + not_elsewhere(catalogue),
-    ['service']
-  ),
+  )
+  for each in std.objectKeysValues({ budget: ['slo_tier != ""'], symptom: ['kind = "symptom"', 'slo_tier = ""'] })
 ];
 
 // The same at once: DependencyDown comes one evaluation later than what it is made of. Not where an issue is known or a
@@ -253,6 +253,6 @@ function(catalogue)
   + unseen(catalogue, known)
   + unread(catalogue, known)
   + failing(catalogue)
-  + std.flatMap(function(told) explained(catalogue, told), down.urgent)
+  + std.flatMap(function(priority) explained(catalogue, priority), down.hidden)
   + dependencies(catalogue)
   + known_issues(catalogue.alerting)

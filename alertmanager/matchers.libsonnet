@@ -16,6 +16,9 @@ local literally(value) = std.foldl(function(text, c) std.strReplace(text, c, '\\
   // The matcher of any other value.
   unequal(label, value):: label + ' != ' + quoted(value),
 
+  // The matcher of none of these values.
+  none(label, values):: label + ' !~ ' + quoted(std.join('|', std.map(literally, values))),
+
   // One for each label of an object.
   all(labels):: [$.equal(label, labels[label]) for label in std.objectFields(labels)],
 

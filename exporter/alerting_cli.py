@@ -62,7 +62,7 @@ def test_labels(
     An alert of the platform brings the labels that all of its rules have. What was assumed, and what no alert has, is
     told on standard error.
     """
-    from exporter.routes_asked import Ambiguous, Asked
+    from exporter.routes_asked import Absent, Ambiguous, Asked
 
     pairs = [label.partition("=") for label in labels]
     if wrong := [
@@ -71,7 +71,7 @@ def test_labels(
         _fail(f"{wrong[0]!r} is no label: write NAME=VALUE, such as priority=p1")
     try:
         receivers, remarks = Asked(*_generated(platform)).receivers({name: value for name, _, value in pairs})
-    except Ambiguous as error:
+    except (Absent, Ambiguous) as error:
         _fail(str(error))
     for remark in remarks:
         typer.echo(remark, err=True)

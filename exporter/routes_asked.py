@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from exporter.generate.matcher import Matcher
+from exporter.generate.mixin import alert_settings
 from exporter.platform.problems import suggestion
 from exporter.routes import Labels, Route, alerts, tree
 
@@ -13,6 +14,10 @@ _BY_HAND = {"alertname": {"Drill"}, "kind": {"drill"}}
 
 class Ambiguous(Exception):
     """The alert has rules that go different ways, and the labels do not say which."""
+
+
+class Absent(Exception):
+    """The alert has no rule with these labels, or none at all on this platform."""
 
 
 class Asked:
@@ -29,16 +34,18 @@ class Asked:
 
         Raises:
             Ambiguous: which of an alert's rules is meant decides who is told.
+            Absent: nothing has this alert with these labels, such as a service that it is not about, or at all.
         """
         remarks = list(self._unknown(labels))
-        fitting = [
-            rule
-            for rule in self._rules
-            if rule["alertname"] == labels.get("alertname")
-            and all(
-                "{{" in rule.get(name, "") or rule.get(name, value) == value for name, value in labels.items()
+        own = [rule for rule in self._rules if rule["alertname"] == labels.get("alertname")]
+        fitting = [rule for rule in own if all(_fits(rule, name, value) for name, value in labels.items())]
+        if own and not fitting:
+            raise Absent(_refused(own, labels))
+        if not own and (alert := labels.get("alertname")) in alert_settings():
+            raise Absent(
+                f"{alert} is not on this platform: nothing in its file feeds the alert, or it is off. "
+                f"docs/runbooks/{alert}.md says what it watches."
             )
-        ]
         # The rule of a single check goes before that of all others.
         apart = [rule for rule in fitting if "check" in labels and "check" in rule]
         candidates = [{**self._place, **rule, **labels} for rule in apart or fitting]
@@ -85,6 +92,20 @@ class Asked:
         for name, values in _BY_HAND.items():
             found.setdefault(name, set()).update(values)
         return {name: set() if name in open_ended else found[name] for name in {*found, *open_ended}}
+
+
+def _fits(rule: Labels, name: str, value: str) -> bool:
+    return "{{" in rule.get(name, "") or rule.get(name, value) == value
+
+
+def _refused(rules: Sequence[Labels], labels: Labels) -> str:
+    alert = labels["alertname"]
+    for name, value in labels.items():
+        if not any(_fits(rule, name, value) for rule in rules):
+            known = sorted({rule[name] for rule in rules})
+            return f"There is no {alert} with {name}={value}. {suggestion(value, known)}".strip()
+    said = " ".join(f"{name}={value}" for name, value in labels.items() if name != "alertname")
+    return f"There is no {alert} with all of {said}."
 
 
 def _values(matcher: Matcher) -> list[str]:

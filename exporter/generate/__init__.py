@@ -14,7 +14,7 @@ from exporter.generate.files import files
 from exporter.generate.folder import difference, write
 from exporter.generate.mixin import alert_settings
 from exporter.generate.operator import operator_files
-from exporter.generate.overrides import expired
+from exporter.generate.unused import expired
 from exporter.platform.document import Location, dotted, read
 from exporter.platform.problems import Problem
 

@@ -21,6 +21,8 @@ from exporter.platform.problems import PlatformError
 from exporter.platform.quotas import Quota
 from exporter.platform.routing import speaks_for
 from exporter.platform.values import Duration, Size, plain
+from exporter.sources.postgres import Postgres
+from exporter.sources.postgres.collector import builtin
 
 RETENTION_DAYS = 45
 
@@ -91,10 +93,20 @@ def _sources(platform: Platform) -> list[dict[str, Any]]:
                 "every_seconds": f"{source.every:g}",
                 "stale_after_seconds": f"{stale_after(source.every, source.timeout):g}",
                 "health": getattr(entry, "health", None) is not None,
+                **({"off": _off(entry)} if isinstance(entry, Postgres) else {}),
                 **source.facts,
             }
         )
     return found
+
+
+def _off(server: Postgres) -> dict[str, list[str]]:
+    """Return the collectors that the platform file switches off, with the metrics that the server then lacks."""
+    return {
+        collector.name: [column.family.name for column in collector.columns]
+        for collector in builtin()
+        if (change := server.collectors.get(collector.name)) is not None and change.enabled is False
+    }
 
 
 def _queries(platform: Platform) -> list[dict[str, Any]]:

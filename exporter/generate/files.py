@@ -6,8 +6,8 @@ from typing import Any
 from exporter.generate.importable import importable
 from exporter.generate.mark import header
 from exporter.generate.mixin import tree
-from exporter.generate.overrides import refuse_unused
 from exporter.generate.text import json_text, yaml_text
+from exporter.generate.unused import refuse_unused
 
 
 def files(catalogue: dict[str, Any], *, for_import: bool = False) -> dict[str, str]:

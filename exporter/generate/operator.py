@@ -15,8 +15,8 @@ from typing import Any
 from exporter.generate.mark import header
 from exporter.generate.matcher import Matcher
 from exporter.generate.mixin import tree
-from exporter.generate.overrides import refuse_unused
 from exporter.generate.text import yaml_text
+from exporter.generate.unused import refuse_unused
 from exporter.platform.problems import PlatformError, Problem
 
 FOLDER = "kubernetes"

@@ -1,13 +1,12 @@
-"""Changes to alerts that a platform file asks for: refused when they would change nothing, or could never fire."""
+"""Changes to alerts that a platform file asks for: refused where the alert could not be so, else in base units."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from exporter.generate.deaf import deaf_channels
 from exporter.generate.mixin import alert_settings
 from exporter.platform.document import Location
-from exporter.platform.problems import PlatformError, Problem, nearest, suggestion
+from exporter.platform.problems import PlatformError, Problem, suggestion
 from exporter.platform.values import Duration, Size, plain
 
 Locate = Callable[[Location, str, str], Problem]
@@ -72,69 +71,6 @@ def checked(catalogue: dict[str, Any], locate: Locate) -> dict[str, Any]:
     ]
     changed = {"alerts": alerts, "lines": lines, "known_issues": issues, "channels": channels}
     return {**catalogue, "alerting": {**catalogue["alerting"], **changed}}
-
-
-def expired(catalogue: dict[str, Any], now: float) -> list[Problem]:
-    """Return the known issues that ended before `now`, Unix time: no mistakes, but no longer of use either."""
-    return [
-        Problem(
-            catalogue["file"],
-            issue["line"],
-            f"alerting.known_issues.{number}",
-            f"{issue['ticket']} was known until {issue['until']}; its alerts are heard again",
-            "Take it out, or give it a later day.",
-        )
-        for number, issue in enumerate(catalogue["alerting"]["known_issues"])
-        if float(issue["expires"]) <= now
-    ]
-
-
-def refuse_unused(catalogue: dict[str, Any], documents: dict[str, Any]) -> None:
-    """Look whether each alert that the platform file changes, or a channel takes, is among the generated `documents`.
-
-    Raises:
-        PlatformError: an alert is named that has no rule here, because nothing of this platform feeds it, or known of a
-            service that it is not about.
-    """
-    rules = [
-        rule
-        for path, document in documents.items()
-        if path.startswith("prometheus/rules/alerts-")
-        for group in document["groups"]
-        for rule in group["rules"]
-    ]
-    ruled = {rule["alert"] for rule in rules}
-    alerting = catalogue["alerting"]
-    if unused := [*deaf_channels(catalogue, rules), *_unknown_services(catalogue, rules)] + [
-        Problem(
-            catalogue["file"],
-            alerting["lines"][name],
-            f"alerting.alerts.{name}",
-            "has no effect: nothing in this file feeds the alert, so it has no rule",
-            f"Take it out, or declare what it watches; docs/runbooks/{name}.md says what that is.",
-        )
-        for name, override in alerting["alerts"].items()
-        if override.get("enabled", True) and name not in ruled
-    ]:
-        raise PlatformError(unused)
-
-
-def _unknown_services(catalogue: dict[str, Any], rules: list[dict[str, Any]]) -> Iterator[Problem]:
-    """Known issues of a misspelt service: they would silence nothing. One may outlive its service, or precede it."""
-    for number, issue in enumerate(catalogue["alerting"]["known_issues"]):
-        service = issue["labels"].get("service")
-        about = {rule["labels"]["service"] for rule in rules if rule["alert"] == issue["alert"]}
-        # Some rules take the service from what they measure.
-        if service is None or service in about or any("{{" in name for name in about):
-            continue
-        if nearest(service, about) is not None:
-            yield Problem(
-                catalogue["file"],
-                issue["line"],
-                f"alerting.known_issues.{number}.labels.service",
-                f"{issue['alert']} is never about `{service}`, so nothing would be silent",
-                suggestion(service, about),
-            )
 
 
 def _in_base_units(override: dict[str, Any], unit: str) -> dict[str, Any]:

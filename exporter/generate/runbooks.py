@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from exporter.generate import catalogue
-from exporter.generate.mixin import alert_rules, alert_settings
+from exporter.generate.mixin import alert_rules, alert_settings, tree
+from exporter.routes import Row, rows
 
 BEGIN = "<!-- facts: made by `make golden` from the rules; do not edit -->"
 END = "<!-- /facts -->"
@@ -24,9 +25,11 @@ def pages(folder: Path, platforms: Iterable[Path]) -> dict[str, str]:
     for platform in platforms:
         if not missing:
             break
-        rules = alert_rules(_unchanged(catalogue(platform)))
+        document = _unchanged(catalogue(platform))
+        rules, table = alert_rules(document), rows(document, tree(document))
         for name in sorted(missing & {rule["alert"] for rule in rules}):
-            block = facts(_of_one_component(name, rules), alert_settings()[name])
+            own = _of_one_component(name, rules)
+            block = facts(own, alert_settings()[name], f"platforms/{platform.name}", _ways(own, table))
             texts[name] = with_facts(texts[name], block)
             missing.remove(name)
     return {f"{name}.md": text for name, text in texts.items()}
@@ -49,10 +52,17 @@ def _of_one_component(name: str, rules: list[dict[str, Any]]) -> list[dict[str, 
     return [rule for rule in own if component.items() <= rule["labels"].items()]
 
 
-def facts(rules: list[dict[str, Any]], settings: dict[str, str]) -> str:
+def _ways(rules: list[dict[str, Any]], table: Iterable[Row]) -> list[Row]:
+    """Return where the rules of one component go, a row for each of its levels, the most urgent first."""
+    main = rules[0]
+    return [row for row in table if row.alert == main["alert"] and main["labels"]["service"] in row.services]
+
+
+def facts(rules: list[dict[str, Any]], settings: dict[str, str], file: str, ways: list[Row]) -> str:
     """Return the block of one alert: `rules` are those of one component, the main level first.
 
-    `settings` are the alert's own, before any platform file changes them (see `alert_settings`).
+    `settings` are the alert's own, before any platform file changes them (see `alert_settings`); `ways` is where the
+    channels of the platform file `file` take it.
     """
     main = rules[0]
     levels = [f"{rule['labels']['priority']}, {rule['labels']['severity']}" for rule in rules]
@@ -61,10 +71,20 @@ def facts(rules: list[dict[str, Any]], settings: dict[str, str]) -> str:
         "Kind": main["labels"]["kind"],
         "Waits": main.get("for", "not at all"),
         "Threshold": _threshold(settings),
+        "Route": f"By the channels of {file} {'; '.join(map(_way, ways))}. Yours: `platform-exporter routes -p FILE`",
         "Labels": ", ".join(f"`{name}`" for name in sorted(main["labels"])),
     }
     table = "".join(f"| {name} | {text} |\n" for name, text in rows.items() if text)
     return f"{BEGIN}\n| | |\n|---|---|\n{table}\n```promql\n{main['expr'].strip()}\n```\n{END}"
+
+
+def _way(row: Row) -> str:
+    steps = "".join(f", after {after} {_names(channels)}" for after, channels in row.escalation)
+    return f"{row.priority} to {_names(row.receivers)}{steps}"
+
+
+def _names(channels: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in channels)
 
 
 def _threshold(settings: dict[str, str]) -> str:

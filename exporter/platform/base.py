@@ -52,6 +52,16 @@ def _interval(duration: Duration) -> Duration:
     return duration
 
 
+def _of_rules(duration: Duration) -> Duration:
+    if not 1 <= duration <= 120 or duration % 1:
+        raise fault(
+            "interval",
+            f"{duration} is no interval at which rules can look at each other",
+            "Write whole seconds, from 1s to 2m: Prometheus forgets after 5m.",
+        )
+    return duration
+
+
 Text = Annotated[str, AfterValidator(_text)]
 """A line for people: titles, questions, helps. It ends up in annotations, which are templates."""
 
@@ -60,6 +70,9 @@ Repeated = Annotated[str, AfterValidator(_without_braces)]
 
 Interval = Annotated[Duration, AfterValidator(_interval)]
 """How often, or how long at most."""
+
+RuleInterval = Annotated[Duration, AfterValidator(_of_rules)]
+"""How often rules are evaluated."""
 
 Slug = Annotated[
     str,

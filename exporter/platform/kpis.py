@@ -19,7 +19,8 @@ class Kpi(Part):
     """Its small letters and digits, joined by hyphens, are the label `kpi`: Call completion → call-completion."""
     help: str
     expr: Expression
-    """PromQL that gives one value."""
+    """PromQL that gives one value, such as a sum(…). Of several the worst counts: the lowest where the target is a
+    least (>=, >), the highest where it is a most (<=, <)."""
     target: Annotated[str, Field(pattern=r"^(>=|<=|>|<)\s*\d+(\.\d+)?\s*%?$", examples=[">= 95%", "< 30"])]
     """Comparison and number; with % the value is a ratio from 0 to 1."""
     unit: str | None = None

@@ -4,7 +4,7 @@ from pydantic import Field, create_model
 
 from exporter import sources as source_kinds
 from exporter.platform.alerting import Alerting
-from exporter.platform.base import Interval, Part, Slug, Text
+from exporter.platform.base import Interval, Part, RuleInterval, Slug, Text
 from exporter.platform.kpis import Kpis
 from exporter.platform.queries import Query
 from exporter.platform.quotas import Quota
@@ -35,7 +35,7 @@ class Monitoring(Part):
     """host:port of each node_exporter. One that the environment leaves empty is left out."""
     scrape_interval: Interval = Duration(15)
     """How often Prometheus scrapes."""
-    evaluation_interval: Interval = Duration(15)
+    evaluation_interval: RuleInterval = Duration(15)
     """How often Prometheus evaluates rules."""
 
 

@@ -31,6 +31,20 @@ def _parsed(text: str) -> "promql_parser.Expr":
         raise fault("promql", f"is no PromQL: {error}", _REMEDY) from error
 
 
+def _scalar(found: "promql_parser.Expr") -> bool:
+    import promql_parser
+
+    match found:
+        case promql_parser.ParenExpr() | promql_parser.UnaryExpr():
+            return _scalar(found.expr)
+        case promql_parser.BinaryExpr():
+            return _scalar(found.lhs) and _scalar(found.rhs)
+        case promql_parser.Call():
+            return bool(found.func.return_type == promql_parser.ValueType.Scalar)
+        case _:
+            return isinstance(found, promql_parser.NumberLiteral)
+
+
 def _expression(text: str) -> str:
     import promql_parser
 
@@ -42,7 +56,7 @@ def _expression(text: str) -> str:
         found, promql_parser.MatrixSelector | promql_parser.SubqueryExpr | promql_parser.StringLiteral
     ):
         raise fault("promql", "gives no number", "Take a function over it, such as rate(…[5m]).")
-    return text
+    return f"vector({text})" if _scalar(found) else text
 
 
 def _selector(text: str) -> str:
@@ -59,6 +73,6 @@ def _selector(text: str) -> str:
 
 
 Expression = Annotated[str, AfterValidator(_expression)]
-"""PromQL that gives numbers."""
+"""PromQL that gives series, which any operator takes: a bare number is one without labels."""
 Selector = Annotated[str, AfterValidator(_selector)]
 """Name of a metric, and matchers of its labels, in one spelling: name{label="value",…}."""

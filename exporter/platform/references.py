@@ -21,6 +21,7 @@ def broken_references(platform: Platform) -> Iterator[Broken]:
     yield from _signals(platform)
     yield from _queries(platform)
     yield from _timeouts(platform)
+    yield from _titles(platform)
     yield from broken_routing(platform)
 
 
@@ -189,6 +190,20 @@ def _timeouts(platform: Platform) -> Iterator[Broken]:
                 f"{timeout} leaves no time for anything else: a whole collection of `{key}` may take {longest[key]}",
                 f"Make it shorter, or give sources.postgres.{key} a longer `timeout`.",
             )
+
+
+def _titles(platform: Platform) -> Iterator[Broken]:
+    """Databases and poolers have a row each on the technical dashboard, named by their title alone."""
+    for kind in ("postgres", "pgbouncer"):
+        owners: dict[str, str] = {}
+        for key, source in platform.section(kind).items():
+            title = getattr(source, "title", None) or f"{kind}.{key}"
+            if (other := owners.setdefault(title, key)) != key:
+                yield (
+                    ("sources", kind, key, "title"),
+                    f"`{title}` is what sources.{kind}.{other} is called too, and nobody could tell them apart",
+                    "Give each a title of its own, or leave the title out: then it is called by its key.",
+                )
 
 
 def _twin(metric: str) -> str:

@@ -30,6 +30,8 @@ function(catalogue) {
       description: 'The last reload of {{ $labels.instance }} failed; for %(for)s it has been routing by the file before.',
       impact: 'New channels, routes and windows have no effect, and a restart would fail.',
       action: "Run amtool check-config on the generated file; a secret's file that is missing is the usual reason.",
+      dashboard: 'exporter',
+      panel: null,
     }],
   },
 
@@ -53,6 +55,8 @@ function(catalogue) {
       description: '%(value)s of the notifications by {{ $labels.integration }} have failed for %(for)s.',
       impact: 'People who rely on {{ $labels.integration }} hear of nothing.',
       action: "Read Alertmanager's log for the reason; a revoked webhook, key or password is the usual one.",
+      dashboard: 'operations',
+      panel: 'exporter/notifications',
     }],
   },
 
@@ -87,6 +91,8 @@ function(catalogue) {
       |||,
       impact: 'People who rely on {{ $labels.integration }} do not know.',
       action: 'Go to what fires first; then see why {{ $labels.integration }} fails.',
+      dashboard: 'operations',
+      panel: 'exporter/notifications',
     }],
   },
 
@@ -110,6 +116,8 @@ function(catalogue) {
       |||,
       impact: 'Nobody is told of anything that Prometheus finds.',
       action: 'Check the address under alerting in prometheus.yml, and that Alertmanager answers there.',
+      dashboard: 'operations',
+      panel: 'exporter/notifications',
     }],
   },
 }

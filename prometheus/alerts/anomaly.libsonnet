@@ -7,13 +7,27 @@ local traffic(catalogue, part) = [
     service: service.name,
     labels: { anomaly: 'traffic' },
     words: { service: service.name, title: service.title, anomaly: 'traffic' },
-    panel: 'service/' + service.name + '/traffic',
+    dashboard: 'business',
+    panel: 'demand/' + service.name,  // with the band
   }
   for service in anomaly.customers(catalogue)
 ];
 
+// Where dashboards/rows/queries.libsonnet draws a counter. Of a query that is no more than a big number, the business page
+// alone has a panel.
+local drawn(query, metric) =
+  local business = std.member(['business', 'executive'], query.view);
+  local key = query.name + '/' + metric.name;
+  {
+    dashboard: if business then 'business' else query.view,
+    panel:
+      if std.get(query, 'panel') != 'stat' then 'query/' + key
+      else if business then 'headline/' + key
+      else null,
+  };
+
 local business(catalogue, part) = [
-  part {
+  part + drawn(entry.query, entry.metric) + {
     service: 'postgres.' + entry.query.database,
     labels: { anomaly: entry.metric.name, audience: 'business' },
     words: {
@@ -21,7 +35,6 @@ local business(catalogue, part) = [
       anomaly: entry.metric.name,
       title: std.get(entry.metric, 'title', entry.query.title),
     },
-    panel: null,
   }
   for entry in anomaly.counters(catalogue)
 ];

@@ -46,7 +46,8 @@ function(catalogue)
         description: '%(value)s attempts of the exporter to reach %(title)s have failed within %(window)s, though not all of them.',
         impact: 'Applications fail to connect as often as the exporter does: %(dependents)s.',
         action: "The reason is on the exporter's landing page; a full pool and a restarting server are the usual ones.",
-        panel: 'up',
+        dashboard: 'exporter',
+        panel: 'failures',
       }),
     },
 
@@ -86,7 +87,8 @@ function(catalogue)
         description: 'The simplest query takes %(value)s on %(title)s, over %(limit)s for %(for)s.',
         impact: 'Every request waits at least so long for each query it makes: %(dependents)s.',
         action: 'Look for load, waiting sessions and the disk; a query that touches no table should take milliseconds.',
-        panel: 'up',
+        dashboard: 'postgres',
+        panel: 'answer',
       }),
     },
 
@@ -110,7 +112,8 @@ function(catalogue)
         description: 'The average statement in {{ $labels.datname }} takes %(value)s, over %(limit)s for %(for)s.',
         impact: 'Requests that ask this database are slow: %(dependents)s.',
         action: 'List the statements with the most total time of the last minutes; a new one is the first suspect.',
-        panel: 'ages',
+        dashboard: 'statements',
+        panel: 'mean',
       }),
     },
 
@@ -135,7 +138,8 @@ function(catalogue)
         description: 'Statement {{ $labels.queryid }} in {{ $labels.datname }} takes %(value)s on average.',
         impact: 'The requests that make it are slow, and it holds a connection meanwhile.',
         action: 'Find its text in pg_stat_statements by this queryid and look at its plan.',
-        panel: 'ages',
+        dashboard: 'statements',
+        panel: 'by_time',
       }),
     },
 
@@ -153,7 +157,8 @@ function(catalogue)
         description: 'By its test of connecting, reading and writing, %(title)s has not been healthy for %(for)s.',
         impact: 'Slow or failing: %(dependents)s.',
         action: 'See which of connect, query and write is slow; a slow write alone is the disk or a lock.',
-        panel: 'up',
+        dashboard: 'postgres',
+        panel: 'health',
       }),
     },
 
@@ -170,7 +175,8 @@ function(catalogue)
         description: 'Pages of {{ $labels.datname }} have failed their checksum within the last hour.',
         impact: 'Data are lost or wrong, and the damage may spread with every write and every backup.',
         action: 'Stop writing, keep every backup there is, and call whoever owns the database now.',
-        panel: 'trouble',
+        dashboard: 'postgres',
+        panel: 'damage',
       }),
     },
 
@@ -187,7 +193,8 @@ function(catalogue)
         description: '%(title)s has started anew within the last 15 minutes.',
         impact: 'Every connection was cut; caches are cold for a while.',
         action: "If nobody planned it, read the server's log from before the start: out of memory, crash or provider.",
-        panel: 'up',
+        dashboard: 'postgres',
+        panel: 'running',
       }),
     },
 
@@ -203,7 +210,8 @@ function(catalogue)
         description: "The exporter's role has no {{ $labels.grant }} on %(title)s.",
         impact: 'Some figures are missing or too small, and the alerts that need them stay silent.',
         action: 'Run platform-exporter check: it prints the very GRANT.',
-        panel: 'up',
+        dashboard: 'postgres',
+        panel: 'permissions',
       }),
     },
 
@@ -219,7 +227,8 @@ function(catalogue)
         description: 'The collector {{ $labels.collector }} has failed on %(title)s for %(for)s.',
         impact: 'Its series are missing, and the alerts that need them stay silent.',
         action: "The reason is in the exporter's log and in pg_scrape_collector_failing; locks and permissions are the usual ones.",
-        panel: 'up',
+        dashboard: 'postgres',
+        panel: 'collectors',
       }),
     },
   }

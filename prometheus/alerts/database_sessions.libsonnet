@@ -5,10 +5,9 @@ local databases = import '../lib/databases.libsonnet';
 function(catalogue)
   local each(part) = databases.each(catalogue, part);
   // Ages of the oldest of something, in each database of the server.
-  local oldest(metric, part) = each(part {
+  local oldest(metric, part) = each({ dashboard: 'postgres', panel: 'oldest' } + part + {
     expr: 'max by (target, datname) (' + metric + '{target="%(target)s"}) > %(threshold)s',
     threshold: 'over %(limit)s for %(for)s',
-    panel: 'ages',
   });
   {
     DatabaseQueryLong: {
@@ -69,6 +68,7 @@ function(catalogue)
         description: 'A transaction in {{ $labels.datname }} was prepared %(value)s ago and neither committed nor rolled back.',
         impact: 'It survives restarts, holds its locks, and keeps vacuum from cleaning up.',
         action: 'Ask its coordinator; then COMMIT PREPARED or ROLLBACK PREPARED by its gid in pg_prepared_xacts.',
+        panel: 'horizon',
       }),
     },
 
@@ -103,6 +103,7 @@ function(catalogue)
         description: 'The longest wait for a lock in {{ $labels.datname }} has lasted %(value)s.',
         impact: 'Those requests hang, hold their connections, and soon there are none left: %(dependents)s.',
         action: 'Find who is at the root with pg_blocking_pids() and end that session.',
+        panel: 'wait',
       }),
     },
 
@@ -120,7 +121,8 @@ function(catalogue)
         description: '%(value)s locks are held, more than %(limit)s for %(for)s; the table has room for a few times max_connections * 64.',
         impact: 'When the lock table is full, statements fail with "out of shared memory".',
         action: 'Find the transaction that touches so many tables or partitions; raise max_locks_per_transaction if it must.',
-        panel: 'trouble',
+        dashboard: 'postgres',
+        panel: 'locks',
       }),
     },
 
@@ -138,7 +140,8 @@ function(catalogue)
         description: 'Sorts and hashes in {{ $labels.datname }} write %(value)s a second to temporary files.',
         impact: 'These queries are slow, and their files take disk from everybody.',
         action: 'Find them with pg_stat_statements (temp_blks_written); an index or a larger work_mem for them helps.',
-        panel: 'trouble',
+        dashboard: 'postgres',
+        panel: 'temp',
       }),
     },
 
@@ -155,7 +158,8 @@ function(catalogue)
         description: '%(value)s of the disk of %(title)s are temporary files of running queries.',
         impact: 'If they fill the disk, the server stops.',
         action: 'Cancel the query that sorts so much; set temp_file_limit so that it fails alone next time.',
-        panel: 'total_size',
+        dashboard: 'postgres',
+        panel: 'temp_space',
       }),
     },
   }

@@ -4,7 +4,7 @@ local databases = import '../lib/databases.libsonnet';
 
 function(catalogue)
   local each(part) = databases.each(catalogue, part);
-  local wraparound(ids, what) = {
+  local wraparound(ids, what, panel) = {
     'for': '15m',
     priority: 'p2',
     kind: 'capacity',
@@ -19,7 +19,8 @@ function(catalogue)
       description: '{{ $labels.datname }} has used up %(value)s of the ' + what + ' since it was last frozen; 10% is normal.',
       impact: 'Shortly before 100% the server refuses every write until it has been vacuumed, which takes hours.',
       action: 'Find what stops autovacuum (long transactions, slots, prepared ones), then VACUUM (FREEZE) the oldest tables.',
-      panel: 'transactions',
+      dashboard: 'postgres',
+      panel: panel,
     }),
   };
   {
@@ -38,7 +39,8 @@ function(catalogue)
         description: '%(title)s shows what its primary had %(value)s ago.',
         impact: 'Readers see old data, and a failover would lose as much.',
         action: "Look for a long query on the replica that holds up replay, then for the network and the primary's load.",
-        panel: 'transactions',
+        dashboard: 'postgres',
+        panel: 'behind',
       }),
     },
 
@@ -56,7 +58,8 @@ function(catalogue)
         description: '{{ $labels.application_name }} has yet to replay %(value)s of the log of %(title)s.',
         impact: 'A failover would lose it; the primary keeps the log meanwhile, and its disk fills.',
         action: 'See on the standby whether it receives slowly or replays slowly: network or a long query.',
-        panel: 'transactions',
+        dashboard: 'postgres',
+        panel: 'lag',
       }),
     },
 
@@ -76,7 +79,8 @@ function(catalogue)
         description: '%(title)s has had no connection to its primary for %(for)s.',
         impact: 'Readers see data that grow older and older, and a failover would lose the rest.',
         action: "Read the replica's log: password, network, or a log segment that the primary has removed.",
-        panel: 'up',
+        dashboard: 'postgres',
+        panel: 'receiver',
       }),
     },
 
@@ -92,7 +96,8 @@ function(catalogue)
         description: 'The slot {{ $labels.slot_name }} has been inactive for %(for)s.',
         impact: 'The server keeps every byte of log for it until the disk is full.',
         action: "Start its consumer again, or drop the slot: select pg_drop_replication_slot('{{ $labels.slot_name }}').",
-        panel: 'total_size',
+        dashboard: 'postgres',
+        panel: 'slots',
       }),
     },
 
@@ -111,7 +116,8 @@ function(catalogue)
         description: 'The slot {{ $labels.slot_name }} keeps %(value)s of write-ahead log from being removed.',
         impact: 'The disk fills; when it is full the server stops.',
         action: 'Make its consumer catch up, or drop the slot; max_slot_wal_keep_size bounds it for the next time.',
-        panel: 'total_size',
+        dashboard: 'postgres',
+        panel: 'slots',
       }),
     },
 
@@ -130,7 +136,8 @@ function(catalogue)
         description: 'After %(value)s more of log the slot {{ $labels.slot_name }} is invalidated.',
         impact: 'Its consumer then has to start over with a full copy.',
         action: 'Make the consumer catch up now, or raise max_slot_wal_keep_size if the disk has room.',
-        panel: 'total_size',
+        dashboard: 'postgres',
+        panel: 'slots',
       }),
     },
 
@@ -147,7 +154,8 @@ function(catalogue)
         description: 'pg_wal of %(title)s holds %(value)s.',
         impact: 'It shares a disk with the data; when that is full the server stops.',
         action: 'Something holds it back: a slot, a failing archive, or a checkpoint that cannot keep up. Never delete files by hand.',
-        panel: 'total_size',
+        dashboard: 'postgres',
+        panel: 'wal_size',
       }),
     },
 
@@ -163,12 +171,13 @@ function(catalogue)
         description: 'The last attempt to archive a log segment of %(title)s failed, and has for %(for)s.',
         impact: 'The backup ends at the last segment archived, and pg_wal grows until the disk is full.',
         action: "Run the archive_command by hand as the server's user: credentials and a full target are the usual reasons.",
-        panel: 'total_size',
+        dashboard: 'postgres',
+        panel: 'archiver',
       }),
     },
 
-    DatabaseXidWraparound: wraparound('xid', 'transaction ids'),
-    DatabaseMxidWraparound: wraparound('mxid', 'multixact ids'),
+    DatabaseXidWraparound: wraparound('xid', 'transaction ids', 'wraparound'),
+    DatabaseMxidWraparound: wraparound('mxid', 'multixact ids', 'multixacts'),
 
     DatabaseXminHeld: {
       'for': '15m',
@@ -184,7 +193,8 @@ function(catalogue)
         description: 'A {{ $labels.holder }} holds back vacuum for %(value)s transactions.',
         impact: 'Tables and indexes grow and get slow although nothing is added.',
         action: 'End it: the oldest session, prepared transaction, slot or standby, whichever the label names.',
-        panel: 'ages',
+        dashboard: 'postgres',
+        panel: 'horizon',
       }),
     },
 
@@ -203,7 +213,8 @@ function(catalogue)
         description: '{{ $labels.schemaname }}.{{ $labels.sequencename }} in {{ $labels.datname }} has used up %(value)s of its numbers.',
         impact: 'At 100% every insert that needs it fails.',
         action: 'Plan the change of the column to bigint now: on a large table it takes days to prepare.',
-        panel: 'rows',
+        dashboard: 'postgres',
+        panel: 'sequences',
       }),
     },
 
@@ -219,7 +230,8 @@ function(catalogue)
         description: '{{ $value }} indexes in {{ $labels.datname }} are invalid: a concurrent build has failed.',
         impact: 'Queries do not use them, and writes pay for them.',
         action: 'Drop it and build it again with CREATE INDEX CONCURRENTLY, or REINDEX INDEX CONCURRENTLY.',
-        panel: 'rows',
+        dashboard: 'postgres',
+        panel: 'indexes',
       }),
     },
   }

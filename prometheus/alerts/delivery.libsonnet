@@ -14,7 +14,7 @@ function(catalogue) {
       description: 'The state of {{ $labels.component }} has waited for %(for)s to be published.',
       impact: 'Customers are told that all is well when it is not, or the reverse.',
       action: "The exporter's landing page has the answer of the page's vendor; set the component by hand until then.",
-      panel: 'exporter/sources',
+      dashboard: 'exporter',
     }],
   },
 }

@@ -16,7 +16,8 @@ function(catalogue) {
       description: 'The last drill sent a marked alert through Alertmanager; nothing of it arrived in {{ $labels.channel }}.',
       impact: 'A real alert would not arrive there either.',
       action: 'Run platform-exporter drill: it says what was accepted where, and what was refused.',
-      panel: 'exporter/sources',
+      dashboard: 'operations',
+      panel: 'exporter/drill',
     }],
   },
 
@@ -41,7 +42,8 @@ function(catalogue) {
       description: 'The last drill was {{ $value | humanizeDuration }} ago; one is due every %(every)s.',
       impact: 'Nobody knows whether alerts still reach people.',
       action: 'Run platform-exporter drill by hand, then read the log of the exporter for why it does not.',
-      panel: 'exporter/sources',
+      dashboard: 'operations',
+      panel: 'exporter/drill',
     }],
   },
 }

@@ -1,8 +1,5 @@
 // What happens to alerts that nobody solves, and to those that are known and have a ticket.
 
-// Alerts about the monitoring of alerts: to escalate them would be to talk to oneself.
-local own = 'Unresolved|KnownIssue|DependencyDown|Watchdog';
-
 local down = import '../lib/down.libsonnet';
 local outside = import '../lib/outside.libsonnet';
 local promql = import '../lib/promql.libsonnet';
@@ -24,14 +21,31 @@ local unless_muted(catalogue, dependency) =
     '\nunless on (priority)\nlabel_replace(platform_exporter_maintenance_active{%s} == 1, "priority", "p2", "window", ".*")'
     % promql.matcher('window', windows);
 
-// A budget that burns while most requests fail.
-local burning(dependency) = std.join('\n    ', [
-  '',
-  'or',
-  'ALERTS{alertstate="firing", slo_tier="fast", sli="availability", service="%s", priority=~"%s"}',
-  'and on (service)',
-  'service:error_ratio:rate5m{service="%s"} > 0.5',
-]) % [dependency, std.join('|', down.urgent), dependency];
+// A budget that burns while most requests fail; but not while a dependency that is long up again hides only that. What it
+// hides has the priority in `hides`: a burn rate of another one is told, and speaks for others as before.
+local burning(catalogue, dependency, urgent) =
+  local covered = 'ALERTS{alertname="DependencyDown", alertstate="firing", service="%s", covers="%s"}';
+  local hidden = [
+    'unless on (service, priority)',
+    'label_replace(',
+    '  ' + covered % [dependency, 'budget'],
+    '  unless on (service, hides)',
+    '  ' + covered % [dependency, 'symptom'] + ',',
+    '  "priority", "$1", "hides", "(.*)"',
+    ')',
+  ];
+  std.join('\n    ', [
+    '',
+    'or',
+    'ALERTS{alertstate="firing", slo_tier="fast", sli="availability", service="%s", priority=~"%s"}' % [dependency, urgent],
+    'and on (service)',
+    'service:error_ratio:rate5m{service="%s"} > 0.5' % dependency,
+  ] + (if down.depends(catalogue, dependency) then hidden else []));
+
+// "unless …" where people know of a burn rate that is as urgent, and would wait for its end: Prometheus says for 15 minutes
+// that an alert is over, and Alertmanager forgets what it cannot tell within these.
+local unless_told(service, priority) =
+  '\nunless on ()\nalert:told{service="%s", slo_tier!="", priority="%s"}' % [service, priority];
 
 function(catalogue) {
   Unresolved: {
@@ -43,30 +57,12 @@ function(catalogue) {
         labels: { alert: '{{ $labels.alertname }}', escalation: step.after },
         priority: priority,
         'for': step.after,
-        words: {
-          priority: priority,
-          after: step.after,
-          own: own,
-          step: catalogue.monitoring.evaluation_interval,
-        },
-        // The value is the seconds since the trouble began. `for` counts from when people could know: when the alert
-        // fired, or when nothing kept it back any more. What they were told before they still know while it is kept
-        // back; what keeps it back may come an evaluation later, so they were told of what was heard for three. The
-        // steps of a subquery may not have come to what has just begun, hence the `or`.
+        words: { priority: priority, after: step.after },
+        // The value is the seconds since the trouble began; `for` counts from when people knew of it.
         expr: |||
-          (time() - ALERTS_FOR_STATE{priority="%(priority)s", alertname!~"%(own)s"}) >= 0
+          (time() - ALERTS_FOR_STATE{priority="%(priority)s"}) >= 0
           and ignoring (alertstate)
-          ALERTS{priority="%(priority)s", alertname!~"%(own)s", alertstate="firing"}
-          unless ignoring (alertstate)
-          (
-            alert:kept_back{priority="%(priority)s"}
-            unless ignoring (alertstate)
-            (
-              count_over_time(ALERTS{priority="%(priority)s", alertname!~"%(own)s", alertstate="firing"}[%(after)s:%(step)s])
-              >= ignoring (alertstate)
-              (count_over_time(alert:kept_back{priority="%(priority)s"}[%(after)s:%(step)s]) or alert:kept_back) + 3
-            )
-          )
+          alert:told{priority="%(priority)s"}
         |||,
         value: '{{ $value | humanizeDuration }}',
         threshold: 'unsolved for %(after)s after it was told',
@@ -93,30 +89,31 @@ function(catalogue) {
       {
         service: service.name,
         severity: 'none',
-        labels: { dependency: dependency, covers: covers },
+        labels: { dependency: dependency, covers: covers, hides: hides },
         keep_firing_for: catalogue.alerting.timing.recovery[covers],
         words: {
           title: service.title,
           dependency: dependency,
           down: down.alerts(catalogue),
-          urgent: std.join('|', down.urgent),
-          burns: if down.burns(catalogue) then burning(dependency) else '',
+          urgent: std.join('|', [priority for priority in down.urgent if priority <= hides]),
+          burns: if down.burns(catalogue) then burning(catalogue, dependency, self.urgent) else '',
+          unless_told: if covers == 'budget' then unless_told(service.name, hides) else '',
           unless: unless_known(catalogue, dependency) + unless_muted(catalogue, dependency),
           after: catalogue.alerting.timing.recovery[covers],
+          hides: hides,
           what: { symptom: 'symptoms', budget: 'burn rates' }[covers],
         },
         expr: |||
-          max by (told) (label_replace(
+          max(
             (
               ALERTS{alertstate="firing", alertname=~"%(down)s", service="%(dependency)s", priority=~"%(urgent)s"}%(burns)s
-            )%(unless)s,
-            "told", "$1", "priority", "(.*)"
-          )) == 1
+            )%(unless)s
+          ) == 1%(unless_told)s
         |||,
         value: 'down',
         threshold: 'until %(after)s after it is up again',
         summary: 'A dependency is down, and what follows from it is silent.',
-        description: 'The %(what)s of %(title)s are silent because %(dependency)s is down, or was less than %(after)s ago.',
+        description: 'The %(what)s of priority %(hides)s of %(title)s are silent because %(dependency)s is down, or was less than %(after)s ago.',
         impact: 'None by itself; whoever is told of the dependency mends this too.',
         action: 'See the alert of %(dependency)s.',
         panel: 'glance/alerts',
@@ -124,6 +121,7 @@ function(catalogue) {
       for service in catalogue.services
       for dependency in down.needs(catalogue, service)
       for covers in ['symptom', 'budget']
+      for hides in down.hidden
     ],
   },
 

@@ -2,17 +2,22 @@
 
 local reason = import '../lib/reason.libsonnet';
 
-// The same alert for each endpoint, with what the endpoint is called.
-local each(catalogue, part) = [
+// The same alert for each endpoint, with what the endpoint is called. `panel` is that of the page: one for all endpoints,
+// or a function of the endpoint.
+local each(catalogue, part, panel=function(source) 'health/overall') = [
   part {
     service: source.service,
     labels: { source: source.source },
     words: { source: source.source, target: source.target, title: source.title },
-    panel: 'health/status',
+    panel: panel(source),
   }
   for source in catalogue.sources
   if source.kind == 'health'
 ];
+
+local components(source) = 'health/' + source.target + '/checks';
+local durations(source) = 'health/durations';
+local pool(source) = 'health/pool';
 
 // " Failing: database, telnyx." or nothing.
 local checks(status) =
@@ -69,8 +74,7 @@ function(catalogue) {
       description: 'For %(for)s the health document has called {{ $labels.check }} unhealthy.',
       impact: 'Whatever needs {{ $labels.check }} fails, even where the document as a whole is still content.',
       action: 'Read what the document says of {{ $labels.check }}, then look at that part itself.',
-      panel: 'health/checks',
-    }),
+    }, components),
   },
 
   // Off unless a platform asks for it: many products call a part degraded all day.
@@ -89,8 +93,7 @@ function(catalogue) {
       description: 'For %(for)s the health document has called {{ $labels.check }} degraded or unhealthy.',
       impact: 'Whatever needs {{ $labels.check }} is slow, or fails in part.',
       action: 'Read what the document says of {{ $labels.check }}, then look at that part itself.',
-      panel: 'health/checks',
-    }),
+    }, components),
   },
 
   HealthCheckSlow: {
@@ -108,8 +111,7 @@ function(catalogue) {
       description: 'By the health document, {{ $labels.check }} takes %(value)s to answer; over %(limit)s for %(for)s.',
       impact: 'Requests that need {{ $labels.check }} take at least as long.',
       action: 'Measure {{ $labels.check }} by hand, then look for load, locks or a distant region.',
-      panel: 'health/durations',
-    }),
+    }, durations),
   },
 
   HealthPoolWaiting: {
@@ -126,7 +128,7 @@ function(catalogue) {
       description: "For %(for)s the product's pool has had requests waiting, now %(value)s: all its connections are taken.",
       impact: 'Those requests are slow, and fail when their time is up.',
       action: 'Find what holds the connections: long transactions first, then a pool that is too small.',
-      panel: 'health/durations',
-    }),
+      dashboard: 'health',
+    }, pool),
   },
 }

@@ -96,7 +96,8 @@ function(catalogue) {
       description: 'A bound on the number of series, or two sources with the same series, has cost samples of {{ $labels.family }}.',
       impact: 'What is beyond the bound is summed up under "other" or missing; nothing else is harmed.',
       action: 'See which label of {{ $labels.family }} has so many values; raise limits.series only if they are wanted.',
-      panel: 'exporter/series',
+      dashboard: 'exporter',
+      panel: 'exporter/dropped',
     }],
   },
 
@@ -112,7 +113,8 @@ function(catalogue) {
       description: 'For %(for)s reading or writing the state has failed on at least one exporter (reason: state).',
       impact: 'Counters over windows, such as those of Cloudflare, stand still; they catch up afterwards.',
       action: "Check the disk of the SQLite file, or the database that holds the state, then the exporter's log.",
-      panel: 'exporter/failures',
+      dashboard: 'exporter',
+      panel: 'exporter/state',
     }],
   },
 
@@ -128,7 +130,8 @@ function(catalogue) {
       description: 'For %(for)s {{ $value }} exporters have been asking the exclusive sources; it must be exactly one.',
       impact: 'With none, APIs and probes are not asked; with two, they are asked twice.',
       action: 'See that all exporters share one state store in Postgres and reach it.',
-      panel: 'exporter/sources',
+      dashboard: 'exporter',
+      panel: 'exporter/leader',
     }],
   },
 
@@ -144,7 +147,8 @@ function(catalogue) {
       description: 'The last reload failed; for %(for)s the exporter has been working with the file before.',
       impact: 'Whatever was changed has no effect, and a restart would fail.',
       action: 'Run platform-exporter check: it names file, line, key and remedy.',
-      panel: 'exporter/sources',
+      dashboard: 'exporter',
+      panel: 'exporter/config',
     }],
   },
 
@@ -179,7 +183,7 @@ function(catalogue) {
       description: 'The exporter has read a platform file ({{ $labels.platform_hash }}) that is not the one these rules were made from (%(hash)s).',
       impact: 'Alerts, routes and dashboards speak of what the file said before.',
       action: 'Run platform-exporter generate, then reload Prometheus and Alertmanager; or reload the exporter.',
-      panel: 'exporter/sources',
+      dashboard: 'exporter',
     }],
   },
 }

@@ -36,6 +36,8 @@ function(catalogue) {
       description: 'The last reload of {{ $labels.instance }} failed; for %(for)s it has been working with the files before.',
       impact: 'New rules and targets have no effect, and a restart would fail.',
       action: 'Run promtool check config on the files it reads, mend, reload.',
+      dashboard: 'exporter',
+      panel: null,
     }],
   },
 
@@ -51,6 +53,8 @@ function(catalogue) {
       description: 'Rules of {{ $labels.rule_group }} have failed for %(for)s.',
       impact: 'Alerts and recorded series of these rules are missing: an outage would go unnoticed.',
       action: "Read the error on Prometheus' page of rules; two series with the same labels are the usual reason.",
+      dashboard: 'operations',
+      panel: 'exporter/rules',
     }],
   },
 
@@ -66,6 +70,8 @@ function(catalogue) {
       description: 'Rules of {{ $labels.rule_group }} take longer than their interval; rounds have been skipped for %(for)s.',
       impact: 'Alerts come late, and averages over time have gaps.',
       action: "See the durations on Prometheus' page of rules; give it more CPU, or evaluate less often.",
+      dashboard: 'operations',
+      panel: 'exporter/rules',
     }],
   },
 
@@ -86,6 +92,8 @@ function(catalogue) {
       description: 'Compactions have failed or the write-ahead log was damaged on {{ $labels.instance }} within the last hour.',
       impact: 'The disk fills up, or recent data are lost at the next restart.',
       action: "Check the disk's free space and health first, then Prometheus' log.",
+      dashboard: 'exporter',
+      panel: null,
     }],
   },
 }

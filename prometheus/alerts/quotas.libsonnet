@@ -8,7 +8,7 @@ local each(catalogue, resets, part) = [
     labels: { quota: quota.name },
     words: { quota: quota.name, title: quota.title, written: quota.written }
            + (if quota.resets == 'never' then {} else { elapsed: quotas.elapsed[quota.resets], period: { daily: 'day', monthly: 'month' }[quota.resets] }),
-    panel: null,
+    dashboard: 'operations',
   }
   for quota in std.get(catalogue, 'quotas', [])
   if std.member(resets, quota.resets)
@@ -30,6 +30,7 @@ function(catalogue) {
       description: '%(value)s of the quota of %(written)s is used.',
       impact: 'At 100% the vendor refuses, slows down or charges more.',
       action: 'Use less, or raise the plan before the limit is reached.',
+      panel: 'capacity/now',
     }),
   },
 
@@ -52,6 +53,7 @@ function(catalogue) {
       description: 'At the pace so far, %(value)s as much as the quota of %(written)s is used by the end of the %(period)s.',
       impact: 'None yet; then the vendor refuses, slows down or charges more.',
       action: 'See what uses more than planned, and decide between using less and a larger plan.',
+      panel: 'capacity/pace',
     }),
   },
 
@@ -74,6 +76,7 @@ function(catalogue) {
       description: 'At the pace of the last three days, the quota of %(written)s is full within two weeks.',
       impact: 'None yet; then writes are refused.',
       action: 'Find what grows, delete what may go, or raise the plan while there is time.',
+      panel: 'capacity/course',
     }),
   },
 }

@@ -2,7 +2,7 @@
 
 local each(catalogue, part) =
   if std.length(catalogue.monitoring.node_exporters) == 0 then []
-  else [part { service: 'node', panel: std.get(part, 'panel') }];
+  else [part { service: 'node' }];
 
 // What people store on; the rest is memory, images and mounts of others.
 local disks = '{job="node", fstype!~"tmpfs|ramfs|squashfs|overlay|iso9660|nsfs|fuse.*"}';
@@ -20,6 +20,7 @@ function(catalogue) {
       description: '{{ if $value }}Prometheus has had no target of the job node{{ else }}node_exporter on {{ $labels.instance }} has not answered{{ end }} for %(for)s.',
       impact: 'The machine is down, cut off or starved; what runs on it is too.',
       action: "Log in, or look at it in the provider's console; restart node_exporter if only that is gone.",
+      panel: 'exporter/targets',
     }),
   },
 
@@ -38,6 +39,7 @@ function(catalogue) {
       description: '{{ $labels.instance }} has been over %(limit)s busy for %(for)s, now %(value)s.',
       impact: 'Everything on it gets slower, time-outs come next.',
       action: 'Find the process that takes it (top, pidstat 5), then decide: limit it, move it, or a larger machine.',
+      panel: 'resources/cpu',
     }),
   },
 
@@ -58,6 +60,7 @@ function(catalogue) {
       description: '%(value)s of the memory of {{ $labels.instance }} is in use, over %(limit)s for %(for)s.',
       impact: 'The kernel ends the largest process when nothing is left, often the database.',
       action: 'See what grows (ps aux --sort=-rss | head), restart what leaks, or give the machine more.',
+      panel: 'resources/memory',
     }),
   },
 
@@ -76,6 +79,7 @@ function(catalogue) {
       description: '{{ $labels.mountpoint }} on {{ $labels.instance }} is %(value)s full.',
       impact: 'At 100% whatever writes there stops: databases first, then logs and deployments.',
       action: 'Find the largest folders (du -xh --max-depth=2), remove old logs and images, enlarge the disk.',
+      panel: 'resources/disk',
     }),
   },
 
@@ -96,6 +100,7 @@ function(catalogue) {
       description: 'At the pace of the last six hours {{ $labels.mountpoint }} on {{ $labels.instance }} is full within a day.',
       impact: 'None yet.',
       action: 'Find what grows and stop it; enlarge the disk while there is time.',
+      panel: 'resources/disk',
     }),
   },
 }

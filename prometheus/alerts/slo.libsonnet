@@ -122,7 +122,9 @@ function(catalogue) {
         description: 'For %(for)s nothing has said whether the objective of %(objective)s is met.',
         impact: 'Nobody would be told if customers were failing.',
         action: "Open the exporter's landing page and mend the source that feeds this service.",
-        panel: 'slo/' + level.slo.slo + '/events',
+        dashboard: 'slo',
+        panel: 'slo/all',
+        variables: { slo: level.slo.slo },
       }
       for level in levels(catalogue)
     ],

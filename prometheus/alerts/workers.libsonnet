@@ -6,6 +6,13 @@ local each(catalogue, part) = [
   if source.kind == 'cloudflare_workers'
 ];
 
+// The page of Workers, about all of them: its variable has one choice of that kind, whose signs a URL writes in its own way.
+local everyone(catalogue) =
+  local names = std.flatMap(
+    function(source) if source.kind == 'cloudflare_workers' then source.scripts else [], catalogue.sources
+  );
+  if names == [] then {} else { script: std.join('%7C', names) };
+
 function(catalogue) {
   WorkerErrors: {
     'for': '10m',
@@ -87,7 +94,9 @@ function(catalogue) {
       description: 'The last window counted of {{ $labels.dataset }} ended %(value)s ago; a few minutes are normal.',
       impact: 'Traffic, errors and their alerts are as late as that.',
       action: "See Cloudflare's status page for Analytics; then the exporter's log for the source.",
-      panel: 'workers/requests',
+      dashboard: 'workers',
+      panel: 'workers/late',
+      variables: everyone(catalogue),
     }),
   },
 }

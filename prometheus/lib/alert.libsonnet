@@ -8,8 +8,9 @@
 // `performance: true` is for what says that something is slow: a window of maintenance may mute these.
 //
 // rules has one object for each component: service, labels, expr, value, threshold, summary, description, impact,
-// action, panel (key of the panel that shows it on the technical dashboard) and `words`, which fill every %(word)s of
-// its texts together with %(for)s, %(window)s, %(threshold)s, %(limit)s and %(value)s: the threshold and the value as people read
+// action, panel (key of the panel that shows it, null without one), `dashboard` (the page of that panel; technical where
+// it says nothing), `variables` (what that page is about, where it asks) and `words`, which fill every %(word)s of its
+// texts together with %(for)s, %(window)s, %(threshold)s, %(limit)s and %(value)s: the threshold and the value as people read
 // them. `by_check: true` is for alerts about checks of a health document: their expressions have %(checks)s
 // behind the first matcher, for the platform file may set single checks apart. Its own `for`, `keep_firing_for` and `priority` go before the alert's, and the platform file's before both.
 
@@ -27,11 +28,19 @@ local settle(keys, layers) = {
   if std.length([0 for layer in layers if std.objectHas(layer, key) && layer[key] != null]) > 0
 };
 
-// A panel's id comes from its key, by the formula of dashboards/lib/dashboard.libsonnet, so links outlive reordering.
-local dashboard_url(catalogue, panel) =
-  local uid = catalogue.platform + '-technical';
+// Where people see it. The page's uid and the panel's id come from their names, by the formulas of
+// dashboards/lib/context.libsonnet and dashboard.libsonnet, so links outlive reordering. Values of variables are names in
+// the platform file, of letters, digits, hyphens and underscores: a URL takes them as they are. Whoever joins several
+// writes what stands between them as a URL has it.
+local dashboard_url(catalogue, part) =
+  local uid = catalogue.platform + '-' + std.get(part, 'dashboard', 'technical');
+  local panel = std.get(part, 'panel');
+  local variables = std.get(part, 'variables', {});
+  local parameters = ['var-' + name + '=' + variables[name] for name in std.objectFields(variables)] + (
+    if panel == null then [] else ['viewPanel=' + std.parseHex(std.substr(std.md5(uid + '/' + panel), 0, 7))]
+  );
   url.trim(catalogue.monitoring.grafana) + '/d/' + uid
-  + (if panel == null then '' else '?viewPanel=' + std.parseHex(std.substr(std.md5(uid + '/' + panel), 0, 7)));
+  + (if parameters == [] then '' else '?' + std.join('&', parameters));
 
 local texts = ['summary', 'description', 'impact', 'action', 'value', 'threshold'];
 
@@ -61,7 +70,7 @@ local rule(catalogue, name, alert, part, settled) =
       for key in texts
     } + {
       runbook_url: url.trim(catalogue.monitoring.runbooks) + '/' + name + '.md',
-      dashboard_url: dashboard_url(catalogue, std.get(part, 'panel')),
+      dashboard_url: dashboard_url(catalogue, part),
     },
   };
 

@@ -44,6 +44,10 @@ local burn = 'ErrorBudgetBurnFast';
       [part for part in catalogue.services if std.member(parts, part.name)]
     )),
 
+  // Whether the service of this name needs others.
+  depends(catalogue, name)::
+    [service for service in catalogue.services if service.name == name && $.needs(catalogue, service) != []] != [],
+
   // Names of the windows in which nobody is told of an outage of the service, unless it is p1. One that mutes all of the
   // whole platform mutes what depends on it as well.
   muted(catalogue, service):: [
@@ -55,6 +59,9 @@ local burn = 'ErrorBudgetBurnFast';
 
   // Priorities with which somebody is told of an outage.
   urgent: ['p1', 'p2'],
+
+  // Priorities of what an outage hides, as far as it is told as urgently.
+  hidden: ['p1', 'p2', 'p3', 'p4'],
 
   // The matcher of what is as urgent or less.
   no_more_urgent(told)::

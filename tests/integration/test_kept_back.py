@@ -55,6 +55,7 @@ API = {
 }
 FAILING = {**FAST, "sli": "availability"}
 ERRORS = {**API, "alertname": "ErrorRateHigh", "priority": "p2"}
+FAILING_ALONE, ERRORS_ALONE = ({**alert, "service": "jobs"} for alert in (FAILING, ERRORS))
 WEB = {**API, "service": "web"}
 DEGRADED = {**WEB, "alertname": "HealthDegraded", "severity": "warning", "priority": "p3"}
 EXPORTER = {"alertname": "ExporterDown", "service": "platform-exporter", "kind": "meta"} | {
@@ -87,7 +88,7 @@ KNOWN = {
 COVER = {"alertname": "DependencyDown", "service": "api", "severity": "none", "priority": "p4"} | {
     "dependency": "postgres.main",
     "covers": "symptom",
-    "told": "p1",
+    "hides": "p1",
 }
 DRILL = {**EXPORTER, "alertname": "DrillFailed"}
 
@@ -102,9 +103,15 @@ TABLE = [
     ("a slow burn does not hide the fast one", SLOW, FAST, False),
     ("a fast burn says nothing of another service level", FAST, {**SLOW, "slo": "web-availability"}, False),
     ("alerts without slo are not equal in it", FAST, {**STALE, "slo": ""}, False),
-    ("a fast burn covers the rate of errors", FAILING, ERRORS, True),
-    ("… unless that is more urgent", {**FAILING, "priority": "p3", "severity": "warning"}, ERRORS, False),
-    ("… but not of another service", {**FAILING, "service": "web"}, ERRORS, False),
+    ("a fast burn covers the rate of errors", FAILING_ALONE, ERRORS_ALONE, True),
+    (
+        "… unless that is more urgent",
+        FAILING_ALONE | {"priority": "p3", "severity": "warning"},
+        ERRORS_ALONE,
+        False,
+    ),
+    ("… but not of another service", FAILING, ERRORS_ALONE, False),
+    ("… nor of one that depends on another, which may hide the burn", FAILING, ERRORS, False),
     ("a fast burn of latency does not", {**FAST, "slo": "api-latency", "sli": "latency"}, ERRORS, False),
     (
         "critical covers a warning of the same name",
@@ -173,8 +180,8 @@ TABLE = [
     ("the API does not hide its database", API, DATABASE, False),
     ("a database that is up again explains the API for a while", COVER, API, True),
     ("… and no burn rate", COVER, FAST, False),
-    ("… unless it was told as less urgent", {**COVER, "told": "p2"}, API, False),
-    ("… than what it explains", {**COVER, "told": "p2"}, {**API, "priority": "p2"}, True),
+    ("… unless it was told as less urgent", {**COVER, "hides": "p2"}, API, False),
+    ("… than what it explains", {**COVER, "hides": "p2"}, {**API, "priority": "p2"}, True),
     ("… which it explains for longer", {**COVER, "covers": "budget"}, FAST, True),
     ("… and nothing but that", {**COVER, "covers": "budget"}, API, False),
     ("… nor another service", COVER, WEB, False),

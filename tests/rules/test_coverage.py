@@ -4,20 +4,51 @@ The files in `expected/` are promtool's own tests. UPDATE_GOLDEN=1 writes them a
 difference before you commit it.
 """
 
+import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
 
 from exporter.generate import alert_settings, catalogue, files, write
 from tests.rules.coverage import ALWAYS_FIRING, HERE, alert_rules, observed, rule_test, scenarios
+from tests.support.dashboards import parsed, selectors, shown
 from tests.support.programs import binary
 
 ROOT = HERE.parents[1]
+# Alerts of what no page draws: they lead to the page alone.
+WITHOUT_PANEL = {
+    "AlertmanagerReloadFailed",
+    "PrometheusReloadFailed",
+    "PrometheusStorageFailing",
+    "RulesOutdated",
+    "StatusPageBehind",
+    "Watchdog",
+}
+# Those whose panel tells the same by another figure.
+BY_ANOTHER_FIGURE = {
+    "BusinessUnusual",  # the counter, of which the recorded levels are made
+    "DatabaseConnectionsHigh",  # connections, beside how many there may be
+    "DatabasePreparedOld",  # what a prepared transaction holds back
+    "DatabaseSlotInactive",  # what the slots keep
+    "DatabaseSlotUnsafe",
+    "DependencyDown",  # what fires
+    "ExporterRestarts",  # memory, which restarts cut
+    "HealthDegraded",  # recorded from the same document
+    "HealthUnhealthy",
+    "KnownIssue",
+    "LatencyMeanHigh",  # the same latency by quantiles
+    "PageUndelivered",  # notifications rather than attempts
+    "PrometheusCannotNotify",  # no notifications
+    "SliMissing",  # all events rather than the failed ones
+    "TrafficHigh",  # the band, whose middle is expected
+    "Unresolved",
+}
 HASH = (
     "hash-of-the-file"  # stands in `expected/` for that of the platform file, which any comment in it changes
 )
@@ -95,8 +126,57 @@ def test_every_rule_is_seen_in_both_states_and_has_a_runbook_page(generated: Gen
     assert missing == []
 
 
+def test_alerts_lead_to_a_panel_that_exists(generated: Generated) -> None:
+    """And the page is about what the alert is about."""
+    pages = {
+        page["uid"]: page
+        for file in (generated.folder / "dashboards").rglob("*.json")
+        for page in [json.loads(file.read_text(encoding="utf-8"))]
+    }
+    without = set()
+    for rule in generated.rules:
+        url = urlsplit(rule["annotations"]["dashboard_url"])
+        page, asked = pages[url.path.rpartition("/d/")[2]], dict(parse_qsl(url.query))
+        panel = asked.pop("viewPanel", None)
+        if panel is None:
+            without.add(rule["alert"])
+        else:
+            panels = [inner for outer in page["panels"] for inner in (outer, *outer.get("panels", ()))]
+            assert panel in {str(each["id"]) for each in panels if each["type"] != "row"}, rule["alert"]
+        choices = {
+            f"var-{variable['name']}": {option["value"] for option in variable["options"]}
+            for variable in page["templating"]["list"]
+            if variable["type"] == "custom" and variable["name"] != "compare"
+        }
+        assert asked.keys() == choices.keys(), f"{rule['alert']}: {page['title']} asks for its subject"
+        assert all(value in choices[name] for name, value in asked.items()), rule["alert"]
+        if "var-target" in asked:
+            assert rule["labels"]["source"] == f"postgres.{asked['var-target']}"
+    assert without <= WITHOUT_PANEL
+
+
+def test_the_panel_shows_what_the_alert_is_about(generated: Generated) -> None:
+    """It asks for something that the alert asks for: no other curve moves for certain while the alert fires."""
+    drawn = {
+        (page["uid"], str(panel["id"])): _asked(target["expr"] for target in panel["targets"])
+        for file in (generated.folder / "dashboards").rglob("*.json")
+        for page in [json.loads(file.read_text(encoding="utf-8"))]
+        for panel in shown(page)
+    }
+    for rule in generated.rules:
+        url = urlsplit(rule["annotations"]["dashboard_url"])
+        panel = dict(parse_qsl(url.query)).get("viewPanel")
+        if panel is not None and rule["alert"] not in BY_ANOTHER_FIGURE:
+            page = url.path.rpartition("/d/")[2]
+            assert _asked([rule["expr"]]) & drawn[page, panel], f"{rule['alert']}: {url.geturl()}"
+
+
 def test_no_scenario_is_without_an_alert() -> None:
     assert sorted(scenarios()) == sorted(alert_settings())
+
+
+def _asked(expressions: Iterable[str]) -> set[str]:
+    return {selector.name for expr in expressions for selector in selectors(parsed(expr))}
 
 
 def _is(rule: dict[str, Any], name: str, labels: dict[str, str]) -> bool:

@@ -62,6 +62,7 @@ services:
     {title: API, question: Up, signals: {health: api}, objectives: {availability: 99.9%}, depends_on: [postgres.main]}
   whole: {title: All, question: Up, signals: {services: [database, api]}, objectives: {availability: 99.5%}}
 """
+WEB = "  web: {title: Web, question: Up, signals: {health: api}, depends_on: [api]}\n"
 UNHEALTHY = (
     'ALERTS{alertname="HealthUnhealthy", alertstate="firing", service="api", priority="%s", kind="symptom"}'
 )
@@ -69,27 +70,33 @@ BURN = (
     'ALERTS{alertname="ErrorBudgetBurnFast", slo_tier="fast", sli="%s", alertstate="firing", '
     'service="api", priority="p1", kind="symptom"}'
 )
+SLOW = (
+    'ALERTS{alertname="ErrorBudgetBurnSlow", alertstate="firing", slo_tier="slow", service="web", '
+    'priority="%s", kind="symptom"}'
+)
+ALL = ["p1", "p2", "p3", "p4"]
+LESS_URGENT = ALL[1:]
 RATIO = 'service:error_ratio:rate5m{service="api"}'
 
 
 @pytest.mark.parametrize(
     ("more", "series", "minute", "down"),
     [
-        ("", {UNHEALTHY % "p1": "1x180"}, 10, ["p1"]),
-        ("", {UNHEALTHY % "p2": "1x180"}, 10, ["p2"]),
+        ("", {UNHEALTHY % "p1": "1x180"}, 10, ALL),
+        ("", {UNHEALTHY % "p2": "1x180"}, 10, LESS_URGENT),
         ("", {UNHEALTHY % "p3": "1x180"}, 10, []),
         ("", {(UNHEALTHY % "p1").replace("HealthUnhealthy", "DatabaseDataCorrupt"): "1x180"}, 10, []),
-        ("", {BURN % "availability": "1x180", RATIO: "0.9x180"}, 10, ["p1"]),
+        ("", {BURN % "availability": "1x180", RATIO: "0.9x180"}, 10, ALL),
         ("", {BURN % "availability": "1x180", RATIO: "0.02x180"}, 10, []),
         ("", {BURN % "latency": "1x180", RATIO: "0x180"}, 10, []),
         (KNOWN, {UNHEALTHY % "p1": "1x180"}, 30, []),
-        (KNOWN, {UNHEALTHY % "p1": "1x180"}, 90, ["p1"]),
+        (KNOWN, {UNHEALTHY % "p1": "1x180"}, 90, ALL),
         (KNOWN_HERE, {UNHEALTHY % "p1": "1x180"}, 30, []),
         (BURN_KNOWN, {BURN % "availability": "1x180", RATIO: "0.9x180"}, 30, []),
         (WINDOW, {UNHEALTHY % "p2": "1x180", OPEN: "1x180"}, 10, []),
-        (WINDOW, {UNHEALTHY % "p2": "1x180", OPEN: "0x180"}, 10, ["p2"]),
-        (WINDOW, {UNHEALTHY % "p1": "1x180", OPEN: "1x180"}, 10, ["p1"]),
-        (SLOW_ONLY, {UNHEALTHY % "p2": "1x180", OPEN: "1x180"}, 10, ["p2"]),
+        (WINDOW, {UNHEALTHY % "p2": "1x180", OPEN: "0x180"}, 10, LESS_URGENT),
+        (WINDOW, {UNHEALTHY % "p1": "1x180", OPEN: "1x180"}, 10, ALL),
+        (SLOW_ONLY, {UNHEALTHY % "p2": "1x180", OPEN: "1x180"}, 10, LESS_URGENT),
         (TOLD_ELSEWHERE, {UNHEALTHY % "p1": "1x180"}, 10, []),
     ],
     ids=[
@@ -117,8 +124,74 @@ def test_a_dependency_that_is_down(
     _expect(PLATFORM + more, series, minute, "web", down, promtool, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("known", "firing", "down", "minute", "covered"),
+    [
+        (SLOW % "p2", "1x180", "_x10 1x60", 30, ["p1", "p3", "p4"]),
+        (SLOW % "p3", "1x180", "_x10 1x60", 30, ["p1", "p2", "p4"]),
+        (SLOW % "p2", "_x10 1x60", "1x180", 30, ALL),
+        (SLOW % "p2", "1x20 stale", "_x10 1x60", 15, ["p1", "p3", "p4"]),
+        (SLOW % "p2", "1x20 stale", "_x10 1x60", 30, ALL),
+        ((SLOW % "p2").replace("web", "api"), "1x180", "_x10 1x60", 30, ALL),
+        ((SLOW % "p2").replace('slo_tier="slow", ', ""), "1x180", "_x10 1x60", 30, ALL),
+    ],
+    ids=[
+        "told before it",
+        "told before it, and not urgent",
+        "not told before it",
+        "not over yet",
+        "over meanwhile",
+        "of another service",
+        "no burn rate: it is over soon enough",
+    ],
+)
+def test_the_end_of_a_burn_rate_that_people_know_is_told(
+    known: str, firing: str, down: str, minute: int, covered: list[str], promtool: Path, tmp_path: Path
+) -> None:
+    """What covers burn rates lasts so long that Alertmanager would never hear of their end."""
+    series = {known: firing, UNHEALTHY % "p1": down}
+    _expect(PLATFORM, series, minute, "web", covered, promtool, tmp_path, covers="budget")
+    _expect(PLATFORM, series, minute, "web", ALL, promtool, tmp_path)
+
+
 def test_several_services_as_one_depend_on_their_parts(promtool: Path, tmp_path: Path) -> None:
-    _expect(PLATFORM + WHOLE, {UNHEALTHY % "p2": "1x180"}, 10, "whole", ["p2"], promtool, tmp_path)
+    _expect(PLATFORM + WHOLE, {UNHEALTHY % "p2": "1x180"}, 10, "whole", LESS_URGENT, promtool, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("priority", "values", "minute", "down"),
+    [
+        ("p1", "1x5 stale", 3, ALL),
+        ("p1", "1x5 stale", 7, ALL),
+        ("p1", "1x5 stale", 20, []),
+        ("p1", "1x5 stale", 55, ALL),
+        ("p2", "1x5 stale", 20, ALL),
+        ("p1", "_x10 1x5 stale", 13, ALL),
+        ("p1", "_x10 1x5 stale", 30, ALL),
+    ],
+    ids=[
+        "while the database is down",
+        "just after",
+        "its burn rate is silent",
+        "its burn rate is told",
+        "more urgent than the database, so told at once",
+        "told before the database went down",
+        "told before, and the database is long up",
+    ],
+)
+def test_a_burn_rate_that_nobody_hears_of_hides_nothing(
+    priority: str, values: str, minute: int, down: list[str], promtool: Path, tmp_path: Path
+) -> None:
+    """The database fails for five minutes, and the API all the time, with a burn rate of p1.
+
+    As urgent as that, the database keeps it silent until 47; what people know of explains what depends on the API.
+    """
+    database = (
+        'ALERTS{alertname="DatabaseDown", alertstate="firing", service="postgres.main", '
+        f'priority="{priority}", kind="cause"}}'
+    )
+    series = {database: values, BURN % "availability": "1x180", RATIO: "0.9x180"}
+    _expect(OUTAGE + WEB, series, minute, "web", down, promtool, tmp_path)
 
 
 def test_a_window_that_mutes_a_dependency_lets_what_depends_on_it_be_told(tmp_path: Path) -> None:
@@ -187,23 +260,25 @@ def _expect(
     down: list[str],
     promtool: Path,
     tmp_path: Path,
+    covers: str = "symptom",
 ) -> None:
     """Look who was told of a dependency of the service that is down, with these series at this minute."""
     file = tmp_path / "shop.yml"
     file.write_text(text)
     write(files(catalogue(file)), tmp_path)
     test = {
-        "rule_files": ["prometheus/rules/alerts-escalation.yml"],
+        "rule_files": ["prometheus/rules/*escalation.yml"],
+        "group_eval_order": ["escalation", "alerts-escalation"],
         "tests": [
             {
                 "interval": "1m",
                 "input_series": [{"series": name, "values": values} for name, values in series.items()],
                 "promql_expr_test": [
                     {
-                        "expr": 'count by (told) (ALERTS{alertname="DependencyDown", covers="symptom", '
-                        f'service="{service}"}})',
+                        "expr": 'count by (hides) (ALERTS{alertname="DependencyDown", '
+                        f'covers="{covers}", service="{service}"}})',
                         "eval_time": f"{minute}m",
-                        "exp_samples": [{"labels": f'{{told="{told}"}}', "value": 1} for told in down],
+                        "exp_samples": [{"labels": f'{{hides="{hides}"}}', "value": 1} for hides in down],
                     }
                 ],
             }

@@ -57,7 +57,18 @@ def _firing(labels: str, values: str = "1x180") -> dict[str, str]:
         ("", ERRORS, _firing(_alert("HealthUnhealthy", "p3", service="api"), "1x60"), 30),
         ("", ERRORS, _firing(_alert("HealthUnhealthy", "p1", service="api"), "_x33 1x20 stale"), 30),
         (UNEVEN, ERRORS, _firing(_alert("HealthUnhealthy", "p1", service="api"), "_x33 1x20 stale"), 30),
+        ("", ERRORS, _firing(_alert("HealthUnhealthy", "p1", service="api"), "_x40 1x29 stale"), 30),
+        ("", ERRORS, _firing(_alert("HealthUnhealthy", "p1", service="api"), "_x10 1x140"), 30),
         ("", ERRORS, _firing(_alert("HealthUnhealthy", "p1", service="api"), "_x5" + " 1 stale _x9" * 7), 30),
+        (
+            "",
+            _alert("ErrorRateHigh", "p2", service="api"),
+            _firing(
+                _alert("ErrorBudgetBurnFast", "p1", service="api", sli="availability", slo_tier="fast"),
+                "1x60",
+            ),
+            90,
+        ),
         (
             "",
             ERRORS,
@@ -65,7 +76,7 @@ def _firing(labels: str, values: str = "1x180") -> dict[str, str]:
                 _alert("ErrorBudgetBurnFast", "p1", service="web", sli="availability", slo_tier="fast"),
                 "1x60",
             ),
-            90,
+            30,
         ),
         (
             "",
@@ -109,9 +120,12 @@ def _firing(labels: str, values: str = "1x180") -> dict[str, str]:
         "a dependency was down",
         "a dependency that was told as less urgent",
         "a dependency that goes down when it was told further",
-        "… between two steps of a subquery",
+        "… with another interval of evaluation",
+        "… for as long as a step",
+        "… when it was told, and stays down",
         "a dependency that comes and goes",
         "a burning budget spoke for it",
+        "… of a service that depends on another, which may hide that",
         "a faster burn spoke for it",
         "a faster burn of another service level",
         "it was known",
@@ -146,8 +160,8 @@ def test_it_counts_from_when_people_could_know(
                         "eval_time": f"{minute}m",
                         "exp_samples": [{"labels": "{}", "value": 1}] if minute > from_minute else [],
                     }
-                    # Series end five minutes after their last value.
-                    for minute in (from_minute - 2, from_minute + 8)
+                    # Series end five minutes after their last value. Whatever was told further stays so.
+                    for minute in (from_minute - 2, *range(from_minute + 8, 150))
                 ],
             }
         ],

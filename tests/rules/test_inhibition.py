@@ -60,7 +60,7 @@ SPEAKERS = ("DatabaseDown", "HealthUnhealthy", "ErrorBudgetBurnFast", "ErrorBudg
 
 
 def _pairs(found: dict[str, Any], generated: dict[str, Any]) -> Iterator[Pair]:
-    rules = list(_with_told(found, alerts(generated)))
+    rules = _alerts(found, generated)
     for rule in generated["alertmanager/alertmanager.yml"]["inhibit_rules"]:
         sources, targets = (
             [labels for labels in rules if all(map(_holds(labels), rule[f"{side}_matchers"]))]
@@ -72,14 +72,9 @@ def _pairs(found: dict[str, Any], generated: dict[str, Any]) -> Iterator[Pair]:
                     yield source, target
 
 
-def _with_told(found: dict[str, Any], rules: list[dict[str, str]]) -> Iterator[dict[str, str]]:
-    """DependencyDown says who was told in a label that its expression makes."""
+def _alerts(found: dict[str, Any], generated: dict[str, Any]) -> list[Labels]:
     place = {"platform": found["platform"], "environment": found["environment"]}
-    for rule in rules:
-        if rule["alertname"] == "DependencyDown":
-            yield from ({**rule, **place, "told": told} for told in ("p1", "p2"))
-        else:
-            yield {**rule, **place}
+    return [{**rule, **place} for rule in alerts(generated)]
 
 
 def _holds(labels: Labels) -> Any:
@@ -105,11 +100,13 @@ def _kept_back(found: dict[str, Any]) -> tuple[list[str], int]:
             continue  # its own purpose; as the alert that it is about
         count += 1
         name = f"{source['alertname']} {source['service']} → {target['alertname']} {target['service']}"
-        told = source.get("told", source["priority"])
+        told = source["priority"]
+        if source["alertname"] == "DependencyDown":
+            if target["priority"] != source["hides"]:
+                wrong.append(f"{name}: {target['priority']} is not {source['hides']}")
+            continue  # speaks for the alerts of its dependency, which are among the sources
         if target["priority"] < told:
             wrong.append(f"{name}: {target['priority']} is more urgent than {told}")
-        if source["alertname"] == "DependencyDown":
-            continue  # speaks for the alerts of its dependency, which are among the sources
         missed = _people(root, {**target, "priority": told}) - _people(root, source)
         if missed:
             wrong.append(f"{name}: {', '.join(sorted(missed))} would not know")
@@ -169,7 +166,7 @@ def test_what_nobody_was_told_is_not_escalated(file: Path) -> None:
     """Unresolved is kept back by what keeps its alert back, and by nothing else; a milder level by the worse one's."""
     found = catalogue(file)
     generated = documents(found)
-    rules = [rule for rule in _with_told(found, alerts(generated)) if rule["alertname"] != "Unresolved"]
+    rules = [rule for rule in _alerts(found, generated) if rule["alertname"] != "Unresolved"]
     escalated = [
         {**rule, "alertname": "Unresolved", "alert": rule["alertname"], "escalation": "5m"}
         for rule in rules

@@ -17,8 +17,6 @@ RUNBOOKS = HERE.parents[1] / "docs" / "runbooks"
 TESTS = sorted(HERE.glob("*.yml"))
 SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation"]
 KINDS = {"symptom", "cause", "capacity", "anomaly", "security", "meta"}
-# Alerts of what has no panel on the technical dashboard.
-WITHOUT_PANEL = {"BusinessUnusual", "QuotaFillsSoon", "QuotaHigh", "QuotaPace", "Watchdog"}
 
 
 def _alerts() -> list[dict[str, Any]]:
@@ -84,21 +82,6 @@ def test_every_alert_has_a_runbook_page(name: str) -> None:
 
 def test_no_runbook_page_is_left_without_an_alert() -> None:
     assert sorted(page.stem for page in RUNBOOKS.glob("*.md")) == NAMES
-
-
-def test_alerts_lead_to_a_panel_that_exists() -> None:
-    ids = {
-        int(number)
-        for file in (GOLDEN / "dashboards").rglob("*-technical.json")
-        for number in re.findall(r'"id": (\d+)', file.read_text())
-    }
-    wanted = {
-        rule["alert"]: int(match[1])
-        for rule in ALERTS
-        if (match := re.search(r"/d/demo-technical\?viewPanel=(\d+)$", rule["annotations"]["dashboard_url"]))
-    }
-    assert {name: number for name, number in wanted.items() if number not in ids} == {}
-    assert {rule["alert"] for rule in ALERTS} - wanted.keys() == WITHOUT_PANEL
 
 
 def test_calls_of_runbooks_that_name_labels_are_not_taken_apart_by_curl() -> None:

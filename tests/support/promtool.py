@@ -9,15 +9,20 @@ from tests.support.dashboards import Json
 from tests.support.programs import binary
 
 
-def evaluate(folder: Path, series: dict[str, str], expr: str, samples: list[Json]) -> None:
-    """Fail unless `expr` answers `samples` after five minutes; `series` are values by the minute, such as "1x9"."""
+def evaluate(
+    folder: Path, series: dict[str, str], expr: str, samples: list[Json], *, every: str = "1m", at: str = "5m"
+) -> None:
+    """Fail unless `expr` answers `samples` after five minutes; `series` are values by the minute, such as "1x9".
+
+    They follow each other each `every`, and `expr` is asked when `at` has passed.
+    """
     test = {
-        "evaluation_interval": "1m",
+        "evaluation_interval": every,
         "tests": [
             {
-                "interval": "1m",
+                "interval": every,
                 "input_series": [{"series": name, "values": values} for name, values in series.items()],
-                "promql_expr_test": [{"expr": expr, "eval_time": "5m", "exp_samples": samples}],
+                "promql_expr_test": [{"expr": expr, "eval_time": at, "exp_samples": samples}],
             }
         ],
     }

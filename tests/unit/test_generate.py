@@ -12,6 +12,7 @@ import yaml
 
 from exporter.generate import catalogue, difference, expired, files, operator_files, write
 from exporter.generate.mark import header, is_generated
+from exporter.generate.mixin import alert_rules
 from exporter.generate.text import json_text, yaml_text
 from exporter.platform.problems import PlatformError
 
@@ -63,6 +64,41 @@ def test_a_change_of_an_alert_that_nothing_feeds_is_refused(tmp_path: Path) -> N
         assert "docs/runbooks/ErrorRateHigh.md" in problem.remedy
 
 
+def test_collectors_that_are_off_have_no_alerts(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yml"
+    text = (
+        "platform: shop\n"
+        "sources:\n"
+        "  postgres:\n"
+        '    main: {dsn: "${env:DATABASE_URL}", collectors: {OFF}}\n'
+        '    other: {dsn: "${env:OTHER_URL}"}\n'
+    )
+    off = "statements: {enabled: false}, sequences: {enabled: false}"
+    read = ("DatabaseStatementsSlow", "DatabaseSequenceExhausted")
+
+    def watched(collectors: str) -> set[tuple[str, str]]:
+        file.write_text(text.replace("OFF", collectors))
+        rules = alert_rules(catalogue(file))
+        return {(rule["alert"], rule["labels"]["service"]) for rule in rules}
+
+    before = watched("")
+    gone = before - watched(off)
+    assert {(alert, "postgres.main") for alert in read} <= gone <= before
+    assert not any(service == "postgres.other" for _, service in gone)
+    assert ("DatabaseDown", "postgres.main") not in gone
+
+    file.write_text(
+        text.replace("OFF", off).partition("    other")[0]
+        + "alerting: {alerts: {DatabaseSequenceExhausted: {threshold: 80%, warn: 70%}}}\n"
+    )
+    with pytest.raises(PlatformError) as caught:
+        files(catalogue(file))
+    [problem] = caught.value.problems
+    assert (problem.line, problem.key) == (5, "alerting.alerts.DatabaseSequenceExhausted")
+    assert "sources.postgres.main.collectors.sequences is off, so it has no rule" in problem.message
+    assert "switch the collector on again" in problem.remedy
+
+
 def test_a_known_issue_of_a_service_that_its_alert_is_never_about_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "platform.yml"
     file.write_text(
@@ -78,6 +114,34 @@ def test_a_known_issue_of_a_service_that_its_alert_is_never_about_is_refused(tmp
     [problem] = caught.value.problems
     assert (problem.line, problem.key) == (6, "alerting.known_issues.1.labels.service")
     assert problem.remedy == "Did you mean `postgres.main`?"
+
+
+def test_a_known_issue_by_a_label_that_no_alert_has_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yml"
+    file.write_text(
+        "platform: shop\n"
+        'sources: {postgres: {main: {dsn: "${env:DATABASE_URL}"}}}\n'
+        "alerting:\n"
+        "  known_issues:\n"
+        "    - {alert: DatabaseDown, labels: {servce: postgres.main}, ticket: OPS-1, expires: 2036-01-01}\n"
+        "    - {labels: {prioritty: p3}, ticket: OPS-2, expires: 2036-01-01}\n"
+        "    - {alert: DatabaseDown, labels: {zzz: a}, ticket: OPS-3, expires: 2036-01-01}\n"
+        "    - {labels: {written_by_hand: a}, ticket: OPS-4, expires: 2036-01-01}\n"
+        "    - {alert: DatabaseSlotUnsafe, labels: {slot_name: a}, ticket: OPS-5, expires: 2036-01-01}\n"
+        "    - {alert: DiskFull, labels: {mountpoint: /, environment: b}, ticket: OPS-6, expires: 2036-01-01}\n"
+    )
+    with pytest.raises(PlatformError) as caught:
+        files(catalogue(file))
+    assert [(problem.line, problem.key) for problem in caught.value.problems] == [
+        (5, "alerting.known_issues.0.labels.servce"),
+        (6, "alerting.known_issues.1.labels.prioritty"),
+        (7, "alerting.known_issues.2.labels.zzz"),
+    ]
+    first, second, third = caught.value.problems
+    assert first.message == "DatabaseDown never has a label `servce`, so nothing would be silent"
+    assert first.remedy == "Did you mean `service`?"
+    assert second.message == "no alert has a label `prioritty`, so nothing would be silent"
+    assert third.remedy.startswith("Known here: ")
 
 
 def test_a_channel_for_an_alert_that_is_off_is_refused(tmp_path: Path) -> None:

@@ -114,6 +114,34 @@ def test_an_alert_that_goes_several_ways_is_asked_for(asked: Asked) -> None:
     assert found == ["medium", "engineering"]
 
 
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (
+            ["alertname=DatabaseDown", "service=api"],
+            "There is no DatabaseDown with service=api. Known here: `postgres.main`.",
+        ),
+        (
+            ["alertname=DatabaseConnectionsHigh", "priority=p3", "severity=critical"],
+            "There is no DatabaseConnectionsHigh with all of priority=p3 severity=critical.",
+        ),
+    ],
+)
+def test_an_alert_that_something_does_not_have_goes_nowhere(labels: list[str], message: str) -> None:
+    done = run("test", "-p", str(WHOLE), *labels)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert message in done.stderr
+
+
+def test_an_alert_that_this_platform_does_not_have_goes_nowhere(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yml"
+    file.write_text("platform: shop\n")
+    done = run("test", "-p", str(file), "alertname=NodeDown")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("NodeDown is not on this platform")
+    assert "Did you mean" not in done.stderr
+
+
 def test_a_check_that_is_set_apart_goes_its_own_way(tmp_path: Path) -> None:
     file = tmp_path / "whole.yml"
     own = "    HealthCheckUnhealthy: {priority: p3, checks: {database: {priority: p2}}}\n"

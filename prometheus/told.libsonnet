@@ -1,9 +1,12 @@
-// What fires and nobody hears of: something else speaks for it, its issue is known, or a window mutes it. The series are
-// those of ALERTS. Prometheus knows nothing of inhibition, so Alertmanager's own rules are said here in PromQL.
+// Of what fires, what people know: alert:told, with the labels of ALERTS. Nobody hears of what something else speaks for,
+// whose issue is known, or what a window mutes. Prometheus knows nothing of inhibition, so Alertmanager's own rules are
+// said here in PromQL.
 
 local inhibition = import '../alertmanager/inhibition.libsonnet';
 local matchers = import '../alertmanager/matchers.libsonnet';
 local alerts = import 'alerts.libsonnet';
+local down = import 'lib/down.libsonnet';
+local duration = import 'lib/duration.libsonnet';
 local outside = import 'lib/outside.libsonnet';
 
 local place(catalogue) = [matchers.equal(name, catalogue[name]) for name in outside];
@@ -43,9 +46,26 @@ local in_windows(catalogue) = [
   for kinds in muted(catalogue, window)
 ];
 
+// Alerts about the monitoring of alerts: to escalate them would be to talk to oneself.
+local own = 'Unresolved|KnownIssue|DependencyDown|Watchdog';
+
+// What people know of they know until it is over, kept back or not, so alert:told asks itself as of the evaluation before.
+// To hear of something takes as long as Alertmanager waits, and five evaluations: what keeps it back may come after it,
+// and VictoriaMetrics sees each rule of another one evaluation late.
+local told(catalogue) =
+  local fires = 'ALERTS{alertstate="firing", alertname!~"%s"}' % own;
+  local step = duration.seconds(catalogue.monitoring.evaluation_interval);
+  local wait = std.max(4 * step, std.ceil(duration.seconds(catalogue.alerting.timing.group_wait)));
+  local heard = std.join(' and ', [
+    '(%s%s unless ignoring (kept_back_by) alert:kept_back%s)' % [fires, offset, offset]
+    for offset in [''] + [' offset %ds' % seconds for seconds in [step, wait]]
+  ]);
+  { record: 'alert:told', expr: '%s and (alert:told or %s)' % [fires, heard] };
+
 function(catalogue)
-  // Only escalation asks.
-  if catalogue.alerting.escalation == [] then []
+  // Only escalation and dependencies ask.
+  if catalogue.alerting.escalation == [] && !std.any([down.depends(catalogue, service.name) for service in catalogue.services])
+  then []
   else
     local reasons = std.uniq(inhibited(catalogue) + in_windows(catalogue));
     [{
@@ -53,7 +73,7 @@ function(catalogue)
       interval: catalogue.monitoring.evaluation_interval,
       // One each: together they may be longer than a query may be.
       rules: [
-        { record: 'alert:kept_back:reason', expr: reasons[number], labels: { reason: std.toString(number + 1) } }
+        { record: 'alert:kept_back', expr: reasons[number], labels: { kept_back_by: std.toString(number + 1) } }
         for number in std.range(0, std.length(reasons) - 1)
-      ] + [{ record: 'alert:kept_back', expr: 'max without (reason) (alert:kept_back:reason)' }],
+      ] + [told(catalogue)],
     }]

@@ -1,0 +1,132 @@
+"""What a platform file says of alerts to no effect: held against the rules that are generated, or the day."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from exporter.catalog import metric_families
+from exporter.generate.deaf import deaf_channels
+from exporter.generate.mixin import alert_rules
+from exporter.platform.problems import PlatformError, Problem, nearest, suggestion
+
+_OF_OTHERS = {"alertname", "device", "fstype", "instance", "job", "mountpoint"}
+"""Labels that Prometheus and node_exporter give."""
+_WORD = re.compile(r"[a-zA-Z_]\w*")
+
+
+def expired(catalogue: dict[str, Any], now: float) -> list[Problem]:
+    """Return the known issues that ended before `now`, Unix time: no mistakes, but no longer of use either."""
+    return [
+        Problem(
+            catalogue["file"],
+            issue["line"],
+            f"alerting.known_issues.{number}",
+            f"{issue['ticket']} was known until {issue['until']}; its alerts are heard again",
+            "Take it out, or give it a later day.",
+        )
+        for number, issue in enumerate(catalogue["alerting"]["known_issues"])
+        if float(issue["expires"]) <= now
+    ]
+
+
+def refuse_unused(catalogue: dict[str, Any], documents: dict[str, Any]) -> None:
+    """Look whether each alert that the platform file changes, or a channel takes, is among the generated `documents`.
+
+    Raises:
+        PlatformError: an alert is named that has no rule here, because nothing of this platform feeds it, or known of a
+            service that it is not about, or by a label that no alert has.
+    """
+    all_rules = [
+        rule
+        for path, document in documents.items()
+        if path.startswith("prometheus/rules/")
+        for group in document["groups"]
+        for rule in group["rules"]
+    ]
+    rules = [rule for rule in all_rules if "alert" in rule]
+    ruled = {rule["alert"] for rule in rules}
+    alerting = catalogue["alerting"]
+    if unused := [
+        *deaf_channels(catalogue, rules),
+        *_unknown_services(catalogue, rules),
+        *_unknown_labels(catalogue, all_rules),
+    ] + [
+        Problem(
+            catalogue["file"], alerting["lines"][name], f"alerting.alerts.{name}", *_unfed(catalogue, name)
+        )
+        for name, override in alerting["alerts"].items()
+        if override.get("enabled", True) and name not in ruled
+    ]:
+        raise PlatformError(unused)
+
+
+def _unfed(catalogue: dict[str, Any], name: str) -> tuple[str, str]:
+    """Say why an alert has no rule, and what to do: collectors that feed it are off, or there is no source."""
+    sources = [
+        {key: value for key, value in source.items() if key != "off"} for source in catalogue["sources"]
+    ]
+    read = {
+        word
+        for rule in alert_rules({**catalogue, "sources": sources})
+        if rule["alert"] == name
+        for word in _WORD.findall(rule["expr"])
+    }
+    off = [
+        f"sources.{source['source']}.collectors.{collector}"
+        for source in catalogue["sources"]
+        for collector, metrics in source.get("off", {}).items()
+        if read & set(metrics)
+    ]
+    if off:
+        return (
+            f"has no effect: {' and '.join(off)} {'are' if len(off) > 1 else 'is'} off, so it has no rule",
+            "Take it out, or switch the collector on again.",
+        )
+    return (
+        "has no effect: nothing in this file feeds the alert, so it has no rule",
+        f"Take it out, or declare what it watches; docs/runbooks/{name}.md says what that is.",
+    )
+
+
+def _unknown_services(catalogue: dict[str, Any], rules: list[dict[str, Any]]) -> Iterator[Problem]:
+    """Known issues of a misspelt service: they would silence nothing. One may outlive its service, or precede it."""
+    for number, issue in enumerate(catalogue["alerting"]["known_issues"]):
+        service = issue["labels"].get("service")
+        about = {rule["labels"]["service"] for rule in rules if rule["alert"] == issue["alert"]}
+        # Some rules take the service from what they measure.
+        if service is None or service in about or any("{{" in name for name in about):
+            continue
+        if nearest(service, about) is not None:
+            yield Problem(
+                catalogue["file"],
+                issue["line"],
+                f"alerting.known_issues.{number}.labels.service",
+                f"{issue['alert']} is never about `{service}`, so nothing would be silent",
+                suggestion(service, about),
+            )
+
+
+def _unknown_labels(catalogue: dict[str, Any], rules: list[dict[str, Any]]) -> Iterator[Problem]:
+    """Known issues by a label that no alert has. Rules written by hand may have others, if no alert is named."""
+    labels = {"platform", "environment", *_OF_OTHERS}
+    labels.update(label for rule in rules for label in rule.get("labels", ()))
+    labels.update(label for family in metric_families() for label in family.labels)
+    labels.update(
+        label
+        for query in catalogue["queries"]
+        for metric in query["metrics"]
+        for label in ("target", "datname", *metric["labels"])
+    )
+    # What expressions make of them, in label_replace and the like: a word too many refuses too little.
+    words = {word for rule in rules for word in _WORD.findall(rule["expr"])}
+    for number, issue in enumerate(catalogue["alerting"]["known_issues"]):
+        whose = f"{issue['alert']} never has" if issue["alert"] else "no alert has"
+        for label in issue["labels"]:
+            if label not in labels | words and (issue["alert"] or nearest(label, labels) is not None):
+                yield Problem(
+                    catalogue["file"],
+                    issue["line"],
+                    f"alerting.known_issues.{number}.labels.{label}",
+                    f"{whose} a label `{label}`, so nothing would be silent",
+                    suggestion(label, labels),
+                )
