@@ -79,7 +79,7 @@ local signals(ctx) = [
     good='The line follows the others.',
     act='A sudden end of traffic is a broken way in (DNS, certificate, deploy).',
     targets=[
-      t.range(of('service:requests:rate5m'), 'now'),
+      t.range(known.line(of('service:requests:rate5m')), 'now'),
       t.range(of('service:requests:rate5m') + ' offset 1d', 'a day before'),
       t.range(of('service:requests:rate5m') + ' offset 1w', 'a week before'),
     ],
@@ -95,7 +95,7 @@ local signals(ctx) = [
     what='Share of the requests that failed, and the share that an objective allows (dashed).',
     good='Below the dashed line.',
     act='Look for the part that failed at the same moment, then at the last deployment (blue marks).',
-    targets=[t.range(of('service:error_ratio:rate5m'), 'failed')] + (
+    targets=[t.range(known.line(of('service:error_ratio:rate5m')), 'failed')] + (
       if std.length(ctx.slos) == 0 then []
       else [t.range('max(slo:error_budget:ratio{service="$service", sli="availability"})', 'allowed')]
     ),
@@ -111,7 +111,7 @@ local signals(ctx) = [
     good='The line follows the dashed one.',
     act='Look whether the database or an edge deployment moved at the same time.',
     targets=[
-      t.range(of('service:latency_seconds:p95'), 'now'),
+      t.range(known.line(of('service:latency_seconds:p95')), 'now'),
       t.range(of('service:latency_seconds:p95') + ' offset 1d', 'a day before'),
     ],
     unit='s',
@@ -150,7 +150,7 @@ local promises(ctx) = [
     noValue='not known',
     decimals=3,
     // The sum fits on a phone.
-    overrides=[panels.named(heading, { 'custom.width': 74 }) for heading in ['Target', 'Kept']] + [
+    overrides=[panels.named(heading, { 'custom.width': 68 }) for heading in ['Target', 'Kept']] + [
       panels.named('Service level', { 'custom.minWidth': 112, mappings: panels.titled(ctx.promises) }),
       panels.named('Left', {
         'custom.width': 48,
@@ -159,11 +159,13 @@ local promises(ctx) = [
         'custom.cellOptions': { type: 'color-text' },
       }),
       panels.named('Burns', {
-        'custom.width': 56,
+        'custom.width': 68,  // 667.4 ×
         unit: 'suffix:×',
         decimals: 1,
+        // A column has the same colours in all its rows: where promises page at different paces, none tells that one does.
         thresholds: panels.steps(
-          [[null, colours.good], [1, colours.warn], [ctx.slos[0].tiers[0].factor, colours.bad]], 'service/promises'
+          if std.length(slo.paging(ctx.slos)) == 1 then slo.pace_steps(slo.paging(ctx.slos)[0])
+          else [[null, colours.good], [1, colours.warn]], 'service/promises'
         ),
         'custom.cellOptions': { type: 'color-text' },
       }),
@@ -175,7 +177,7 @@ local promises(ctx) = [
     what='Share of each error budget that is unspent, over time.',
     good='Above ' + numbers.percent(ctx.limits.budget_left.warn) + '.',
     act='Below it, ship with care; at zero, reliability comes before features until it recovers.',
-    targets=[t.range('clamp_min(slo:period_error_budget_remaining:ratio{service="$service"}, -1)', '{{slo}}')],
+    targets=[t.range(slo.course('service="$service"'), '{{slo}}')],
     unit='percentunit',
     links=[ctx.links.executive, ctx.links.runbook('ErrorBudgetBurnFast')],
     drill=ctx.links.slo(ctx.links.label('slo')),
@@ -193,8 +195,8 @@ local promises(ctx) = [
     'Burn rate',
     what='How many times faster than planned each error budget is being spent, over five minutes.',
     good='Under 1×.',
-    act='Far above 1× somebody is paged: open the service level.',
-    targets=[t.range('slo:current_burn_rate:ratio{service="$service"}', '{{slo}}')],
+    act='Above ' + slo.paging_text(ctx.slos) + ' somebody is paged: open the service level.',
+    targets=[t.range(known.line('slo:current_burn_rate:ratio{service="$service"}'), '{{slo}}')],
     unit='suffix:×',
     links=[ctx.links.runbook('ErrorBudgetBurnFast'), ctx.links.rules],
     drill=ctx.links.slo(ctx.links.label('slo')),

@@ -4,7 +4,8 @@ local workers = import '../rows/workers.libsonnet';
 
 function(ctx)
   local names = workers.names(ctx);
-  local every = [['All Workers', std.join('|', names)]];
+  local every = ['All Workers', workers.every(ctx)];
+  local about = 'The Workers that this page is about.';
   dashboard.new(
     ctx,
     'workers',
@@ -13,10 +14,11 @@ function(ctx)
     workers.sections(ctx),
     from='now-6h',
     refresh='1m',
-    variables=[dashboard.choice(
-      'script',
-      'Worker',
-      (if std.length(names) > 1 then every else []) + [[name, name] for name in names],
-      'The Workers that this page is about.'
-    )],
+    variables=[
+      if std.length(names) == 0
+      then dashboard.found('script', 'Worker', 'cloudflare_workers_requests_total', 'script_name', every, about)
+      else dashboard.choice(
+        'script', 'Worker', (if std.length(names) > 1 then [every] else []) + [[name, name] for name in names], about
+      ),
+    ],
   )

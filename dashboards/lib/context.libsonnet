@@ -77,6 +77,8 @@ function(catalogue)
   local queries = [query(q) for q in std.get(catalogue, 'queries', [])];
   local kpis = [kpi(k, queries) for k in std.get(catalogue, 'kpis', [])];
 
+  local quotas = std.get(catalogue, 'quotas', []);
+
   local some(list) = std.length(list) > 0;
   // Every dashboard there is: whom it serves, and whether this platform has anything to show on it.
   local view(name, folder, title, exists=true) = {
@@ -129,18 +131,22 @@ function(catalogue)
     health: health,
     workers: workers,
     poolers: poolers,
-    quotas: std.get(catalogue, 'quotas', []),
+    quotas: quotas,
     machines: some(catalogue.monitoring.node_exporters),
     // Whether alerts are tried out on schedule.
     drilled: some(sources('drill')),
     queries: queries,
     kpis: kpis,
-    // Titles of what alerts and promises name: services, sources and the monitoring; service levels.
+    // Titles of what alerts and promises name: services, sources, quotas and the monitoring; service levels.
     titles: [
-      ['platform-exporter', 'Exporter'],
-      ['prometheus', 'Prometheus'],
-      ['alertmanager', 'Alertmanager'],
-    ] + [[s.name, s.title] for s in catalogue.services] + [[s.source, lane(s)] for s in catalogue.sources],
+              ['platform-exporter', 'Exporter'],
+              ['prometheus', 'Prometheus'],
+              ['alertmanager', 'Alertmanager'],
+            ] + [[s.name, s.title] for s in catalogue.services] + [[s.source, lane(s)] for s in catalogue.sources]
+            + [['quota ' + quota.name, quota.title] for quota in quotas],
+    // Alerts by what they concern, in the label service, which the quotas share.
+    concerned(alerts)::
+      if some(quotas) then 'label_replace(' + alerts + ', "service", "quota $1", "quota", "(.+)")' else alerts,
 
     // What this team calls the priorities p1 to p4 that the alerts carry: [priority, word, severity].
     priorities: [

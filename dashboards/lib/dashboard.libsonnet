@@ -170,6 +170,26 @@ local bar(ctx) = [
     hide: 0,
   },
 
+  // A variable with the values of the label `of` that Prometheus knows in the time shown. `every` is [text, regular expression]
+  // of all of them, which is chosen first.
+  found(name, label, metric, of, every, description):: {
+    local values = 'label_values(' + metric + ', ' + of + ')',
+    type: 'query',
+    name: name,
+    label: label,
+    description: description,
+    datasource: datasource,
+    definition: values,
+    query: { query: values, refId: 'Values' },
+    refresh: 2,
+    sort: 1,
+    current: { text: every[0], value: ['$__all'] },
+    multi: true,
+    includeAll: true,
+    allValue: every[1],
+    hide: 0,
+  },
+
   // The dashboard `name` of ctx.views. `starts`: whether starts and deployments are marked from the beginning.
   new(ctx, name, title, description, sections, from, refresh, severities=['critical', 'warning'], variables=[], starts=true)::
     local view = ctx.views[name];

@@ -60,6 +60,8 @@ local by_name =
     for i in std.range(0, n - 1)
   ];
 
+local beginning(name, properties) = override('byRegexp', '/^' + literal(name) + '(:| ·|$)/', properties);
+
 local dashes = { fill: 'dash', dash: [8, 6] };
 
 {
@@ -89,12 +91,13 @@ local dashes = { fill: 'dash', dash: [8, 6] };
     'custom.fillOpacity': 0,
   }),
 
-  // Series whose names are known beforehand or begin with one, "name: …", "name · …": a hue for each, shades within it.
+  // Changes for series whose names are `name` or begin with it, "name: …", "name · …".
+  beginning:: beginning,
+
+  // Series whose names are known beforehand or begin with one: a hue for each, shades within it.
   of_names(names)::
-    std.mapWithIndex(function(i, name) override(
-      'byRegexp',
-      '/^' + literal(name) + '(:| ·|$)/',
-      { color: { mode: 'shades', fixedColor: colours.different[i % std.length(colours.different)] } }
+    std.mapWithIndex(function(i, name) beginning(
+      name, { color: { mode: 'shades', fixedColor: colours.different[i % std.length(colours.different)] } }
     ), names),
 
   // The first `n` queries of a panel, told apart by colour whatever their series are named.

@@ -16,13 +16,25 @@
   // to the next, and the last one, which may be hours old on a page of a month, up to now.
   step(series):: series + '[$__rate_interval] offset -$__interval',
 
-  // Whether `series` was there at any time of each step.
+  // The last of these steps, at each point.
+  last_step(series):: series + '[$__rate_interval] @ end() offset -$__interval',
+
+  // How `series` ended each step; it is there if it was at any time of it.
   ever(series):: 'last_over_time(' + self.step(series) + ')',
 
-  // How bad the alerts are (states.alert), for each value of the label `by`; at any time of each step.
+  // A line that ends at what is now. Steps may be shorter than what is between two values: then as Prometheus has it.
+  line(series):: '(' + self.ever(series) + ' or ' + series + ')',
+
+  // The same of the largest in each step: no zoom, and no narrow screen, skips what was short.
+  largest(series):: '(max_over_time(' + self.step(series) + ') or ' + series + ')',
+
+  // How bad the alerts are (states.alert), for each value of the label `by`; at any time of each step. The last one may
+  // have begun a moment ago, too short to be drawn: what fires in it stands for the step before, too.
   worst(by, matchers)::
     local any(severity) =
-      'max_over_time(' + self.step(self.firing('severity="' + severity + '", ' + matchers)) + ')';
+      local series = self.firing('severity="' + severity + '", ' + matchers);
+      '(max_over_time(' + self.step(series) + ') or max_over_time(' + self.last_step(series)
+      + ') and on () vector(time() * 1000) > $__to - 2 * $__interval_ms)';
     'max by (' + by + ') (3 * ' + any('critical') + ' or 2 * ' + any('warning') + ' or ' + any('info') + ')',
 
   // The same of now, of all together; 0 is none.

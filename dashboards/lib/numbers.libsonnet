@@ -13,18 +13,23 @@ local point(whole, places) =
     '' + units + '.' + std.substr(digits, n, places);
 
 local text(x, places=3) =
-  local whole = std.round(std.abs(x) * std.pow(10, places));
-  (if x < 0 && whole > 0 then '−' else '') + point(whole, places);
+  local size = std.abs(x);
+  local zeros = -std.floor(std.log(size) / std.log(10));
+  // What is small has three digits of its own, or 0.0004 would be 0.
+  local digits = if size == 0 || size >= 1 then places else std.max(places, std.min(12, zeros + 2));
+  local whole = std.round(size * std.pow(10, digits));
+  (if x < 0 && whole > 0 then '−' else '') + point(whole, digits);
 
+// As exact as the line that Grafana draws at it: 150 are 2.5 min.
 local seconds(x) =
-  if x < 1 then text(x * 1000, 1) + ' ms'
-  else if x < 120 then text(x, 1) + ' s'
-  else if x < 7200 then text(x / 60, 0) + ' min'
-  else if x < 172800 then text(x / 3600, 1) + ' hours'
-  else text(x / 86400, 1) + ' days';
+  if x < 1 then text(x * 1000) + ' ms'
+  else if x < 120 then text(x) + ' s'
+  else if x < 7200 then text(x / 60, 2) + ' min'
+  else if x < 172800 then text(x / 3600, 2) + ' hours'
+  else text(x / 86400, 2) + ' days';
 
 {
-  // 14.4 → "14.4", at most `places` digits after the point.
+  // 14.4 → "14.4", at most `places` digits after the point; below 1 as many as three digits need.
   text:: text,
 
   // 0.995 → "99.5 %".

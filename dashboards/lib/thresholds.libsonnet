@@ -1,6 +1,7 @@
 // Where "good" ends. A number that an alert has is read from that alert, with what the platform file changes in it,
 // so that the alert, the panel's line and its description always agree; the others have their place here.
 local alerts = import '../../prometheus/alerts.libsonnet';
+local colours = import 'colours.libsonnet';
 
 function(catalogue)
   local settings = alerts.settings(catalogue);
@@ -15,6 +16,12 @@ function(catalogue)
   {
     of:: of,
     both:: both,
+    // What alerts, as steps of a panel; the milder level only where the platform file has not made the other as mild.
+    steps(alert)::
+      local limits = both(alert);
+      [[null, colours.good]]
+      + (if limits.warn < limits.bad then [[limits.warn, colours.warn]] else [])
+      + [[limits.bad, colours.bad]],
     exists(alert):: std.objectHas(settings, alert),
     connections: both('DatabaseConnectionsHigh'),  // share of max_connections
     cache_hit: { warn: 0.99, bad: 0.9 },  // share of blocks found in shared buffers

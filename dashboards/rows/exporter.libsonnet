@@ -73,7 +73,10 @@ local parts(ctx) =
       style='bars',
       stack=true,
       softMax=1,
-      overrides=panels.of_names([s.source for s in ctx.sources]) + [panels.absent('none failed')],
+      overrides=panels.of_names([s.source for s in ctx.sources]) + [
+        panels.beginning(s.source, { displayName: ctx.lane(s) + ': ${__field.labels.reason}' })
+        for s in ctx.sources
+      ] + [panels.absent('none failed')],
     ),
     duration: panels.timeseries(
       'exporter/duration',
@@ -213,6 +216,7 @@ local parts(ctx) =
       height=8,
       decimals=1,
       overrides=titled,
+      alone=if std.length(ctx.sources) == 1 then ctx.lane(ctx.sources[0]) else null,
       max=ctx.limits.source_age.bad,
       thresholds=[
         [null, colours.good],
@@ -235,6 +239,7 @@ local parts(ctx) =
       wish=8,
       height=8,
       noValue='not known',
+      overrides=[panels.named('Source', { mappings: panels.titled(ctx.titles) })],
     ),
     served: panels.timeseries(
       'exporter/served',

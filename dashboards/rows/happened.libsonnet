@@ -59,36 +59,40 @@ local looked(ctx, offset='') =
   'max(' + (if std.length(ctx.services) == 0 then '' else 'service:requests:rate5m' + offset + ' or ')
   + 'up{job="platform-exporter"}' + offset + ')';
 
+// Each alert by what it concerns, however many of its kind fire at once.
+local each(ctx, alerts) = 'max by (alertname, service) (' + ctx.concerned(alerts) + ')';
+// When each was seen firing. The time of the step, which is a number: timestamp() is a hundred times as dear.
+local seen = '(0 * ' + critical + ' + time())';
+
 local incidents(ctx) = panels.table(
   'happened/list',
   'Incidents in this period',
-  what='Critical alerts of the time shown: for how long each was firing in all of it, and how long ago it last was. Those with one end belong to one fault.',
+  what='Critical alerts of the time shown: for how long each was firing in all of it, and how long before the end of it it last was; what fires then comes first, then the longest. Looked at once a minute. Those with one end belong to one fault.',
   good='None.',
   act='Click a name for its runbook; ask for the review of each.',
+  // Rows stand in the order of these answers. What is not seen without scrolling are the shortest that are over.
   targets=[
-    t.table(known.or_none(
-      'sum by (alertname, service) (' + minutely(critical, '$__range') + ')', looked(ctx), 'service', 'No incident'
-    )),
-    t.table(
-      'time() - max by (alertname, service) (timestamp(' + critical + ')'
-      // Asked at each step anew, which is dear: by the minute only of the last day.
-      + ' or max_over_time(timestamp(' + critical + ')[1d:1m])'
-      + ' or max_over_time(timestamp(' + critical + ')[$__range:10m]))'
-    ),
+    t.table(each(ctx, critical)),
+    t.table('sort_desc(' + known.or_none(
+      each(ctx, minutely('max by (alertname, service, quota) (' + critical + ')', '$__range'))
+      // What has just begun is not yet in a minute that was looked at.
+      + ' or 0.5 * ' + each(ctx, critical), looked(ctx), 'service', 'No incident'
+    ) + ')'),
+    t.table('time() - ' + each(ctx, seen + ' or max_over_time(' + seen + '[$__range:1m])')),
   ],
   merge=true,
   unit='none',
   columns=[
+    // On a phone the first three are seen, names whole; the last comes with a swipe.
     ['service', 'Service'],
-    ['Value #A', 'In all'],
-    ['Value #B', 'Ago'],
-    ['alertname', 'Alert'],  // last: of its long name a phone shows the beginning
+    ['alertname', 'Alert'],
+    ['Value #B', 'In all'],
+    ['Value #C', 'Ago'],
   ],
   links=[ctx.links.operations, ctx.links.firing],
   wish=12,
-  height=7,
+  height=8,  // six rows: a fault tells of itself in four or five
   noValue='not known',
-  sort=['Ago'],
   overrides=[
     panels.named('Alert', {
       links: [ctx.links.runbookOfCell],
@@ -103,14 +107,12 @@ local incidents(ctx) = panels.table(
     panels.named('In all', {
       unit: 'suffix: min',  // as "Minutes of incidents" beside it; in hours 84 of them would be one
       decimals: 0,
-      noValue: '< 1 min',
-      mappings: panels.words([[0, ' ', colours.unknown]]),
-      'custom.width': 64,
+      mappings: panels.words([[0, ' ', colours.unknown]]) + panels.ranges([[0.1, 0.9, '< 1 min', colours.bad]]),
+      'custom.width': 70,  // 100 min
     }),
     panels.named('Ago', {
       unit: 's',
       decimals: 1,
-      noValue: 'earlier',
       mappings: panels.ranges([[null, 60, 'now', colours.bad]]),
       'custom.width': 80,
     }),
@@ -184,11 +186,12 @@ local week(ctx) =
               + [panels.named('What', { mappings: panels.titled(signed) })],
   );
 
-// Lines of panels; `below` stands under the incidents, beside the long table of the week, if there is room.
+// Lines of panels; `below` stands under the shorter of the two tables, if there is room.
 function(ctx, below)
   local list = incidents(ctx);
   local numbers = week(ctx);
   [states_of(ctx)] + (
-    if list.height + below.height <= std.max(14, numbers.height) then [[[list, below], numbers]]
-    else [[list, numbers], [below]]
+    if std.min(list.height, numbers.height) + below.height > 14 then [[list, numbers], [below]]
+    else if list.height <= numbers.height then [[[list, below], numbers]]
+    else [[list, [numbers, below]]]
   )

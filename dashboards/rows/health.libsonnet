@@ -8,25 +8,27 @@ local t = import '../lib/targets.libsonnet';
 local several(ctx) = std.length(ctx.health) > 1;
 
 // A query for each endpoint: `query(selector, prefix)`. Series of a single one need no name of it.
-local each(ctx, query, separator=' · ') =
-  [query('target="' + h.target + '"', if several(ctx) then h.title + separator else '') for h in ctx.health];
+local each(ctx, query) =
+  [query('target="' + h.target + '"', if several(ctx) then h.title + ' · ' else '') for h in ctx.health];
 // The same where a series is all that is asked of an endpoint.
 local each_as_a_whole(ctx, query, metric) = [query(metric + '{target="' + h.target + '"}', h.title) for h in ctx.health];
 
 // The endpoints by their place in the platform file; of a single one the components, which are not known beforehand.
 local told_apart(ctx) = if several(ctx) then panels.of_names([h.title for h in ctx.health]) else panels.by_name;
 
-local checks(ctx) = panels.timeline(
-  'health/checks',
-  'Components',
+// What a panel of the components of one endpoint is called. Each endpoint has a panel of its own: its title before each name
+// would leave no room for the name on a phone, and nobody knows how many components come together in one.
+local of_one(ctx, h, alone, word) = if several(ctx) then h.title + ' · ' + word else alone;
+
+local checks(ctx, h, wish=15) = panels.timeline(
+  'health/' + h.target + '/checks',
+  of_one(ctx, h, 'Components', 'components'),
   what='State of every component, as the health document reports it; the worst state of each step is shown.',
   good='One unbroken bar of Healthy in each lane.',
   act='The lane that turned first is where to look; what depends on it follows later.',
-  targets=each(ctx, function(selector, prefix) t.range(
-    states.worst('health_check_status', 'target, check', selector), prefix + '{{check}}'
-  )),
+  targets=[t.range(states.worst('health_check_status', 'target, check', 'target="' + h.target + '"'), '{{check}}')],
   links=[ctx.links.health, ctx.links.runbook('HealthUnhealthy'), ctx.links.firing],
-  wish=15,
+  wish=wish,
   mappings=states.check,
 );
 
@@ -41,10 +43,11 @@ local durations(ctx) = panels.timeseries(
   )),
   unit='s',
   links=[ctx.links.health, ctx.links.runbook('HealthCheckSlow')],
-  wish=9,
+  wish=if several(ctx) then 12 else 9,
   fill=0,
   overrides=told_apart(ctx),
   thresholds=[[null, colours.good], [ctx.limits.of('HealthCheckSlow'), colours.bad]],
+  rare='not reported',
 );
 
 local overall(ctx) = panels.stat(
@@ -56,7 +59,7 @@ local overall(ctx) = panels.stat(
   targets=each_as_a_whole(ctx, t.instant, 'health:state:code'),
   unit='none',
   links=[ctx.links.health, ctx.links.runbook('HealthUnhealthy'), ctx.links.firing],
-  wish=if several(ctx) then 9 else 5,  // words, side by side
+  wish=if several(ctx) then 12 else 5,  // words, side by side
   height=5,
   mappings=states.health,
   background=true,
@@ -72,7 +75,7 @@ local status(ctx) = panels.stat(
   targets=each_as_a_whole(ctx, t.instant, 'probe_http_status_code'),
   unit='none',
   links=[ctx.links.runbook('HealthUnhealthy')],
-  wish=4,
+  wish=if several(ctx) then 12 else 4,
   height=5,
   thresholds=[[null, colours.bad], [200, colours.neutral], [300, colours.warn], [400, colours.bad]],
   noValue='not read',
@@ -87,31 +90,34 @@ local fetch(ctx) = panels.timeseries(
   targets=each_as_a_whole(ctx, t.range, 'probe_duration_seconds'),
   unit='s',
   links=[ctx.links.health, ctx.links.runbook('HealthUnhealthy'), ctx.links.scrapes],
-  wish=if several(ctx) then 11 else 15,
-  height=5,
+  wish=if several(ctx) then 12 else 15,
+  height=if several(ctx) then 8 else 5,
   colour=if several(ctx) then null else colours.neutral,
   legend=several(ctx),
   overrides=if several(ctx) then told_apart(ctx) else [],
 );
 
-local share(ctx) = panels.bars(
-  'health/share',
-  'Share of the time healthy',
+local share(ctx, h) = panels.bars(
+  'health/' + h.target + '/share',
+  of_one(ctx, h, 'Share of the time healthy', 'time healthy'),
   what='Of the time shown, the share in which each component was said to be healthy; without a usable answer it is not.',
   good='Practically all of it.',
   act='Begin with the lowest: it is where reliability work pays most.',
-  targets=each(ctx, function(selector, prefix)
+  targets=[
     // By the minute: seconds that were scraped more often weigh no more.
     local said(count) =
-      'avg by (target, check) (' + count + '_over_time(health_check_status{' + selector + ', status="healthy"}[$__range:1m]))';
+      'avg by (target, check) (' + count + '_over_time(health_check_status{target="' + h.target
+      + '", status="healthy"}[$__range:1m]))';
     // Then nothing is said of any check.
-    local silent = 'max by (target) (sum_over_time((health:state:code{' + selector + '} == bool 3)[$__range:1m]))';
+    local silent =
+      'max by (target) (sum_over_time((health:state:code{target="' + h.target + '"} == bool 3)[$__range:1m]))';
     t.instant(
-      'sort(' + said('sum') + ' / (' + said('count') + ' + on (target) group_left () ' + silent + '))',
-      prefix + '{{check}}'
-    )),
+      'sort(' + said('sum') + ' / (' + said('count') + ' + on (target) group_left () ' + silent + '))', '{{check}}'
+    ),
+  ],
   unit='percentunit',
   links=[ctx.links.runbook('HealthDegraded'), ctx.links.operations],
+  alone='${__field.labels.check}',
   wish=9,
   max=1,
   decimals=2,
@@ -158,16 +164,16 @@ local pool(ctx) = panels.timeseries(
   rare='not reported',
 );
 
-local uptime(ctx) = panels.stat(
-  'health/uptime',
-  'Running since',
+local uptime(ctx, h) = panels.stat(
+  'health/' + h.target + '/uptime',
+  of_one(ctx, h, 'Running since', 'running since'),
   what='When the product last started, as its health document says, with the version it runs.',
   good='The time of the last deployment.',
   act='A start that nobody asked for is a crash: read the log of the minutes before it.',
-  targets=each(ctx, function(selector, prefix) t.instant(
-    '1000 * max by (target) (health_start_time_seconds{' + selector + '}) * on (target) group_left (version)'
-    + ' max by (target, version) (health_info{' + selector + '})', prefix + '{{version}}'
-  ), ' '),
+  targets=[t.instant(
+    '1000 * max by (target) (health_start_time_seconds{target="' + h.target + '"}) * on (target) group_left (version)'
+    + ' max by (target, version) (health_info{target="' + h.target + '"})', '{{version}}'
+  )],
   unit='dateTimeFromNow',
   links=[ctx.links.runbook('HealthUnhealthy')],
   wish=5,
@@ -179,17 +185,28 @@ local uptime(ctx) = panels.stat(
 
 {
   // The row of the technical view.
-  section(ctx):: layout.section('Health', if std.length(ctx.health) == 0 then [] else [
-    [checks(ctx), durations(ctx)],
-    [overall(ctx), status(ctx), fetch(ctx)],
-  ]),
+  section(ctx):: layout.section(
+    'Health',
+    if std.length(ctx.health) == 0 then []
+    else if several(ctx) then
+      layout.spread([checks(ctx, h, wish=8) for h in ctx.health], 3)
+      + [[durations(ctx), fetch(ctx)], [overall(ctx), status(ctx)]]
+    else [
+      [checks(ctx, ctx.health[0]), durations(ctx)],
+      [overall(ctx), status(ctx), fetch(ctx)],
+    ]
+  ),
 
   // The whole drill-down.
   sections(ctx):: [
-    layout.section('', [
-      [overall(ctx), status(ctx), uptime(ctx), fetch(ctx)],
-      [checks(ctx), share(ctx)],
-      [durations(ctx)],
+    local parts = [[checks(ctx, h), share(ctx, h)] for h in ctx.health];
+    local starts = [uptime(ctx, h) for h in ctx.health];
+    layout.section('', (
+      if several(ctx) then
+        [[overall(ctx), status(ctx)]] + parts + [[durations(ctx), fetch(ctx)]] + layout.spread(starts, 3)
+      else
+        [[overall(ctx), status(ctx)] + starts + [fetch(ctx)]] + parts + [[durations(ctx)]]
+    ) + [
       [changes(ctx), pool(ctx)],
     ]),
   ],

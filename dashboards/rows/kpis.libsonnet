@@ -6,10 +6,16 @@ local panels = import '../lib/panels.libsonnet';
 local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
 
-// Which side of the target is the good one.
+// Which side of the target is the good one. A colour of Grafana's begins at its step: where the target itself belongs to
+// the side below it, the next begins a hair's breadth above.
 local steps(kpi) =
-  if kpi.op[0] == '>' then [[null, colours.bad], [kpi.target, colours.good]]
-  else [[null, colours.good], [kpi.target, colours.bad]];
+  local above = kpi.target + 1e-9 * std.max(1, std.abs(kpi.target));
+  {
+    '>=': [[null, colours.bad], [kpi.target, colours.good]],
+    '>': [[null, colours.bad], [above, colours.good]],
+    '<=': [[null, colours.good], [above, colours.bad]],
+    '<': [[null, colours.good], [kpi.target, colours.bad]],
+  }[kpi.op];
 
 local signs = { '>=': '≥', '>': '>', '<=': '≤', '<': '<' };
 local target(kpi) = signs[kpi.op] + ' ' + numbers.of(kpi.target, kpi.unit);

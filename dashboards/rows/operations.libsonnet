@@ -1,7 +1,6 @@
-// What those on duty ask: what fires, what state is every part in, what runs full?
+// What those on duty ask: what fires, what state is every part in?
 local colours = import '../lib/colours.libsonnet';
 local known = import '../lib/known.libsonnet';
-local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
@@ -88,18 +87,20 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
     good='Nothing fires.',
     act='Take the first; a click on the name opens its runbook.',
     targets=[t.table(known.or_none(
-      'time() - max by (alertname, priority, service) (ALERTS_FOR_STATE{severity!="none"} and ignoring (alertstate) '
-      + known.firing('severity!="none"') + ')',
+      'time() - max by (alertname, priority, service) (' + ctx.concerned(
+        'ALERTS_FOR_STATE{severity!="none"} and ignoring (alertstate) ' + known.firing('severity!="none"')
+      ) + ')',
       known.answers,
       'priority',
       'none'
     ))],
     unit='none',
     columns=[
+      // On a phone the first three are seen, names whole; the last comes with a swipe.
       ['priority', 'Urgency'],
-      ['Value', 'For'],
+      ['alertname', 'Alert'],
       ['service', 'Concerns'],
-      ['alertname', 'Alert'],  // last: of its long name a phone shows the beginning
+      ['Value', 'For'],
     ],
     links=[ctx.links.firing, ctx.links.rules],
     sort=['Urgency', 'For'],
@@ -108,7 +109,7 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
     height=8,
     noValue='not known',
     overrides=[
-      panels.named('Alert', { links: [ctx.links.runbookOfRow], 'custom.minWidth': 202 }),
+      panels.named('Alert', { links: [ctx.links.runbookOfRow], 'custom.minWidth': 202 }),  // DatabaseConnectionFailures
       panels.named('Concerns', { 'custom.minWidth': 112, mappings: panels.titled(ctx.titles) }),
       panels.named('For', {
         unit: 's',
@@ -160,26 +161,31 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
     ],
   ),
 
-  // One lane for each service and each source: the worst alert about it, and grey where nothing is known.
+  // One lane for each service and each source: the worst alert about it, and grey where nothing is known. An alert about
+  // a source may carry the name of the service that it speaks for: then it is in the lanes of both.
   components(ctx, wish=24, height=null)::
     local names = [s.name for s in ctx.services];
     local sources = [s.source for s in ctx.sources];
-    local all = any(names + sources);
     local n = std.length(names) + std.length(sources);
+    local lanes(expr) = 'label_replace(' + expr + ', "service", "$1", "source", "(.*)")';
+    local fired(severity, label, of) =
+      'max by (' + label + ') (max_over_time('
+      + known.step(known.firing('severity="' + severity + '", ' + label + '=~"' + any(of) + '"')) + '))';
+    local about(severity, factor='') = [
+      fired(severity, 'service', names + sources) + factor,
+    ] + (if std.length(sources) == 0 then [] else [lanes(fired(severity, 'source', sources)) + factor]);
     panels.timeline(
       'components',
       'State of every part',
       what='For each service and each source: the worst alert about it. A lane is empty where nothing is known.',
       good='One unbroken bar of Fine in each lane.',
       act='The lane that turned first is nearest to the cause.',
-      targets=[t.range(
-        'max by (service) ('
-        + 'max by (service) (max_over_time(' + known.step(known.firing('severity="critical", service=~"' + all + '"')) + ')) * 2'
-        + ' or max by (service) (max_over_time(' + known.step(known.firing('severity="warning", service=~"' + all + '"')) + '))'
-        + (if std.length(names) == 0 then '' else ' or 0 * max by (service) (' + known.ever('service:requests:rate5m') + ')')
-        + ' or label_replace(1 - min by (source) (min_over_time(' + known.step('platform_exporter_source_up') + ')), "service", "$1", "source", "(.*)")'
-        + ')', '{{service}}'
-      )],
+      targets=[t.range('max by (service) (' + std.join(' or ', about('critical', ' * 2') + about('warning') + (
+        if std.length(names) == 0 then []
+        else ['0 * max by (service) (' + known.ever('service:requests:rate5m') + ')']
+      ) + [
+        lanes('1 - min by (source) (min_over_time(' + known.step('platform_exporter_source_up') + '))'),
+      ]) + ')', '{{service}}')],
       mappings=states.component,
       overrides=[panels.named(s.name, { displayName: s.title }) for s in ctx.services]
                 + [panels.named(s.source, { displayName: ctx.lane(s) }) for s in ctx.sources],
@@ -188,92 +194,4 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
       wish=wish,
       height=if height == null then std.max(5, std.min(12, 2 + n)) else height,
     ),
-
-  // Quotas that begin anew each day or month: do they last until then?
-  pace(ctx)::
-    local quotas = [quota for quota in ctx.quotas if quota.resets != 'never'];
-    if std.length(quotas) == 0 then null else panels.timeseries(
-      'capacity/pace',
-      'Do the quotas last?',
-      what='Pace at which each quota is used, against the pace that lasts until it begins anew; dashed: what alerts.',
-      good='Under 1×.',
-      act='Above 1× it ends early: use less, or raise the plan.',
-      targets=[t.range('quota:pace:ratio{quota="' + quota.name + '"}', quota.title) for quota in quotas],
-      unit='suffix:×',
-      links=[ctx.links.runbook('QuotaPace'), ctx.links.business],
-      wish=24,
-      height=7,
-      fill=0,
-      decimals=1,
-      softMax=1.1,
-      overrides=panels.apart([quota.title for quota in quotas]),
-      thresholds=[[null, colours.good], [ctx.limits.of('QuotaPace'), colours.warn]],
-    ),
-
-  // Shares of limits: what runs full next?
-  capacity(ctx)::
-    local share(title, expr, limits) = { title: title, expr: expr, limits: limits };
-    local budget = ctx.limits.budget_left;
-    local shares = std.flatMap(function(source) [share(
-      source.title + ': connections',
-      '(sum(pg_stat_activity_count{target="' + source.target + '"}) or 0 * max(pg_up{target="' + source.target + '"} == 1))'
-      + ' / max(pg_settings_max_connections{target="' + source.target + '"})',
-      ctx.limits.connections
-    )], ctx.postgres) + [
-      share(
-        slo.title + ': error budget',
-        '1 - max(slo:period_error_budget_remaining:ratio{slo="' + slo.slo + '"})',
-        { warn: 1 - budget.warn, bad: 1 - budget.bad }
-      )
-      for slo in ctx.slos
-    ] + [
-      share(quota.title + ': quota', 'max(quota:used:ratio{quota="' + quota.name + '"})', ctx.limits.capacity)
-      for quota in ctx.quotas
-    ] + [
-      share(
-        'Exporter: open files',
-        'max(process_open_fds / process_max_fds and on (job, instance) platform_exporter_build_info)',
-        ctx.limits.capacity
-      ),
-    ];
-    local steps(limits) = [[null, colours.good], [limits.warn, colours.warn], [limits.bad, colours.bad]];
-    [
-      panels.bars(
-        'capacity/now',
-        'How full is it?',
-        what='Share of each limit that is used now: connections, error budgets, quotas, files.',
-        good='Green: each has limits of its own, those that alert.',
-        act='Orange: plan more of it this week. Orange-red: raise the limit or use less, today.',
-        targets=[t.instant(s.expr + ' or vector(NaN)', s.title) for s in shares],
-        unit='percentunit',
-        links=[if std.length(ctx.postgres) > 0 then ctx.links.to('postgres'), ctx.links.technical],
-        wish=10,
-        height=std.max(7, std.min(14, 2 + 2 * std.length(shares))),
-        max=1,
-        decimals=0,
-        names='top',
-        thresholds=steps(ctx.limits.capacity),
-        overrides=[
-          panels.named(s.title, { thresholds: panels.steps(steps(s.limits), s.title) })
-          for s in shares
-          if s.limits != ctx.limits.capacity
-        ],
-      ),
-      panels.timeseries(
-        'capacity/course',
-        'Is it filling up?',
-        what='The same shares over time; dashed: the limits of quotas and files, those of the others are near them.',
-        good='Flat lines far below the dashed ones.',
-        act='A steady climb says when: extend the line with your eyes, and act before it arrives.',
-        targets=[t.range(s.expr, s.title) for s in shares],
-        overrides=panels.apart([s.title for s in shares]),
-        unit='percentunit',
-        links=[if std.length(ctx.postgres) > 0 then ctx.links.to('postgres'), ctx.links.technical],
-        wish=14,
-        fill=0,
-        max=1,
-        decimals=0,
-        thresholds=steps(ctx.limits.capacity),
-      ),
-    ],
 }

@@ -5,6 +5,8 @@ local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
+local copies = import 'postgres_copies.libsonnet';
+local health = import 'postgres_health.libsonnet';
 local sessions = import 'postgres_sessions.libsonnet';
 local storage = import 'postgres_storage.libsonnet';
 
@@ -101,8 +103,8 @@ local parts(ctx, key, target, detail) =
       unit='bytes',
       links=[detail, ctx.links.operations],
       decimals=1,
-      colour=colours.neutral,
       sparkline=true,
+      thresholds=[[null, colours.neutral]],  // the line is even, the number legible in its colour; without one it is grey
     ),
     version: panels.stat(
       key + '/version',
@@ -292,17 +294,23 @@ local parts(ctx, key, target, detail) =
     local p = parts(ctx, 'postgres', '$target', null);
     local who = sessions(ctx, server, '$target');
     local kept = storage(ctx, server, '$target');
+    local copied = copies(ctx, server);
+    local well = health(ctx, server);
     [
-      layout.section('Is it there?', [[p.up, p.used, p.longest, p.cache, p.total_size, p.version]]),
+      layout.section('Is it there?', [
+        [p.up, well.running, p.used, p.longest],
+        [p.cache, p.total_size, well.damage, p.version],
+        [well.answer, well.health],
+      ]),
       layout.section('Who is connected, and who waits?', [
         [p.connections, who.applications, who.waiting],
         [who.oldest, who.ended, who.locks],
       ]),
       layout.section('Is anybody blocked?', [[who.blocked, who.wait, who.blockers]]),
       layout.section('What does it do?', [[p.transactions, p.rows, p.reads], [p.hit_ratio, kept.temp, p.trouble]]),
-      layout.section('What grows?', [[kept.tables, kept.indexes], [p.sizes, kept.wal, kept.wal_size]]),
-      layout.section('Does vacuum keep up?', [[kept.dead, kept.horizon, kept.workers], [kept.wraparound, kept.checkpoints]]),
-      layout.section('Are its copies good?', [[kept.archiver, kept.lag, kept.slots]]),
+      layout.section('What grows?', [[kept.tables, kept.indexes], [p.sizes, kept.wal, kept.wal_size], [kept.sequences, kept.temp_space]]),
+      layout.section('Does vacuum keep up?', [[kept.dead, kept.horizon, kept.workers], [kept.wraparound, kept.multixacts, kept.checkpoints]]),
+      layout.section('Are its copies good?', [[copied.archiver, copied.lag, copied.slots], [copied.receiver, copied.behind]]),
       layout.section('Can these figures be believed?', [[p.collectors, kept.permissions]]),
     ],
 }

@@ -25,6 +25,17 @@ function(ctx, server, target)
   local statements = ctx.links.statements(target);
   // Whether the exporter's question about this was answered.
   local answered(collector) = 'pg_scrape_collector_success{' + server + ', collector="' + collector + '"} == 1';
+  // What exists only while somebody waits, by a label: each that was there in the time shown is 0 in the other steps, or
+  // Grafana would draw a single sample as wide as it can, which is an hour.
+  local counted(metric, label, collector, word) =
+    local asked = answered(collector);
+    t.range(known.or_none(
+      'sum by (' + label + ') (' + metric + on + ') or 0 * sum by (' + label + ') (last_over_time(' + metric + on
+      + '[$__range] @ end())) and on () (' + asked + ')',
+      asked,
+      label,
+      word
+    ), '{{' + label + '}}');
   local limit(alert) = [[null, colours.good], [of(alert), colours.bad]];
   {
     applications: panels.timeseries(
@@ -52,12 +63,7 @@ function(ctx, server, target)
       what='Sessions in the middle of a query that wait, by what they wait for.',
       good='None, or single ones now and then.',
       act='Lock: see who blocks. IO: the working set outgrew the memory. LWLock: too many sessions at once.',
-      targets=[t.range(known.or_none(
-        'sum by (wait_event_type) (pg_sessions_waiting' + on + ')',
-        answered('sessions_waiting'),
-        'wait_event_type',
-        'nobody waits'
-      ), '{{wait_event_type}}')],
+      targets=[counted('pg_sessions_waiting', 'wait_event_type', 'sessions_waiting', 'nobody waits')],
       unit='short',
       links=[statements, ctx.links.runbook('DatabaseBlocked')],
       style='bars',
@@ -91,9 +97,7 @@ function(ctx, server, target)
       what='Sessions that wait for a lock that somebody else holds, by kind of lock.',
       good='None, or for moments.',
       act='Find the root blocker beside: a transaction that was forgotten, or a migration that takes a strong lock.',
-      targets=[t.range(known.or_none(
-        'sum by (locktype) (pg_blocked_sessions' + on + ')', answered('blocked'), 'locktype', 'nobody is blocked'
-      ), '{{locktype}}')],
+      targets=[counted('pg_blocked_sessions', 'locktype', 'blocked', 'nobody is blocked')],
       unit='short',
       links=[ctx.links.runbook('DatabaseBlocked'), ctx.links.firing],
       style='bars',
@@ -122,9 +126,7 @@ function(ctx, server, target)
       what='Sessions that hold up others and wait for nobody themselves, by what they are doing.',
       good='None.',
       act='Idle in transaction: nobody works there; end it. Active: wait, or cancel it.',
-      targets=[t.range(known.or_none(
-        'sum by (state) (pg_root_blockers' + on + ')', answered('root_blockers'), 'state', 'nobody blocks'
-      ), '{{state}}')],
+      targets=[counted('pg_root_blockers', 'state', 'root_blockers', 'nobody blocks')],
       unit='short',
       links=[ctx.links.runbook('DatabaseBlocked'), ctx.links.runbook('DatabaseIdleInTransaction')],
       style='bars',

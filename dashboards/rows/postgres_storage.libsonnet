@@ -14,6 +14,23 @@ function(ctx, server, target)
   local answered(collector) = 'pg_scrape_collector_success{' + server + ', collector="' + collector + '"} == 1';
   local table(metric) = 'max by (relname) (' + metric + on + ')';
   local limit(alert) = [[null, colours.good], [of(alert), colours.bad]];
+  // Numbers that run out: transaction ids, and multixact ids, which stand for several that lock one row.
+  local ids(key, metric, title, what, alert) = panels.bars(
+    'postgres/' + key,
+    title,
+    what='Share of the ' + what + ' that are used up before Postgres must stop, by database.',
+    good='Under a fifth: autovacuum freezes old rows in time.',
+    act='Above ' + numbers.percent(of(alert)) + ': vacuum freeze by hand, today.',
+    targets=[
+      t.instant('max by (datname) (pg_database_' + metric + '_ratio{' + server + ', limit="wraparound"})', '{{datname}}'),
+    ],
+    unit='percentunit',
+    links=[ctx.links.runbook(alert), ctx.links.technical],
+    alone='${__field.labels.datname}',
+    max=1,
+    decimals=1,
+    thresholds=ctx.limits.steps(alert),
+  );
   {
     tables: panels.table(
       'postgres/tables',
@@ -120,6 +137,47 @@ function(ctx, server, target)
       softMax=1.1 * of('DatabaseTempFiles'),  // a line that is far below its limit is seen to be so
       thresholds=limit('DatabaseTempFiles'),
     ),
+    temp_space: panels.timeseries(
+      'postgres/temp_space',
+      'Temporary files on disk',
+      what='Size of the temporary files that running queries have open; they count as written only when they are closed. Dashed: what alerts.',
+      good='None, or for moments.',
+      act='Cancel the query that sorts so much; temp_file_limit ends the next one before the disk is full.',
+      targets=[t.range('sum(pg_temp_files_bytes' + on + ')', 'open')],
+      unit='bytes',
+      links=[ctx.links.runbook('DatabaseTempSpace'), statements],
+      wish=10,
+      colour=colours.neutral,
+      legend=false,
+      softMax=1024,
+      noValue='not known',
+      thresholds=limit('DatabaseTempSpace'),
+    ),
+    sequences: panels.bars(
+      'postgres/sequences',
+      'Sequences that run out',
+      what='Share of its numbers that each sequence has used, by the type of the column that they are for; the fullest ten, from half used on.',
+      good='None is half used.',
+      act='Above ' + numbers.percent(of('DatabaseSequenceExhausted'))
+          + ' change its column to bigint; on a large table that takes days to prepare.',
+      targets=[t.instant(known.or_none(
+        'label_join(topk(10, max by (datname, schemaname, sequencename) (pg_sequence_used_ratio' + on
+        + ')), "what", ".", "datname", "schemaname", "sequencename")',
+        answered('sequences'),
+        'what',
+        'half used or more'
+      ), '{{what}}')],
+      unit='percentunit',
+      links=[ctx.links.runbook('DatabaseSequenceExhausted'), ctx.links.technical],
+      wish=14,
+      alone='${__field.labels.what}',
+      names='top',
+      max=1,
+      decimals=1,
+      noValue='not known',
+      mappings=panels.words([[0, 'none', colours.good]]),
+      thresholds=ctx.limits.steps('DatabaseSequenceExhausted'),
+    ),
     dead: panels.timeseries(
       'postgres/dead',
       'Dead rows',
@@ -150,25 +208,8 @@ function(ctx, server, target)
       overrides=panels.apart(['backend', 'prepared_xact', 'slot', 'slot_catalog', 'standby']),
       thresholds=limit('DatabaseXminHeld'),
     ),
-    wraparound: panels.bars(
-      'postgres/wraparound',
-      'Transaction ids used',
-      what='Share of the transaction ids that are used up before Postgres must stop, by database.',
-      good='Under a fifth: autovacuum freezes old rows in time.',
-      act='Above ' + numbers.percent(of('DatabaseXidWraparound')) + ': vacuum freeze by hand, today.',
-      targets=[
-        t.instant('max by (datname) (pg_database_xid_ratio{' + server + ', limit="wraparound"})', '{{datname}}'),
-      ],
-      unit='percentunit',
-      links=[ctx.links.runbook('DatabaseXidWraparound'), ctx.links.runbook('DatabaseMxidWraparound')],
-      max=1,
-      decimals=1,
-      thresholds=[
-        [null, colours.good],
-        [ctx.limits.both('DatabaseXidWraparound').warn, colours.warn],
-        [of('DatabaseXidWraparound'), colours.bad],
-      ],
-    ),
+    wraparound: ids('wraparound', 'xid', 'Transaction ids used', 'transaction ids', 'DatabaseXidWraparound'),
+    multixacts: ids('multixacts', 'mxid', 'Multixact ids used', 'multixact ids', 'DatabaseMxidWraparound'),
     workers: panels.timeseries(
       'postgres/vacuum_workers',
       'Autovacuum workers',
@@ -183,73 +224,6 @@ function(ctx, server, target)
       links=[ctx.links.runbook('DatabaseXidWraparound'), ctx.links.technical],
       decimals=0,
       overrides=[panels.painted('at work', colours.neutral), panels.limit('max', colours.warn)],
-    ),
-    archiver: panels.stat(
-      'postgres/archiver',
-      'Archiving',
-      what='Whether the last attempt to archive a segment of the write-ahead log failed, and how many wait.',
-      good='Works, none waits.',
-      act='Failing: backups have a hole, and the log fills the disk; read archive_command in the log.',
-      targets=[
-        t.instant(
-          'max(pg_archiver_failing' + on + ') or on () -1 * max(' + answered('stat_archiver') + ')', 'state'
-        ),
-        t.instant('max(pg_archiver_pending_files' + on + ')', 'waiting'),
-      ],
-      unit='none',
-      links=[ctx.links.runbook('DatabaseArchivingFails'), ctx.links.runbook('DatabaseWalLarge')],
-      wish=8,
-      height=6,
-      text='value_and_name',
-      thresholds=[[null, colours.good], [10, colours.warn]],
-      overrides=[panels.named('state', {
-        mappings: panels.words([
-          [-1, 'Not set up', colours.unknown],
-          [0, 'Works', colours.good],
-          [1, 'Fails', colours.bad],
-        ]),
-      })],
-      noValue='not known',
-    ),
-    lag: panels.timeseries(
-      'postgres/lag',
-      'Replication lag',
-      what='How far each standby is behind, in bytes of write-ahead log.',
-      good='Kilobytes.',
-      act='Growing: the standby or the network is too slow; its readers see old data.',
-      targets=[t.range(known.or_none(
-        'max by (application_name) (pg_replication_lag_bytes' + on + ')',
-        answered('replication_lag'),
-        'application_name',
-        'no standby'
-      ), '{{application_name}}')],
-      unit='bytes',
-      links=[ctx.links.runbook('DatabaseStandbyLag'), ctx.links.runbook('DatabaseReplicaLag')],
-      height=6,
-      fill=0,
-      softMax=1024,
-      overrides=panels.by_name + [panels.absent('no standby')],
-      thresholds=limit('DatabaseStandbyLag'),
-    ),
-    slots: panels.timeseries(
-      'postgres/slots',
-      'Log kept for replication slots',
-      what='Write-ahead log that each slot keeps from being removed; dashed: what alerts.',
-      good='Megabytes, for slots that somebody reads.',
-      act='A slot that nobody reads fills the disk: drop it.',
-      targets=[t.range(known.or_none(
-        'max by (slot_name) (pg_replication_slot_retained_bytes' + on + ')',
-        answered('replication_slot'),
-        'slot_name',
-        'no slot'
-      ), '{{slot_name}}')],
-      unit='bytes',
-      links=[ctx.links.runbook('DatabaseSlotRetains'), ctx.links.runbook('DatabaseSlotInactive')],
-      height=6,
-      fill=0,
-      softMax=1024,
-      overrides=panels.by_name + [panels.absent('no slot')],
-      thresholds=limit('DatabaseSlotRetains'),
     ),
     permissions: panels.table(
       'postgres/permissions',

@@ -32,8 +32,6 @@ local by_title(query, metric) =
   local named = std.strReplace(std.asciiLower(text), metric.own[0], '') != std.asciiLower(text);
   if named then text else text + ' by ' + metric.own[0];
 
-local decimals(unit) = if units.money(unit) then 0 else null;
-
 local good(metric) =
   if metric.type == 'counter' then 'The usual pace for this hour and weekday.'
   else 'Steady, or moving the way the plan says.';
@@ -147,7 +145,6 @@ local level(query, metric, links) = panels.timeseries(
   links=links,
   min=if units.additive(metric.unit) then null else 0,
   colour=if units.money(metric.unit) then colours.accent else colours.neutral,
-  decimals=decimals(metric.unit),
   overrides=[panels.before],
   gap=gap(query),
 );
@@ -170,7 +167,6 @@ local levelBy(query, metric, links) =
     links=links,
     stack=sums,
     overrides=panels.by_name + panels.worded(colours.of_label(metric.own[0])) + [panels.before],
-    decimals=decimals(metric.unit),
     gap=gap(query),
   );
 
@@ -185,10 +181,10 @@ local barsBy(query, metric, links) =
       'sort_desc(' + over(metric) + ' by (' + metric.own[0] + ') (' + metric.name + metric.selector + '))',
       by(metric)
     )],
+    alone='${__field.labels.' + metric.own[0] + '}',
     unit=metric.unit,
     links=links,
     colour=if units.money(metric.unit) then colours.accent else colours.neutral,
-    decimals=decimals(metric.unit),
   );
 
 {
@@ -232,7 +228,10 @@ local barsBy(query, metric, links) =
       ),
       good=good(metric),
       act=act(query),
-      targets=[t.instant(at(''), title(query, metric))] + (
+      // An increase is never exact. Not by decimals, which Grafana counts after it has made 1,058,202 one million.
+      targets=[t.instant(
+        if counter && metric.unit == 'short' then 'round(' + at('') + ')' else at(''), title(query, metric)
+      )] + (
         if !compared then []
         else [
           t.instant(change + ' > 0', 'up'),
@@ -243,7 +242,6 @@ local barsBy(query, metric, links) =
       unit=metric.unit,
       links=links,
       wish=wish,
-      decimals=if counter then 0 else decimals(metric.unit),
       colour=metric_colour,
       text='value',
       overrides=[

@@ -34,12 +34,12 @@ local errors(ctx, service) =
   panels.timeseries(
     'service/' + service.name + '/errors',
     service.title + ' · failed share',
-    what='Share of requests that failed, over five minutes; dashed: '
+    what='Share of requests that failed, in the worst five minutes of each step; dashed: '
          + (if slo == null then 'usual limits'
             else 'what the objective of ' + slo.objective_text + ' allows, and what pages somebody') + '.',
     good='Below the lower dashed line most of the time.',
     act='Look below for the component that failed at the same moment, then at the last deployment (blue marks).',
-    targets=[t.range('service:error_ratio:rate5m' + one(service.name), 'failed')],
+    targets=[t.range(known.largest('service:error_ratio:rate5m' + one(service.name)), 'failed')],
     unit='percentunit',
     links=[
       ctx.links.service(service.name),

@@ -1,5 +1,7 @@
 // Service levels: what was promised, what is left of the error budget, how fast it burns.
+local duration = import '../../prometheus/lib/duration.libsonnet';
 local colours = import '../lib/colours.libsonnet';
+local known = import '../lib/known.libsonnet';
 local layout = import '../lib/layout.libsonnet';
 local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
@@ -16,21 +18,98 @@ local left_lines(ctx) =
 
 local window_colours = [colours.bad, colours.orange, colours.purple, colours.sky];
 
-// The burn rate over each window that alerts. `matcher` selects the SLO, `slo` gives windows and limits.
-local burn_targets(slo, matcher) = [
-  t.range(
-    'slo:sli_error:ratio_rate' + tier.long + '{' + matcher + '} / on (slo) slo:error_budget:ratio{' + matcher + '}',
-    'over ' + tier.long
-  )
-  for tier in slo.tiers
+// Selects those of `levels` whose names are `names`, by `matcher` too; not said where these are all.
+local selecting(levels, names, matcher) =
+  local among = if std.length(names) == std.length(levels) then '' else 'slo=~"' + std.join('|', names) + '"';
+  '{' + std.join(', ', [m for m in [matcher, among] if m != '']) + '}';
+
+// Windows that alert on any of `levels`, from the shortest, each with its limits: [{factor, names}, …], the names of the
+// service levels that have it. Objectives of different periods differ in both.
+local windows(levels) =
+  local tiers = [tier { slo: level.slo } for level in levels for tier in level.tiers];
+  local longs = std.set([tier.long for tier in tiers], duration.seconds);
+  [
+    local here = [tier for tier in tiers if tier.long == long];
+    {
+      long: long,
+      names: [tier.slo for tier in here],
+      limits: [
+        { factor: factor, names: [tier.slo for tier in here if tier.factor == factor] }
+        for factor in std.set([tier.factor for tier in here])
+      ],
+    }
+    for long in longs
+  ];
+
+// The burn rate over each window that alerts, up to now: one that only begins is seen, too. `matcher` selects one of
+// `levels`. An outage burns a thousand times faster than the slowest limit: drawn by powers of ten, from `least` up.
+// Limits are series: a logarithmic axis of Grafana ends at the highest of these, and leaves out lines above it.
+local least = 0.1;
+local limit_of(window) = 'limit of ' + window.long;
+local burn_targets(levels, matcher) =
+  local all = windows(levels);
+  // Every window is recorded for every service level: the longest is there as long as any.
+  local known_at = 'slo:sli_error:ratio_rate' + all[std.length(all) - 1].long;
+  [
+    local these = selecting(levels, w.names, matcher);
+    t.range(
+      'clamp_min(' + known.line('slo:sli_error:ratio_rate' + w.long + these)
+      + ' / on (slo) slo:error_budget:ratio' + these + ', ' + numbers.text(least) + ')',
+      'over ' + w.long
+    )
+    for w in all
+  ] + [
+    t.range(std.join(' or ', [
+      numbers.text(limit.factor) + ' + 0 * ' + known.line(known_at + selecting(levels, limit.names, matcher))
+      for limit in w.limits
+    ]), limit_of(w))
+    for w in all
+  ];
+local burn_looks(levels) = std.flattenArrays(std.mapWithIndex(
+  function(i, w)
+    local colour = window_colours[i % 4];
+    [
+      panels.painted('over ' + w.long, colour),
+      panels.limit(limit_of(w), colour),
+      panels.named(limit_of(w), {
+        'custom.lineWidth': 1,
+        'custom.hideFrom': { legend: true, tooltip: false, viz: false },
+      }),
+    ],
+  windows(levels)
+));
+
+// Where a burn rate pages somebody: [{factor, names, days}, …], the names of the service levels that have it.
+local paging(levels) = [
+  local these = [level for level in levels if level.tiers[0].factor == factor];
+  { factor: factor, names: [level.slo for level in these], days: these[0].period_days }
+  for factor in std.set([level.tiers[0].factor for level in levels])
 ];
-local burn_colours(slo) = std.mapWithIndex(
-  function(i, tier) panels.painted('over ' + tier.long, window_colours[i % 4]), slo.tiers
-);
-local burn_steps(slo) = [[null, colours.good]] + [
-  [tier.factor, if tier.severity == 'critical' then colours.bad else colours.warn]
-  for tier in std.sort(slo.tiers, function(x) x.factor)
-];
+
+// The same in words: "14.4×", or "1.44× (3 days), 14.4× (30 days)".
+local paging_text(levels) =
+  local all = paging(levels);
+  std.join(', ', [
+    numbers.text(p.factor) + '×' + (if std.length(all) == 1 then '' else ' (' + numbers.text(p.days) + ' days)')
+    for p in all
+  ]);
+
+// A card of how fast budgets burn: a number for each limit that pages, since each has colours of its own. `asked` makes
+// the query of a selector of the current burn rate.
+local pace_name(levels, p) =
+  if std.length(paging(levels)) == 1 then 'burn' else 'of ' + numbers.text(p.days) + ' days';
+local pace_steps(p) = [[null, colours.good], [1, colours.warn], [p.factor, colours.bad]];
+local pace(levels, matcher, asked) = {
+  targets: [
+    t.instant(asked('slo:current_burn_rate:ratio' + selecting(levels, p.names, matcher)), pace_name(levels, p))
+    for p in paging(levels)
+  ],
+  thresholds: pace_steps(paging(levels)[0]),
+  overrides: [
+    panels.named(pace_name(levels, p), { thresholds: panels.steps(pace_steps(p), 'pace') })
+    for p in paging(levels)[1:]
+  ],
+};
 
 local burn(ctx, slo) =
   local fast = slo.tiers[0];
@@ -38,22 +117,27 @@ local burn(ctx, slo) =
   panels.timeseries(
     'slo/' + slo.slo + '/burn',
     slo.title + ' · burn rate',
-    what='How many times faster than planned the error budget is spent, over the windows that alert; dashed: '
-         + std.join(', ', [numbers.text(tier.factor, 1) + '× (' + tier.tier + ')' for tier in slo.tiers]) + '.',
+    what='How many times faster than planned the error budget is spent, by powers of ten, over the windows that alert; dashed: '
+         + std.join(', ', [numbers.text(tier.factor) + '× (' + tier.tier + ')' for tier in slo.tiers]) + '.',
     good='Under 1×: at this pace the budget lasts its ' + numbers.text(slo.period_days) + ' days.',
-    act='Above ' + numbers.text(fast.factor, 1) + '× the whole budget is gone in ' + fast.exhausted_in + ' and '
+    act='Above ' + numbers.text(fast.factor) + '× the whole budget is gone in ' + fast.exhausted_in + ' and '
         + word + ' is alerted: open the runbook.',
-    targets=burn_targets(slo, 'slo="' + slo.slo + '"'),
+    targets=burn_targets([slo], 'slo="' + slo.slo + '"'),
     unit='suffix:×',
     links=[ctx.links.slo(slo.slo), ctx.links.runbook('ErrorBudgetBurnFast'), ctx.links.rules],
     wish=10,
     fill=0,
     decimals=1,
-    softMax=fast.factor * 1.1,
-    thresholds=burn_steps(slo),
-    overrides=burn_colours(slo),
+    min=least,
+    log=true,
+    overrides=burn_looks([slo]),
     noValue='not known',
   );
+
+// What is left, drawn down to −100 %. Each point looks at the whole step that begins there: the last whole step of a page
+// of a month is up to an hour ago, and the curve would not know of the fault that the card beside it already counts.
+local course(matcher) =
+  'clamp_min(' + known.line('slo:period_error_budget_remaining:ratio{' + matcher + '}') + ', -1)';
 
 local remaining(ctx, slo, title, wish=7, height=8) =
   local warn = numbers.percent(ctx.limits.budget_left.warn);
@@ -64,7 +148,7 @@ local remaining(ctx, slo, title, wish=7, height=8) =
          + ' days that is still unspent; below zero it is overdrawn, drawn down to −100 %.',
     good='Above ' + warn + ': there is room for risk.',
     act='Below it, ship with care; at zero, reliability comes before features until it recovers.',
-    targets=[t.range('clamp_min(slo:period_error_budget_remaining:ratio{slo="' + slo.slo + '"}, -1)', 'left')],
+    targets=[t.range(course('slo="' + slo.slo + '"'), 'left')],
     unit='percentunit',
     links=[ctx.links.slo(slo.slo), ctx.links.executive, ctx.links.runbook('ErrorBudgetBurnFast')],
     wish=wish,
@@ -78,13 +162,18 @@ local remaining(ctx, slo, title, wish=7, height=8) =
     noValue='not known',
   );
 
+// Failed events per minute. A step may be longer than the five minutes of the rate: whatever failed in it is seen.
+local failed(matcher) =
+  local series = 'slo:events_bad:rate5m{' + matcher + '}';
+  '60 * ' + known.largest(series);
+
 local events(ctx, slo) = panels.timeseries(
   'slo/' + slo.slo + '/events',
   slo.title + ' · failed',
-  what='Events that count against the objective, per minute.',
+  what='Events that count against the objective, per minute; of each step the worst five minutes.',
   good='None, or a handful without a pattern; an alert needs at least ' + slo.minimum_bad_events + ' of them.',
   act='Compare the moment they began with deployments and with the state of the components below.',
-  targets=[t.range('60 * slo:events_bad:rate5m{slo="' + slo.slo + '"}', 'failed')],
+  targets=[t.range(failed('slo="' + slo.slo + '"'), 'failed')],
   unit='suffix: /min',
   links=[ctx.links.slo(slo.slo), ctx.links.runbook('ErrorBudgetBurnFast'), ctx.links.recorded],
   wish=7,
@@ -109,11 +198,18 @@ local kept(matcher) =
   kept:: kept,
   left:: left,
   left_lines:: left_lines,
+  course:: course,
+  failed:: failed,
   apart:: apart,
   remaining:: remaining,
   burn_targets:: burn_targets,
-  burn_colours:: burn_colours,
-  burn_steps:: burn_steps,
+  burn_looks:: burn_looks,
+  selecting:: selecting,
+  paging:: paging,
+  paging_text:: paging_text,
+  pace_steps:: pace_steps,
+  pace:: pace,
+  least:: least,
   section(ctx):: layout.section('Service levels', [
     [burn(ctx, slo), remaining(ctx, slo, slo.title + ' · budget left'), events(ctx, slo)]
     for slo in ctx.slos

@@ -1,5 +1,6 @@
 // Use of the product as the edge sees it: for platforms whose database tells little, the only measure of demand.
 local colours = import '../lib/colours.libsonnet';
+local known = import '../lib/known.libsonnet';
 local layout = import '../lib/layout.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local t = import '../lib/targets.libsonnet';
@@ -29,10 +30,10 @@ local demand(ctx, service) =
 local served(ctx, service) = panels.timeseries(
   'served/' + service.name,
   service.title + ' · requests answered well',
-  what='Share of the requests that were answered without an error.',
+  what='Share of the requests that were answered without an error, in the worst five minutes of each step.',
   good='Practically all of them.',
   act='Every dip is customers who were turned away: the technical view says why.',
-  targets=[t.range('1 - service:error_ratio:rate5m{service="' + service.name + '"}', 'answered')],
+  targets=[t.range('1 - ' + known.largest('service:error_ratio:rate5m{service="' + service.name + '"}'), 'answered')],
   unit='percentunit',
   links=[ctx.links.service(service.name), ctx.links.technical],
   wish=12,

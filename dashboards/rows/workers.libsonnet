@@ -5,7 +5,7 @@ local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local t = import '../lib/targets.libsonnet';
 
-// `only` is a matcher for scripts, `names` are those it can match.
+// `only` is a matcher for scripts, `names` are those it can match; none when nobody knows them beforehand.
 local parts(ctx, only, names) =
   local limits = ctx.limits.worker_cpu_seconds;
   local rate(metric, by, more='') =
@@ -13,7 +13,7 @@ local parts(ctx, only, names) =
   local quantile(metric, q) = 'cloudflare_workers_' + metric + '{' + only + ', quantile="' + q + '"}';
   local per_invocation(metric) =
     rate(metric, 'script_name') + ' / ' + rate('requests_total', 'script_name');
-  local apart = panels.apart(names);
+  local apart = if std.length(names) == 0 then panels.by_name else panels.apart(names);
   {
     requests: panels.timeseries(
       'workers/requests',
@@ -161,13 +161,16 @@ local parts(ctx, only, names) =
 
 local names(ctx) = std.flatMap(function(w) w.scripts, ctx.workers);
 
+// All Workers that are counted: those named in the platform file, else all of the account.
+local every(ctx) = if std.length(names(ctx)) == 0 then '.+' else std.join('|', names(ctx));
+
 {
   names:: names,
+  every:: every,
 
   // The row of the technical view.
   section(ctx)::
-    local all = names(ctx);
-    local p = parts(ctx, 'script_name=~"' + std.join('|', all) + '"', all);
+    local p = parts(ctx, 'script_name=~"' + every(ctx) + '"', names(ctx));
     layout.section('Edge: Cloudflare Workers', if std.length(ctx.workers) == 0 then [] else [
       [p.requests, p.status, p.cpu],
       [p.wall, p.subrequests, p.egress],

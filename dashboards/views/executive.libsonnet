@@ -65,19 +65,22 @@ local now(ctx) = [
     what='Pace of failures over the last five minutes, against the pace that the promise allows.',
     good='Within plan, nearly always.',
     act='Above plan for long, the promise will be broken: reliability comes before features.',
-    targets=[t.instant(known.asked('max(slo:current_burn_rate:ratio)'), 'pace')],
-    unit='suffix:×',
+    targets=[t.instant(known.asked('max(' + std.join(' or ', [
+      local burn = 'slo:current_burn_rate:ratio' + slo.selecting(ctx.slos, paging.names, '');
+      '(' + burn + ' >= bool 1) + (' + burn + ' >= bool ' + numbers.text(paging.factor) + ')'
+      for paging in slo.paging(ctx.slos)
+    ]) + ')'), 'pace')],
+    unit='none',
     links=[ctx.links.to('slo'), ctx.links.technical],
     wish=5,
     height=5,
     background=true,
     noValue='not known',
-    mappings=
-    local paging = ctx.slos[0].tiers[0].factor;
-    panels.ranges([
-      [null, 1, 'Within plan', colours.good],
-      [1, paging, 'Above plan', colours.warn],
-      [paging, null, 'Far above plan', colours.bad],
+    // In words, of the worst: promises of different periods page at different paces.
+    mappings=panels.words([
+      [0, 'Within plan', colours.good],
+      [1, 'Above plan', colours.warn],
+      [2, 'Far above plan', colours.bad],
     ]),
   )),
 ];
@@ -180,7 +183,7 @@ local promises(ctx) =
       what='Share of each error budget that is unspent.',
       good='Above ' + numbers.percent(ctx.limits.budget_left.warn) + '.',
       act='A step down is one incident; ask for its review.',
-      targets=[t.range('clamp_min(slo:period_error_budget_remaining:ratio, -1)', '{{slo}}')],
+      targets=[t.range(slo.course(''), '{{slo}}')],
       unit='percentunit',
       links=[ctx.links.to('slo'), ctx.links.technical],
       wish=12,
@@ -212,10 +215,10 @@ local reading(ctx) = panels.text(
     ]
   ) + [
     '- **Grey**: nothing is known. Percentages beside numbers: the change over the time shown.',
-    '- Click a number for the details; the **i** beside a title says what good looks like.',
+    '- Click a number for its details, **i** for what is good.',
   ]),
   wish=12,
-  height=std.min(12, 6 + std.length(ctx.slos)),
+  height=std.min(12, 5 + std.length(ctx.slos)),
 );
 
 // What the team marked for this page; otherwise the first few levels that its database knows.

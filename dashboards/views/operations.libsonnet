@@ -3,6 +3,7 @@ local dashboard = import '../lib/dashboard.libsonnet';
 local layout = import '../lib/layout.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local alerting = import '../rows/alerting.libsonnet';
+local capacity = import '../rows/capacity.libsonnet';
 local exporter = import '../rows/exporter.libsonnet';
 local health = import '../rows/health.libsonnet';
 local operations = import '../rows/operations.libsonnet';
@@ -29,7 +30,7 @@ function(ctx)
         [operations.table(ctx), operations.course(ctx)],
         [operations.components(ctx)],
       ]),
-      layout.section('Capacity', [operations.capacity(ctx), [operations.pace(ctx)]]),
+      layout.section('Capacity', [capacity.shares(ctx), [capacity.pace(ctx)]]),
       measures.section(ctx, 'operations', [ctx.links.business, ctx.links.technical]),
       layout.section('Monitoring', [
         [own.answer, own.leader, own.config, own.dropped, told.drill],

@@ -3,7 +3,6 @@ local colours = import '../lib/colours.libsonnet';
 local dashboard = import '../lib/dashboard.libsonnet';
 local known = import '../lib/known.libsonnet';
 local layout = import '../lib/layout.libsonnet';
-local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
@@ -53,17 +52,18 @@ local glance(ctx) = [
     colour=colours.neutral,
     sparkline=true,
   )),
-  present(ctx.slos, panels.stat(
+  present(ctx.slos, local now = slo.pace(ctx.slos, '', function(burn) known.asked('max(' + burn + ')')); panels.stat(
     'glance/burn',
     'Burn rate',
     what='How fast the error budget that burns fastest is being spent, in multiples of the planned pace.',
     good='Under 1×.',
-    act='Above ' + numbers.text(ctx.slos[0].tiers[0].factor, 1) + '× somebody is paged: open the runbook.',
-    targets=[t.instant(known.asked('max(slo:current_burn_rate:ratio)'), 'burn')],
+    act='Above ' + slo.paging_text(ctx.slos) + ' somebody is paged: open the runbook.',
+    targets=now.targets,
     unit='suffix:×',
     links=[ctx.links.to('slo'), ctx.links.runbook('ErrorBudgetBurnFast'), ctx.links.executive],
     decimals=1,
-    thresholds=[[null, colours.good], [1, colours.warn], [ctx.slos[0].tiers[0].factor, colours.bad]],
+    thresholds=now.thresholds,
+    overrides=now.overrides,
   )),
   present(ctx.services, panels.stat(
     'glance/latency',

@@ -14,10 +14,12 @@ WITHOUT_QUERY = {"row", "text"}
 # What Grafana replaces before Prometheus sees a query.
 VARIABLES = {
     "$__rate_interval": "1m",
+    "$__interval_ms": "60000",
     "$__interval": "1m",
     "$__range_s": "3600",
     "$__range": "1h",
     "$__from": "0",
+    "$__to": "3600000",
     "$compare": "1d",
     "$service": "api",
     "$slo": "api-availability",
@@ -25,7 +27,7 @@ VARIABLES = {
     "$script": "demo-api",
 }
 TARGET_LABELS = {"job", "instance", "platform", "environment"}
-_ALERT = {"alertname", "severity", "service", "priority", "slo", "kind"}
+_ALERT = {"alertname", "severity", "service", "source", "priority", "slo", "kind"}
 FROM_PROMETHEUS = {
     "up": TARGET_LABELS,
     "scrape_duration_seconds": TARGET_LABELS,
@@ -81,7 +83,7 @@ def parsed(expr: str) -> Any:
     """Parse a query with Grafana's variables filled in."""
     for variable, value in VARIABLES.items():
         expr = expr.replace(variable, value)
-    assert "$" not in expr.replace('"$1"', ""), f"unknown variable in {expr}"
+    assert "$" not in expr.replace('$1"', ""), f"unknown variable in {expr}"
     return promql_parser.parse(expr)
 
 

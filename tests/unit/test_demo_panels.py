@@ -63,3 +63,11 @@ async def test_queries_are_found_in_nested_rows_with_current_and_all_values(tmp_
         ("outer", "b[7205s] offset 7d", False, True),
     ]
     assert {(query.seconds, query.step) for query in found} == {(30 * 86400, 7200)}
+
+
+async def test_no_variable_of_grafana_is_left_in_the_demos_queries() -> None:
+    client = PrometheusClient("http://127.0.0.1:9")
+    found = await panel_queries(Path(__file__).parents[1] / "golden/demo/dashboards", client)
+    await client.close()
+    assert found
+    assert not [query.expression for query in found if "$__" in query.expression]

@@ -1,4 +1,5 @@
-// Values side by side as bars, for comparison between few things.
+// Values side by side as bars, for comparison between few things. Grafana leaves out the name of a bar that is the only
+// one: `alone` is what it is called then, where there may be one only.
 local panel = import 'panel.libsonnet';
 
 {
@@ -23,7 +24,8 @@ local panel = import 'panel.libsonnet';
     mappings=[],
     overrides=[],
     colour=null,
-    names='left'
+    names='left',
+    alone=null
   ):: panel.of('bargauge', {
     key: key,
     title: title,
@@ -44,7 +46,7 @@ local panel = import 'panel.libsonnet';
     thresholds: panel.grounded(thresholds, key),
     mappings: mappings + panel.nothing(rare, noValue),
     overrides: overrides,
-  }, { color: panel.colour_of(colour, 'thresholds') }, {
+  }, { color: panel.colour_of(colour, 'thresholds'), [if alone != null then 'displayName']: alone }, {
     reduceOptions: panel.latest,
     orientation: 'horizontal',
     displayMode: 'basic',

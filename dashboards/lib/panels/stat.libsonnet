@@ -87,7 +87,9 @@ local texts = { auto: 1, value: 1, name: 1, value_and_name: 1 };
       graphMode: if sparkline then 'area' else 'none',
       textMode: panel.oneOf(text, texts, key),
       justifyMode: 'auto',
-      wideLayout: !sparkline,  // the number stands above its line, not on it
+      // The number stands above its line, not on it; and each of several below its name: beside each other in a wide panel,
+      // "critical 3 warning None" would read as three warnings.
+      wideLayout: !sparkline && std.length(targets) == 1,
       showPercentChange: false,
     }, if sparkline then { transformations: joined(title) } else {}),
 }

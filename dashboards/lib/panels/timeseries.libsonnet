@@ -1,5 +1,7 @@
 // Lines over time. Without a `colour`, series that no override paints are shades of one hue: Grafana's own palettes
-// mix red and green.
+// mix red and green. With `log` the axis goes by powers of ten from `min` up: what is a thousand times too high hides
+// nothing that is twice. Grafana heeds no soft bound on it, and draws no threshold above it: a limit is a series.
+// `steps` is how many there are at most: of few a single bar is wide enough to be seen, at the right edge, too.
 local colours = import '../colours.libsonnet';
 local panel = import 'panel.libsonnet';
 
@@ -33,8 +35,13 @@ local styles = { lines: 'line', bars: 'bars' };
     stack=false,
     fill=12,
     legend=true,
-    gap=null
+    gap=null,
+    log=false,
+    steps=null
   )::
+    assert !log || (min != null && min > 0) : key + ': powers of ten begin above 0, give min';
+    assert !log || (softMin == null && softMax == null && std.length(thresholds) == 0) :
+           key + ': an axis by powers of ten may end below a soft bound or a threshold, draw a series';
     local bars = styles[panel.oneOf(style, styles, key)] == 'bars';
     panel.of('timeseries', {
       key: key,
@@ -69,6 +76,8 @@ local styles = { lines: 'line', bars: 'bars' };
         stacking: { mode: if stack then 'normal' else 'none', group: 'A' },
         axisBorderShow: false,
         thresholdsStyle: { mode: if std.length(thresholds) == 0 then 'off' else 'dashed' },
+        [if steps != null then 'barWidthFactor']: 1,
+        [if log then 'scaleDistribution']: { type: 'log', log: 10 },
         [if softMin != null then 'axisSoftMin']: softMin,
         [if softMax != null then 'axisSoftMax']: softMax,
       },
@@ -80,5 +89,5 @@ local styles = { lines: 'line', bars: 'bars' };
         calcs: [],
       },
       tooltip: { mode: 'multi', sort: 'desc' },
-    }),
+    }, { [if steps != null then 'maxDataPoints']: steps }),
 }

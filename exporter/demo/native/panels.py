@@ -1,6 +1,7 @@
 """The queries of generated dashboards, with their variables filled in as Grafana would."""
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +81,10 @@ def range_of(dashboard: Mapping[str, Any]) -> float:
 def _built_in(seconds: float, step: float) -> dict[str, str]:
     """Grafana's own variables; its rate interval spans a step and a scrape, and at least four scrapes."""
     rate = max(step + SCRAPE_SECONDS, 4 * SCRAPE_SECONDS)
+    now = time.time()
     return {
+        "__from": f"{(now - seconds) * 1000:.0f}",
+        "__to": f"{now * 1000:.0f}",
         "__rate_interval": f"{rate:.0f}s",
         "__interval": f"{step:.0f}s",
         "__interval_ms": f"{step * 1000:.0f}",

@@ -58,7 +58,12 @@ class Health:
     def __init__(self, store: Store, vendors_url: str) -> None:
         self._store = store
         self._vendors_url = vendors_url
-        self._client = httpx.AsyncClient(timeout=BUDGET_SECONDS, trust_env=False)
+        # The vendors end connections that were idle for 5 s, which is how often somebody asks for a document.
+        self._client = httpx.AsyncClient(
+            timeout=BUDGET_SECONDS,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=20, keepalive_expiry=1.0),
+        )
 
     async def close(self) -> None:
         """Close the connections to the vendors."""

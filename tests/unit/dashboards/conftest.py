@@ -28,12 +28,30 @@ def _probed(found: Json) -> None:
         service["signals"] = [{"kind": "health", "target": "api"}]
 
 
+def _all_workers(found: Json) -> None:
+    """All Workers of the account: none is named."""
+    for source in found["sources"]:
+        if source["kind"] == "cloudflare_workers":
+            source["scripts"] = []
+
+
 def _without_queries(found: Json) -> None:
     found["queries"], found["kpis"] = [], []
 
 
 def _without_services(found: Json) -> None:
     found["services"] = []
+
+
+def _periods(found: Json) -> None:
+    """A second service level, whose period is shorter: it has one window, and pages at a tenth of the pace."""
+    first = found["services"][0]["slos"][0]
+    fast = first["tiers"][0] | {"factor": "1.44", "threshold": "0.00144"}
+    found["services"][0]["slos"].append(
+        first
+        | {"slo": "api-short", "title": "API of three days", "tiers": [fast]}
+        | {"period": "3d", "period_days": "3"}
+    )
 
 
 def _grown(found: Json) -> None:
@@ -80,10 +98,12 @@ def _grown(found: Json) -> None:
 
 VARIANTS: dict[str, Callable[[Json], None]] = {
     "without Workers": _probed,
+    "all Workers": _all_workers,
     "without Postgres": _without("postgres"),
     "without health": _without("health"),
     "without queries": _without_queries,
     "without services": _without_services,
+    "periods": _periods,
     "grown": _grown,
 }
 

@@ -2,11 +2,13 @@
 
 import copy
 import re
+from pathlib import Path
 
 import pytest
 
 from exporter.generate.mixin import tree
 from tests.support.dashboards import Json, dashboards, shown
+from tests.support.promtool import evaluate
 
 ANSWERS = ' and on () (max(up{job="platform-exporter"}) == 1)'
 
@@ -107,9 +109,45 @@ def test_minutes_of_incidents_are_those_that_customers_felt(executive: dict[str,
     assert all('kind="symptom"' in part for part in minutes)
 
 
-def test_an_alert_of_the_last_day_has_its_time_however_short(executive: dict[str, Json]) -> None:
-    last = executive["Incidents in this period"]["targets"][1]["expr"]
-    assert re.search(r"\[1d:1m\]\) or .*\[\$__range:10m\]", last)
+# One fault began after a minute and ended after three, another began after ten; six values a minute.
+OVER = '{alertname="DatabaseDown", alertstate="firing", kind="cause", service="db", severity="critical", slo="%s"}'
+NEW = '{alertname="HealthUnhealthy", alertstate="firing", kind="symptom", service="api", severity="critical"}'
+UP = 'up{job="platform-exporter"}'
+NONE = '{service="No incident"}'
+
+
+@pytest.mark.parametrize(
+    ("window", "at", "minutes", "ago"),
+    [
+        # Two series of one alert are one incident; its last sample is of 2:50.
+        ("10m", "9m", {"db": 2}, {"db": 420}),
+        ("1d", "9m", {"db": 2}, {"db": 420}),
+        ("5m", "9m", {"none": 0}, {}),
+        ("2m", "10m30s", {"api": 0.5}, {"api": 0}),
+        ("2m", "12m", {"api": 2}, {"api": 0}),
+        ("12m", "12m", {"db": 2, "api": 2}, {"db": 600, "api": 0}),
+    ],
+)
+def test_incidents_are_those_of_the_time_shown(
+    executive: dict[str, Json],
+    window: str,
+    at: str,
+    minutes: dict[str, float],
+    ago: dict[str, float],
+    tmp_path: Path,
+) -> None:
+    """Whatever the range is; and none is said only where there is none."""
+    _, lasted, last = (target["expr"] for target in executive["Incidents in this period"]["targets"])
+    series = {"ALERTS" + OVER % slo: "_x6 1x11 stale" for slo in ("a", "b")}
+    series |= {"ALERTS" + NEW: "_x61 1x30", UP: "1x90"}
+    labels = {
+        "db": '{alertname="DatabaseDown", service="db"}',
+        "api": '{alertname="HealthUnhealthy", service="api"}',
+        "none": NONE,
+    }
+    for expr, values in ((lasted, minutes), (last, ago)):
+        samples = [{"labels": labels[who], "value": value} for who, value in values.items()]
+        evaluate(tmp_path, series, expr.replace("$__range", window), samples, every="10s", at=at)
 
 
 def test_money_is_named_as_such_and_has_its_movement(executive: dict[str, Json]) -> None:
@@ -174,4 +212,20 @@ def test_how_long_an_incident_was_is_said_by_the_minute(executive: dict[str, Jso
         if override["matcher"]["options"] == "In all" and prop["id"] == "unit"
     )
     assert unit == "suffix: min"
-    assert panel["targets"][0]["expr"].startswith("(sum by (alertname, service) (sum_over_time((ALERTS{")
+    (minutes,) = (target["expr"] for target in panel["targets"] if "sum_over_time(" in target["expr"])
+    assert re.match(r"sort_desc\(\(max by \(.*\(sum_over_time\(\(max by \(", minutes)
+
+
+def test_what_fires_now_and_the_longest_incident_are_seen_without_scrolling(
+    executive: dict[str, Json],
+) -> None:
+    """One fault tells of itself in four or five rows; a row is 36 pixels high, title and headings are 76."""
+    panel = executive["Incidents in this period"]
+    now, minutes, _ = (target["expr"] for target in panel["targets"])
+    assert re.fullmatch(r"max by \(alertname, service\) \((label_replace\()?ALERTS\{[^}]*\}.*\)", now)
+    assert minutes.startswith("sort_desc(")
+    # The rows stay as they were answered.
+    assert panel["options"]["sortBy"] == []
+    assert panel["transformations"][0]["id"] == "merge"
+    assert "sortBy" not in {each["id"] for each in panel["transformations"]}
+    assert (panel["gridPos"]["h"] * 38 - 8 - 76) // 36 >= 6

@@ -14,18 +14,28 @@ TITLES = ("API", "Website (EU)", "API EU")
 
 
 @pytest.fixture(scope="module")
-def several(demo: Json) -> dict[str, Json]:
-    """The panels of the page of three endpoints, by title."""
+def several_views(demo: Json) -> dict[str, dict[str, Json]]:
+    """The panels of three endpoints, by view and title."""
     demo = copy.deepcopy(demo)
     (endpoint,) = (source for source in demo["sources"] if source["kind"] == "health")
     for key, title in (("web", TITLES[1]), ("eu", TITLES[2])):
         demo["sources"].append(endpoint | {"source": f"health.{key}", "target": key, "title": title})
-    return _panels(demo)
+    found = tree(demo)
+    return {view: _shown(found, view) for view in ("health", "technical")}
+
+
+@pytest.fixture(scope="module")
+def several(several_views: dict[str, dict[str, Json]]) -> dict[str, Json]:
+    return several_views["health"]
+
+
+def _shown(files: Json, view: str) -> dict[str, Json]:
+    (board,) = (board for board in dashboards(files) if board["uid"] == f"demo-{view}")
+    return {panel["title"]: panel for panel in shown(board)}
 
 
 def _panels(catalogue: Json) -> dict[str, Json]:
-    (board,) = (board for board in dashboards(tree(catalogue)) if board["uid"] == "demo-health")
-    return {panel["title"]: panel for panel in shown(board)}
+    return _shown(tree(catalogue), "health")
 
 
 def _colour(panel: Json, series: str) -> str:
@@ -84,7 +94,42 @@ def test_endpoints_are_called_by_their_titles(several: dict[str, Json]) -> None:
     for panel in several.values():
         legends = [target["legendFormat"] for target in panel["targets"]]
         assert all("{{target}}" not in legend for legend in legends), panel["title"]
-        assert [legend.partition(" · ")[0].removesuffix(" {{version}}") for legend in legends] == list(TITLES)
+        if len(legends) > 1:
+            assert [legend.partition(" · ")[0] for legend in legends] == list(TITLES)
+        else:
+            assert panel["title"].partition(" · ")[0] in TITLES
+
+
+@pytest.mark.parametrize("view", ["health", "technical"])
+def test_names_of_components_stand_alone(several_views: dict[str, dict[str, Json]], view: str) -> None:
+    """Of "Background jobs · external_apis" a phone would show the one or the other half: each endpoint has a panel."""
+    found = several_views[view]
+    words = ["components", "time healthy"] if view == "health" else ["components"]
+    for word in words:
+        for title, key in zip(TITLES, ("api", "web", "eu"), strict=True):
+            (target,) = found[f"{title} · {word}"]["targets"]
+            assert target["legendFormat"] == "{{check}}"
+            assert set(re.findall(r'target="(\w+)"', target["expr"])) == {key}
+    assert found["HTTP status"]["gridPos"]["w"] >= 4 * len(TITLES)
+
+
+@pytest.mark.parametrize(
+    ("alert", "word"), [("HealthCheckUnhealthy", " · components"), ("HealthUnhealthy", "")]
+)
+def test_alerts_lead_to_the_panel_of_their_endpoint(demo: Json, alert: str, word: str) -> None:
+    demo = copy.deepcopy(demo)
+    (endpoint,) = (source for source in demo["sources"] if source["kind"] == "health")
+    demo["sources"].append(endpoint | {"source": "health.web", "target": "web", "title": "Website (EU)"})
+    found = tree(demo)
+    panels = _shown(found, "technical")
+    for key, title in (("api", "API"), ("web", "Website (EU)")):
+        (rule,) = (
+            rule
+            for rule in rules(found)
+            if rule.get("alert") == alert and rule["labels"]["source"] == f"health.{key}"
+        )
+        wanted = panels[title + word if word else "Health document"]["id"]
+        assert rule["annotations"]["dashboard_url"].endswith(f"?viewPanel={wanted}")
 
 
 def test_endpoints_of_one_title_are_told_apart_by_their_keys(demo: Json) -> None:

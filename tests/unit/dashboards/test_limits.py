@@ -1,5 +1,6 @@
 """Limits: what is drawn and what is said ascend together; the library refuses what Grafana would misread."""
 
+import copy
 import json
 import re
 from collections.abc import Iterator
@@ -8,8 +9,8 @@ from typing import Any
 import _jsonnet
 import pytest
 
-from exporter.generate.mixin import folder
-from tests.support.dashboards import Json, shown
+from exporter.generate.mixin import folder, tree
+from tests.support.dashboards import Json, dashboards, shown
 
 STAT = """
   local colours = import 'dashboards/lib/colours.libsonnet';
@@ -75,6 +76,28 @@ def test_a_question_is_answered_as_its_description_says(boards: list[Json]) -> N
             assert answers == ["Yes", "Yes", "Partly", "Partly", "No", "No", "No"], panel["title"]
             drawn = [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]]
             assert drawn[-2:] == pytest.approx([limit, 0.5])
+
+
+@pytest.mark.parametrize("op", ["<", "<=", ">", ">="])
+@pytest.mark.parametrize("target", ["0", "2", "0.95", "-3", "1000000"])
+def test_the_colour_of_a_key_figure_agrees_with_its_verdict(demo: Json, op: str, target: str) -> None:
+    """At the target itself, too: no open incidents, `<= 0`, is met nowhere else."""
+    demo = copy.deepcopy(demo)
+    demo["kpis"] = [demo["kpis"][0] | {"op": op, "target": target, "unit": "short"}]
+    (board,) = (board for board in dashboards(tree(demo)) if board["uid"] == "demo-executive")
+    (card,) = (panel for panel in shown(board) if panel["title"] == demo["kpis"][0]["title"])
+    (verdicts,) = (
+        prop["value"][0]["options"]
+        for override in card["fieldConfig"]["overrides"]
+        for prop in override["properties"]
+        if prop["id"] == "mappings"
+    )
+    limit = float(target)
+    for value in (limit - 0.001, limit, limit + 0.001):
+        met = {"<": value < limit, "<=": value <= limit, ">": value > limit, ">=": value >= limit}[op]
+        steps = card["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        *_, reached = (step["color"] for step in steps if step["value"] is None or step["value"] <= value)
+        assert reached == verdicts[str(int(met))]["color"], value
 
 
 @pytest.mark.parametrize("kind", ["stat", "timeseries", "bars"])

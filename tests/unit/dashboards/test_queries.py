@@ -41,7 +41,7 @@ def test_rates_use_the_rate_interval(boards: list[Json]) -> None:
     for board in boards:
         instant = {t["expr"] for panel in shown(board) for t in panel["targets"] if t["instant"]}
         for expr in _queries(board):
-            assert not re.search(r"(?<!offset -)\$__interval", expr)
+            assert not re.search(r"(?<!offset -)\$__interval(?!_ms)", expr)
             for window in re.findall(r"\brate\([^\[]*\[([^\]]+)\]", expr):
                 assert window == "$__rate_interval" or (
                     expr in instant and re.fullmatch(r"\d+[sm]", window)
@@ -54,8 +54,45 @@ def test_a_timeline_shows_the_whole_of_each_step_the_last_one_too(boards: list[J
         for panel in shown(board):
             if panel["type"] == "state-timeline":
                 for target in panel["targets"]:
-                    for window in re.findall(r"_over_time\([^\[]*(\[[^)]*)\)", target["expr"]):
+                    expr = target["expr"].replace(" @ end()", "")
+                    for window in re.findall(r"_over_time\([^\[]*(\[[^)]*)\)", expr):
                         assert window == "[$__rate_interval] offset -$__interval", panel["title"]
+
+
+def _ends_at_now(expr: str, recorded: str) -> int:
+    """How many series of `recorded` the query draws, each up to now and without holes at short steps."""
+    drawn = set(re.findall(rf"\b{recorded}\{{[^}}]*\}}(?! offset \d)", expr))
+    for series in drawn:
+        step = f"_over_time({series}[$__rate_interval] offset -$__interval) or {series})"
+        assert step in expr, expr
+        assert expr.count(series) == 2 * expr.count(step), expr
+    return len(drawn)
+
+
+def test_the_curve_of_a_budget_ends_at_what_the_card_beside_it_says(boards: list[Json]) -> None:
+    """Its last whole step is up to an hour ago on a page of a month: just after a fault the two would differ."""
+    found = 0
+    for board in boards:
+        for panel in shown(board):
+            if panel["type"] == "timeseries" and "udget left" in panel["title"]:
+                for target in panel["targets"]:
+                    found += _ends_at_now(target["expr"], "slo:period_error_budget_remaining:ratio")
+    assert found or not any(board["uid"].endswith("-slo") for board in boards)
+
+
+def test_the_curves_of_a_service_and_its_promises_end_at_now(boards: list[Json]) -> None:
+    """Steps are up to 20 minutes on a page of a week: a fault that has just begun is drawn, as the cards tell of it."""
+    recorded = (
+        r"(?:slo:events_\w+:rate5m|slo:sli_error:ratio_rate\w+|slo:current_burn_rate:ratio|service:[\w:]+)"
+    )
+    found = 0
+    for board in boards:
+        if board["uid"].endswith(("-slo", "-service")):
+            for panel in shown(board):
+                if panel["type"] == "timeseries":
+                    for target in panel["targets"]:
+                        found += _ends_at_now(target["expr"], recorded)
+    assert found or not any(board["uid"].endswith("-slo") for board in boards)
 
 
 def test_nothing_is_asked_of_what_the_platform_lacks(variant: Json, boards: list[Json]) -> None:

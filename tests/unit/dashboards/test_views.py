@@ -25,7 +25,9 @@ def test_thresholds_are_those_of_the_objective(demo: Json) -> None:
     slo |= {"objective": "0.98", "budget": "0.02", "objective_text": "98%"}
     slo["tiers"][0] |= {"factor": "12.5", "threshold": "0.25"}
     found = tree(demo)
-    assert 12.5 in _steps(_panel(found, "technical", "API availability · burn rate"))
+    drawn = [t["expr"] for t in _panel(found, "technical", "API availability · burn rate")["targets"]]
+    assert any(expr.startswith("12.5 + 0 * ") for expr in drawn)
+    assert 12.5 in _steps(_panel(found, "technical", "Burn rate"))
     assert 0.02 in _steps(_panel(found, "technical", "API · failed share"))
     assert 0.98 in _steps(_panel(found, "executive", "API availability"))
 
@@ -212,3 +214,17 @@ def test_a_limit_of_its_own_colours_each_share(demo: Json) -> None:
     assert own["Main database: connections"][1:] == [0.8, 0.9]
     assert own["API availability: error budget"][1:] == [0.75, 1]
     assert all(target["expr"].endswith(" or vector(NaN)") for target in full["targets"])
+
+
+@pytest.mark.parametrize(
+    ("view", "title"), [("technical", "API · failed share"), ("business", "API · requests answered well")]
+)
+def test_no_width_skips_a_short_failure(demo: Json, view: str, title: str) -> None:
+    """A point of a week on a phone stands for an hour: it is as bad as the worst of it."""
+    (target,) = _panel(tree(demo), view, title)["targets"]
+    assert 'max_over_time(service:error_ratio:rate5m{service="api"}[$__rate_interval]' in target["expr"]
+
+
+def test_what_began_to_fail_a_moment_ago_is_seen_in_a_week(demo: Json) -> None:
+    """A bar is half as wide as its step at the right edge: a thousand steps would be hairlines."""
+    assert _panel(tree(demo), "slo", "Failed")["maxDataPoints"] <= 100

@@ -1,0 +1,109 @@
+"""Alerts on the pages: names that a phone shows whole, and lanes that mean the same on every platform."""
+
+import copy
+from pathlib import Path
+
+import pytest
+
+from exporter.generate.mixin import tree
+from tests.support.dashboards import Json, dashboards, rules, shown
+from tests.support.promtool import evaluate
+
+PHONE = 370
+"""Pixels that a table has on a screen of 420."""
+LETTER, PADDING = 7.3, 12
+"""Pixels of a letter in a table, on average, and around the text of a cell."""
+
+
+def _panel(files: Json, view: str, title: str) -> Json:
+    (board,) = (board for board in dashboards(files) if board["uid"] == f"demo-{view}")
+    (panel,) = (panel for panel in shown(board) if panel["title"] == title)
+    return panel
+
+
+@pytest.mark.parametrize(
+    ("view", "title"), [("operations", "What fires now"), ("executive", "Incidents in this period")]
+)
+def test_a_phone_shows_the_whole_name_of_an_alert(demo: Json, view: str, title: str) -> None:
+    """ErrorBudgetBurnFast and …Slow differ in their ends; what does not fit comes after, by a swipe."""
+    found = tree(demo)
+    table = _panel(found, view, title)
+    (organize,) = (each["options"] for each in table["transformations"] if each["id"] == "organize")
+    headings = sorted(organize["renameByName"], key=lambda name: organize["indexByName"][name])
+    widths: dict[str, float] = {}
+    for override in table["fieldConfig"]["overrides"]:
+        for prop in override["properties"]:
+            if prop["id"] in {"custom.width", "custom.minWidth"}:
+                widths[override["matcher"]["options"]] = prop["value"]
+    name = max((rule["alert"] for rule in rules(found) if "alert" in rule), key=len)
+    assert widths["Alert"] >= LETTER * len(name) + PADDING, name
+    before = headings[: headings.index("alertname") + 1]
+    assert sum(widths[organize["renameByName"][heading]] for heading in before) <= PHONE
+
+
+@pytest.mark.parametrize(
+    ("service", "wanted"), [("api", {"api": 2, "health.api": 2}), ("health.api", {"health.api": 2})]
+)
+@pytest.mark.parametrize("view", ["home", "operations", "technical"])
+def test_the_lane_of_a_source_turns_with_its_alerts(
+    demo: Json, tmp_path: Path, view: str, service: str, wanted: dict[str, int]
+) -> None:
+    """They carry the name of the service that the source speaks for, where there is one; Fine is never beside them."""
+    demo = copy.deepcopy(demo)
+    if service == "health.api":
+        demo["services"] = []
+    (target,) = _panel(tree(demo), view, "State of every part")["targets"]
+    alert = f'alertname="HealthUnhealthy", alertstate="firing", service="{service}", source="health.api"'
+    up = {
+        f'platform_exporter_source_up{{source="{source}"}}': value
+        for source, value in (("health.api", "1x9"), ("postgres.main", "1x9"), ("drill", "0x9"))
+    }
+    expr = target["expr"].replace("$__rate_interval", "1m").replace(" offset -$__interval", "")
+    evaluate(
+        tmp_path,
+        {f'ALERTS{{{alert}, severity="critical"}}': "1x9", **up},
+        expr,
+        [
+            {"labels": f'{{service="{name}"}}', "value": value}
+            for name, value in {**wanted, "postgres.main": 0, "drill": 1}.items()
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("view", "title"), [("slo", "Alerts of this service level"), ("service", "Alerts about this service")]
+)
+def test_an_alert_that_fires_is_seen_at_the_right_edge(
+    demo: Json, tmp_path: Path, view: str, title: str
+) -> None:
+    """However short the last step is, which is drawn up to now; and steps that are past are as they were."""
+    panel = _panel(tree(demo), view, title)
+    (target,) = panel["targets"]
+    step, last = 3600, 7200
+    labels = 'severity="critical", slo="api-availability", service="api", alertstate="firing"'
+    begun, over = "_x140 1x60", "_x30 1x10 _x100"  # by the minute: in the last step, in the first
+    for minutes in (0, 7, 59):
+        for alert, points in ((begun, {0: 0, 1: 3, 2: 3}), (over, {0: 3, 1: 0, 2: 0})):
+            for point, worst in points.items():
+                # A query of a single point ends there, and not at the last step.
+                expr = str(target["expr"]).replace(" @ end()", f" @ {last}")
+                for variable, value in {
+                    "$slo": "api-availability",
+                    "$service": "api",
+                    "$__to": str((last + minutes * 60) * 1000),
+                    "$__interval_ms": str(step * 1000),
+                    "$__rate_interval": f"{step}s",
+                    "$__interval": f"{step}s",
+                }.items():
+                    expr = expr.replace(variable, value)
+                evaluate(
+                    tmp_path,
+                    {
+                        f'ALERTS{{alertname="Fast", {labels}}}': alert,
+                        'slo:events_total:rate5m{slo="api-availability"}': "1x200",
+                        'service:requests:rate5m{service="api"}': "1x200",
+                    },
+                    f"last_over_time(({expr})[1s:60s] @ {point * step})",
+                    [{"labels": f'{{alertname="{"Fast" if worst else "No alert"}"}}', "value": worst}],
+                    at="3h",  # promtool knows nothing of what is later
+                )

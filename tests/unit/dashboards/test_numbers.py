@@ -1,0 +1,52 @@
+"""Numbers in words and in headlines: nothing that counts is rounded away, and text and line agree."""
+
+import json
+
+import _jsonnet
+import pytest
+
+from exporter.generate.mixin import folder, tree
+from tests.support.dashboards import Json, dashboards, shown
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("text(14.4)", "14.4"),
+        ("text(0.0004)", "0.0004"),
+        ("text(-0.00021)", "−0.00021"),
+        ("text(0)", "0"),
+        ("text(0.1)", "0.1"),
+        ("text(43.21, 0)", "43"),
+        ("text(1058202)", "1058202"),
+        ("percent(0.995)", "99.5 %"),
+        ("percent(0.9)", "90 %"),
+        ("percent(0.000004)", "0.0004 %"),
+        ("seconds(0.00015)", "0.15 ms"),
+        ("seconds(0.2)", "200 ms"),
+        ("seconds(1.25)", "1.25 s"),
+        ("seconds(150)", "2.5 min"),
+        ("seconds(300)", "5 min"),
+        ("seconds(8100)", "2.25 hours"),
+        ("seconds(216000)", "2.5 days"),
+        ("of(0.0004, 'short')", "0.0004"),
+        ("of(1450000, 'currencyUSD')", "1450000"),
+    ],
+)
+def test_a_limit_in_words_is_the_one_that_is_drawn(call: str, said: str) -> None:
+    program = f"(import 'dashboards/lib/numbers.libsonnet').{call}"
+    assert json.loads(_jsonnet.evaluate_snippet("test.jsonnet", program, jpathdir=[str(folder())])) == said
+
+
+def test_a_headline_is_not_rounded_to_whole_millions(demo: Json) -> None:
+    """Grafana makes 1,058,202 "1.06 Mil", and with decimals of 0 "1 Mil"; events are whole as they are asked."""
+    titles = {"Calls", "Monthly recurring revenue"}
+    found = set()
+    for board in dashboards(tree(demo)):
+        for panel in shown(board):
+            if panel["type"] == "stat" and panel["title"] in titles:
+                assert "decimals" not in panel["fieldConfig"]["defaults"]
+                counted = "increase(" in (expr := panel["targets"][0]["expr"])
+                assert expr.startswith("round(sum(increase(") == counted
+                found.add(panel["title"])
+    assert found == titles
