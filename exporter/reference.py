@@ -54,7 +54,8 @@ def _metrics() -> str:
         "three intervals and its time-out loses its series, so that Prometheus marks them stale.",
         "",
         "Names that begin with `pg_` are those of postgres_exporter where it has the metric, so that published",
-        "dashboards work; some of its counters do not end in `_total`, on which `promtool check metrics` remarks.",
+        "dashboards work. `promtool check metrics` remarks on some of them: on counters that do not end in `_total`,",
+        "and on names with `_count` or `summary`.",
         "",
         *_table(
             "The exporter itself",
