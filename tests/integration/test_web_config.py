@@ -178,7 +178,7 @@ def test_client_certificates(tmp_path: Path, authority: Authority) -> None:
         for refused in (None, unnamed, other_name, foreign):
             with exporter.client(trust=authority.file, certificate=refused) as client, pytest.raises(REFUSED):
                 client.get("/metrics")
-        assert len(exporter.lines("tls.refused")) == 4
+        exporter.wait_line("tls.refused", 4)
         assert not exporter.lines("http.request"), "no byte of a refused client was looked at"
 
 

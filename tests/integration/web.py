@@ -50,8 +50,9 @@ class Served:
         )
 
     def lines(self, action: str) -> list[dict[str, Any]]:
-        """Return the lines of the log with this action."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        """Return the lines of the log with this action; one that is still being written does not count."""
+        whole = self.log.read_text().rpartition("\n")[0]
+        lines = [json.loads(line) for line in whole.splitlines()]
         return [line for line in lines if line["action"] == action]
 
     def wait_line(self, action: str, count: int = 1) -> dict[str, Any]:
