@@ -8,6 +8,7 @@ need the store and wait. Should two believe that they lead, compare-and-set lets
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Literal
 
 from exporter.engine import result
@@ -46,7 +47,8 @@ class Leadership:
         self.store = store
         self._on_change = on_change
         self._leads_until = self._heard_until = float("-inf")
-        self.terms = 0  # how often it has taken the lead
+        self.turns = 0  # how often its role has changed
+        self._turned = asyncio.Event()  # the next time
         self._shown: tuple[Role, bool | None] | None = None
 
     @property
@@ -67,9 +69,8 @@ class Leadership:
 
     async def renew(self) -> None:
         """Take or prolong the lease."""
-        asked = (
-            asyncio.get_running_loop().time()
-        )  # before, for the lease may begin as soon as it is asked for
+        asked = asyncio.get_running_loop().time()  # before: the lease may begin as soon as it is asked for
+        takes = False
         try:
             leads = await self.store.lead()
         except StateError as error:
@@ -77,14 +78,25 @@ class Leadership:
                 log.warning("state.failed", error=str(error), remedy=error.remedy)
         else:
             self._heard_until = asked + self.store.lease
-            self.terms += leads and self.role != "leader"
+            takes = leads and self.role != "leader"
             self._leads_until = self._heard_until if leads else float("-inf")
         now = self.role, self.store.up
+        if takes or self._shown is None or now[0] != self._shown[0]:
+            self.turns += 1
+            self._turned.set()
+            self._turned = asyncio.Event()
         if now != self._shown:
             if self.store.shared:
                 log.info("leadership", role=now[0], state_up=now[1])
             self._shown = now
             self._on_change()
+
+    async def turned(self, known: int, seconds: float) -> bool:
+        """Wait so long, or until the role changes; say whether `turns` is another than the one known."""
+        if self.turns == known:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._turned.wait(), seconds)
+        return self.turns != known
 
     def collected(self) -> Collected:
         """Return the metrics."""
@@ -101,7 +113,8 @@ class SharedResult:
         self._key = f"result/{source}"
         self._leadership = leadership
         self._version: int | None = None  # the newest that was read or written; None: not known
-        self._joined: int | None = None  # in which of its terms it has read what the leader before it wrote
+        self._turn = 0  # of the leadership, when it was last asked what another exporter found out
+        self._joined: int | None = None  # since which turn it has read what the leader before it wrote
         self._offered: tuple[Result, float] | None = None  # and when that was
         self._writing: asyncio.Task[None] | None = None
 
@@ -133,17 +146,21 @@ class SharedResult:
         Raises:
             StateError: as a follower, when it cannot be read.
         """
+        turn = self._turn = self._leadership.turns
         if self.following:
             return await self.read()
-        term = self._leadership.terms
-        if self._joined == term or self._leadership.role == "alone":
+        if self._joined == turn or self._leadership.role == "alone":
             return None
         try:
             found = await self.read()
         except StateError:
             return None
-        self._joined = term
+        self._joined = turn
         return found
+
+    async def turned(self, seconds: float) -> bool:
+        """Wait so long, or until this exporter has another role than when it heard last; say whether it has."""
+        return await self._leadership.turned(self._turn, seconds)
 
     async def publish(self, mine: Result) -> Result:
         """Write a result with counters for the others, and return the one to show: mine, or theirs if they were faster.

@@ -10,7 +10,6 @@ import random
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Literal
 
 from exporter.engine.budget import Budget
 from exporter.engine.cadence import Cadence
@@ -107,9 +106,9 @@ class Runner:
     _held_until: float = float("-inf")
     _asked: float = float("-inf")
     _began: float = field(default_factory=time.monotonic)
-    # What the log was told last of the source, if that is that it fails, why, and how often it has in a row.
-    told: Reason | Literal["before"] | None = None  # before: before a reload changed it
-    _streak: int = 0
+    # What the log was told last of the source, if that is that it fails: why (None: before a reload changed it), and
+    # how often it has in a row since.
+    _told: tuple[Reason | None, int] | None = None
     _otherwise: bool = False  # whether what is known was found out by a source of another spec
     _expiry: asyncio.TimerHandle | None = None
     _deadline: Deadline = field(default_factory=Deadline)
@@ -167,21 +166,39 @@ class Runner:
                 self._expiry.cancel()
 
     async def _run(self) -> None:
-        clock = asyncio.get_running_loop().time
         await asyncio.sleep(random.uniform(0, min(0.5, self.source.every / 10)))  # noqa: S311  # spreads load, keeps no secret
         while True:
-            started, since = clock(), time.monotonic()
+            started = time.monotonic()
             await self.collect()
-            due = started + self._wait(since)
+            due = started + self._wait(started)
             if (
                 self.error is None
-                and self._held_until <= since  # else a scrape would find nothing new, or wait for it
+                and self._held_until <= started  # else a scrape would find nothing new, or wait for it
                 and self.source.phase_lock
                 and self.source.every <= _LONGEST_LOCKED_INTERVAL
             ):
                 due = self._before_scrape(started, due)
-            self.due = time.time() + max(0.0, due - clock())
-            await asyncio.sleep(max(0.0, due - clock()))
+            while await self._turned(due):
+                # What was found out meanwhile is taken over, or dropped; the source is asked no sooner for that.
+                since = time.monotonic() if await self._follow() else self._asked
+                due = since + self._wait(since)
+
+    async def _turned(self, due: float) -> bool:
+        """Wait until the next collection is due, or this exporter's role among others changes; say whether it has."""
+        left = max(0.0, due - time.monotonic())
+        self.due = time.time() + left
+        if self.shared is not None:
+            return await self.shared.turned(left)
+        await asyncio.sleep(left)
+        return False
+
+    def succeed(self, before: "Runner") -> None:
+        """Go on from what was known before a reload, if the same is asked: also when it may be asked again."""
+        if before._told is not None:
+            self._told = None, before._told[1]
+        if self.source.asks == before.source.asks and not before._otherwise:
+            self._show(before._result())
+            self.budget, self._held_until = before.budget, before._held_until
 
     def scraped(self) -> None:
         """Note how old the data are that a scraper is given now."""
@@ -189,7 +206,7 @@ class Runner:
 
     async def collect(self) -> None:
         """Collect once, within the source's time-out, and note how it went; or take what the leader collected."""
-        if self.shared is not None and await self._follow(self.shared):
+        if await self._follow():
             return
         if time.monotonic() < self._held_until:
             self._ended()
@@ -249,14 +266,16 @@ class Runner:
             shown.update(self.down)
         return [state, shown]
 
-    async def _follow(self, shared: SharedResult) -> bool:
+    async def _follow(self) -> bool:
         """Take over what the leader knows, at the start also as leader; say whether that is all to be done.
 
         What was found out by a source of another spec does not hold for that of the one that leads now: it begins anew.
         """
-        following = shared.following
+        if self.shared is None:
+            return False
+        following = self.shared.following
         try:
-            theirs = await shared.heard()
+            theirs = await self.shared.heard()
             otherwise = theirs is not None and theirs.spec not in ("", self.source.fingerprint)
             # Counters are shown as they are written, so a later writing is newer; other results may wait for it.
             newer = theirs is not None and (theirs.counts or time.monotonic() - theirs.asked >= self._asked)
@@ -281,6 +300,7 @@ class Runner:
         return not heard and time.monotonic() - self._began < _LONGEST_LOOK
 
     def _result(self) -> Result:
+        held = self._held_until - time.monotonic()
         return Result(
             self.data,
             self.last_success,
@@ -289,7 +309,7 @@ class Runner:
             self.failures,
             self.error,
             self.failures_in_a_row,
-            self._wait(time.monotonic()) if self.error is not None else 0.0,
+            held if held > 0 else self._pause if self.error is not None else 0.0,
             time.monotonic() - self._asked,
             self.down,
             self.source.fingerprint,
@@ -315,19 +335,22 @@ class Runner:
         self.runs += 1
         failing = self.failing
         if failing is not None:
-            if failing.reason != self.told:
+            if self._told is None or failing.reason != self._told[0]:
                 error = redact(str(failing))
                 log.warning("source.failed", source=self.source.name, reason=failing.reason, error=error)
-            self.told, self._streak = failing.reason, self.failures_in_a_row
-        elif self.told is not None and self.last_success is not None:
-            log.info("source.recovered", source=self.source.name, failures=self._streak)
-            self.told = None
+            self._told = failing.reason, self.failures_in_a_row
+        elif self._told is not None and self.last_success is not None:
+            log.info("source.recovered", source=self.source.name, failures=self._told[1])
+            self._told = None
         self.on_change()
 
     def _failed(self, error: SourceError) -> None:
         self.failures[error.reason] += 1
         self.failures_in_a_row += 1
         self.error = error
+        if error.retry_after:
+            wait = max(self._pause, min(error.retry_after, _LONGEST_RETRY_AFTER))
+            self._held_until = time.monotonic() + wait
         try:
             self.down = self.source.down()
         except Exception:  # a defect of its own, which must not hide the others
@@ -346,19 +369,15 @@ class Runner:
             return min(
                 every, _LOOK_AGAIN if self._expects else _LOOK_FOR if self.failing is _UNHEARD else every
             )
-        if (held := self._held_until - since) > 0:
-            return held
-        return self._pause
+        held = self._held_until - since
+        return held if held > 0 else self._pause
 
     @property
     def _pause(self) -> float:
         """The seconds between two collections as things are, longer while the source fails."""
         every = self.source.every
         doublings = max(0, self.failures_in_a_row - _PATIENT_FAILURES)
-        wait = min(every * 2.0 ** min(doublings, 10), _longest_wait(every))
-        if self.error is not None and self.error.retry_after is not None:
-            return max(wait, min(self.error.retry_after, _LONGEST_RETRY_AFTER))
-        return wait
+        return min(every * 2.0 ** min(doublings, 10), _longest_wait(every))
 
     def _before_scrape(self, started: float, due: float) -> float:
         """Return when to start so as to end just before a scrape that is predicted near `due`; else `due` itself.

@@ -1,6 +1,7 @@
 """Runs each source in a task of its own, so that none delays another."""
 
 import asyncio
+import time
 from collections.abc import Callable, Hashable, Iterable
 
 from exporter.engine.cadence import Cadence
@@ -33,7 +34,6 @@ class Scheduler:
         self._on_drop = on_drop
         self._leadership = leadership
         self._ready = False
-        self._failing: set[str] = set()  # what the log was told so of, last, and a reload stopped
 
     def bound(self, max_series_per_family: int) -> None:
         """Change the bound on the series of a family, for the sources that run too."""
@@ -44,25 +44,24 @@ class Scheduler:
         for runner in self.runners.values():
             runner.budget.most = max_series_per_family
 
-    def start(self, sources: Iterable[Source]) -> None:
-        """Start a runner for each source."""
+    def start(self, sources: Iterable[Source], before: Iterable[Runner] = ()) -> None:
+        """Start a runner for each source, which goes on from the one `before` that had its name."""
+        known = {runner.source.name: runner for runner in before}
         for source in sources:
             runner = Runner(source, self._max_series_per_family, self._on_change, self._on_drop, self.cadence)
             if self._leadership is not None:
                 source.keep_in(self._leadership.store)
                 if source.exclusive and self._leadership.store.shared:
                     runner.shared = SharedResult(source.name, self._leadership)
-            if source.name in self._failing:
-                self._failing.remove(source.name)
-                runner.told = "before"
+            if source.name in known:
+                runner.succeed(known[source.name])
             runner.task = asyncio.create_task(runner.run(), name=source.name)
             self.runners[source.name] = runner
         self._on_change()
 
-    async def stop(self, names: Iterable[str]) -> None:
-        """Stop these sources, all at once, and forget what they said."""
+    async def stop(self, names: Iterable[str]) -> list[Runner]:
+        """Stop these sources, all at once, and return their runners, for those that `start` puts in their place."""
         leaving = [self.runners.pop(name) for name in list(names)]
-        self._failing |= {runner.source.name for runner in leaving if runner.told is not None}
         tasks = [runner.task for runner in leaving if runner.task is not None]
         for task in tasks:
             task.cancel()
@@ -71,10 +70,11 @@ class Scheduler:
         closing += [runner.shared.close() for runner in leaving if runner.shared is not None]
         await asyncio.gather(*closing, return_exceptions=True)
         self._on_change()
+        return leaving
 
     def scraped(self, scraper: Hashable, *, whole: bool = True) -> None:
         """Note that `scraper` was served, `whole` or some names only. One name a connection: see Cadence."""
-        self.cadence.seen(scraper, asyncio.get_running_loop().time())
+        self.cadence.seen(scraper, time.monotonic())
         if whole:
             for runner in self.runners.values():
                 runner.scraped()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
+from pydantic import BaseModel
+
 from exporter.engine.families import Collected
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ Reason = Literal[
     "internal",  # a defect of this program
 ]
 """Why a collection failed. Closed: a label value in `…_failures_total{reason}`."""
+
+_HOW = {"title", "every", "timeout", "phase_lock"}
+"""What the platform file says of a source for people and of when to ask it."""
 
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
@@ -55,6 +60,12 @@ class Gap:
     missing: str
     remedy: str
     optional: bool = False
+
+
+def _asked(spec: object) -> object:
+    if isinstance(spec, tuple):
+        return tuple(_asked(part) for part in spec)
+    return [pair for pair in spec if pair[0] not in _HOW] if isinstance(spec, BaseModel) else spec
 
 
 class Source(ABC):
@@ -87,9 +98,14 @@ class Source(ABC):
         self.exclusive = exclusive
 
     @cached_property
+    def asks(self) -> object:
+        """The spec without what says nothing of what is asked: what is known holds while this stays equal."""
+        return _asked(self.spec)
+
+    @cached_property
     def fingerprint(self) -> str:
-        """Tell one spec from another, in other processes too. Secrets are references there: it says nothing of them."""
-        return hashlib.sha256(repr(self.spec).encode()).hexdigest()[:16]
+        """Tell what it asks in other processes too. Secrets are references there: it says nothing of them."""
+        return hashlib.sha256(repr(self.asks).encode()).hexdigest()[:16]
 
     @property
     def facts(self) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from exporter.engine.families import Collected, Family
-from exporter.engine.leader import Leadership
+from exporter.engine.leader import Leadership, SharedResult
 from exporter.engine.runner import Runner
 from exporter.engine.scheduler import Scheduler
 from exporter.engine.source import Reason, Source, SourceError
@@ -129,4 +129,22 @@ async def eventually(true: Callable[[], object]) -> None:
     """Wait until it is so; a busy machine takes longer."""
     async with asyncio.timeout(10):
         while not true():  # noqa: ASYNC110  # conditions of other tasks, no event of ours
+            await asyncio.sleep(0.005)
+
+
+def shared(who: str, store: SharedStore, spec: str = "") -> tuple[Asked, Runner, Leadership]:
+    """Return a probe, its runner and the leadership of one exporter, of which nothing runs yet."""
+    probe, leadership = Asked("probe", who, []), Leadership(store, lambda: None)
+    probe.spec = spec
+    runner = Runner(probe, 100, lambda: None, lambda *_: None)
+    runner.shared = SharedResult("probe", leadership)
+    return probe, runner, leadership
+
+
+async def written(store: MemoryStore, before: Entry | None = None) -> None:
+    """Wait until a result has been written, by a task of its own, that is not the one before."""
+    now = before
+    async with asyncio.timeout(10):
+        while now is None or (before is not None and now.version == before.version):
+            now = await store.read("result/probe")
             await asyncio.sleep(0.005)

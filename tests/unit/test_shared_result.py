@@ -13,12 +13,22 @@ from exporter.engine.leader import Leadership, SharedResult
 from exporter.engine.result import Result, dump, load
 from exporter.engine.runner import Runner
 from exporter.engine.source import SourceError
-from exporter.engine.state import Entry, MemoryStore
 from exporter.logs import Log
 from exporter.server.status import status
 from tests.support.logged import said
-from tests.support.replicas import COUNTER, GAUGE, GONE, HANG, Asked, Exporter, Place, SharedStore, eventually
-from tests.support.scripted import ALIVE, running
+from tests.support.replicas import (
+    COUNTER,
+    GAUGE,
+    GONE,
+    HANG,
+    Asked,
+    Exporter,
+    Place,
+    SharedStore,
+    eventually,
+    shared,
+)
+from tests.support.scripted import ALIVE
 
 UNHEARD = {("probe", "state"): 1.0}
 
@@ -29,19 +39,11 @@ def told_in_the_log(capfd: pytest.CaptureFixture[str]) -> list[tuple[str, str | 
     return [(line["action"], line.get("reason")) for line in lines if line.get("source") == "probe"]
 
 
-def _shared(who: str, store: SharedStore, spec: str = "") -> tuple[Asked, Runner, Leadership]:
-    probe, leadership = Asked("probe", who, []), Leadership(store, lambda: None)
-    probe.spec = spec
-    runner = Runner(probe, 100, lambda: None, lambda *_: None)
-    runner.shared = SharedResult("probe", leadership)
-    return probe, runner, leadership
-
-
 @pytest.mark.parametrize("broken", [False, True])
 async def test_what_the_leader_found_out_before_does_not_replace_what_we_did_since(broken: bool) -> None:
     """A state that was frozen holds the leader's last words until it speaks again."""
     store, since = SharedStore(Place()), time.monotonic()
-    probe, runner, leadership = _shared("me", store)
+    probe, runner, leadership = shared("me", store)
     probe.broken = broken
 
     async def leader_said(seconds_ago: float) -> None:
@@ -128,7 +130,7 @@ async def test_a_failure_is_not_told_for_ever_where_nobody_asks_any_more(
 async def test_a_failure_is_told_for_as_long_as_the_source_is_left_alone(own: bool) -> None:
     """Whoever asks now waits too: what is heard late is what was to be late."""
     store = SharedStore(Place())
-    probe, runner, leadership = _shared("me", store)
+    probe, runner, leadership = shared("me", store)
     if own:
         probe.broken, probe.retry_after = True, 60.0
         await runner.collect()
@@ -242,61 +244,6 @@ async def test_a_result_is_read_as_it_was_written() -> None:
     assert math.isnan(load(dump(Result(data))).data.families[GAUGE]["n", "n"])
 
 
-async def _written(store: MemoryStore, before: Entry | None = None) -> None:
-    """Wait until a result has been written, by a task of its own, that is not the one before."""
-    now = before
-    async with asyncio.timeout(10):
-        while now is None or (before is not None and now.version == before.version):
-            now = await store.read("result/probe")
-            await asyncio.sleep(0.005)
-
-
-async def _failed_before(store: SharedStore, spec: str) -> None:
-    """Have a leader before, with this spec, be told to come back in ten minutes."""
-    before, runner, leadership = _shared("before", store, spec)
-    before.broken, before.retry_after = True, 600.0
-    await leadership.renew()
-    entry = await store.read("result/probe")
-    await runner.collect()
-    await _written(store, entry)
-
-
-@pytest.mark.parametrize("changed", [False, True])
-async def test_what_was_said_to_a_source_of_another_spec_is_no_reason_to_wait(changed: bool) -> None:
-    """A URL that was corrected is asked at once, by a reload as by a restart."""
-    place = Place()
-    await _failed_before(SharedStore(place), "wrong")
-    store = SharedStore(place)
-    probe, runner, leadership = _shared("after", store, "right" if changed else "wrong")
-    place.until = 0.0
-    await leadership.renew()
-    await runner.collect()
-    assert probe.asked == (["after"] if changed else [])
-    assert (runner.error and runner.error.reason) == (None if changed else GONE)
-
-
-@pytest.mark.parametrize("changed", [False, True])
-async def test_who_takes_the_lead_heeds_what_the_leader_was_told_last(changed: bool) -> None:
-    """Even if it was told after the follower had looked; but of another spec it is told without being heeded."""
-    place = Place()
-    store = SharedStore(place)
-    probe, runner, leadership = _shared("after", store, "right" if changed else "wrong")
-    leadership._heard_until = math.inf
-    await runner.collect()
-    if changed:
-        await _failed_before(SharedStore(place), "wrong")
-        await runner.collect()
-        assert runner.error is not None, "a follower tells it"
-    else:
-        await _failed_before(SharedStore(place), "wrong")
-        assert runner.error is None
-    place.until = 0.0
-    await leadership.renew()
-    assert leadership.role == "leader"
-    await runner.collect()
-    assert probe.asked == (["after"] if changed else [])
-
-
 async def test_a_failure_that_was_heard_of_is_in_the_log_once_until_it_is_over(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -315,57 +262,3 @@ async def test_a_failure_that_was_heard_of_is_in_the_log_once_until_it_is_over(
         said_by_both = told_in_the_log(capfd)
     assert said_by_both.count(("source.failed", GONE)) == 2
     assert said_by_both[-1] == ("source.recovered", None)
-
-
-async def test_who_leads_again_heeds_what_was_told_to_the_leader_in_between() -> None:
-    """It was frozen: its runner has looked neither when the lead was lost nor when it came back."""
-    place = Place()
-    store = SharedStore(place)
-    probe, runner, leadership = _shared("after", store)
-    await leadership.renew()
-    await runner.collect()
-    await _written(place.memory)
-    leadership._leads_until, place.until = -math.inf, 0.0
-    await _failed_before(SharedStore(place), "")
-    place.until = 0.0
-    await leadership.renew()
-    assert leadership.role == "leader"
-    await runner.collect()
-    assert probe.asked == ["after"]
-    assert runner.error is not None
-
-
-async def test_who_takes_the_lead_does_not_go_on_with_what_another_spec_showed() -> None:
-    place, seen = Place(), list[str | None]()
-    before, asking, led = _shared("before", SharedStore(place), "old")
-    probe, runner, leadership = _shared("after", SharedStore(place), "new")
-    await led.renew()
-    await asking.collect()
-    leadership._heard_until = math.inf
-    await _written(place.memory)
-    await runner.collect()
-    assert (before.asked, runner.runs) == (["before"], 1)
-    assert runner.data.families, "a follower shows what there is"
-    probe.broken, place.until = True, 0.0
-    await leadership.renew()
-    runner.on_change = lambda: seen.append(runner.failing.reason if runner.failing else None)
-    await runner.collect()
-    assert seen == [None, GONE], "nothing is wrong while it asks"
-    assert not runner.data.families
-    assert [runner.last_success, runner.error and runner.error.reason] == [None, GONE]
-
-
-async def test_the_log_says_that_a_source_is_well_that_a_reload_has_mended(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(Log, "least", 20)
-    probe, still, well = (Asked("probe", "me", []) for _ in range(3))
-    probe.broken = still.broken = True
-    async with running(probe) as scheduler:
-        await eventually(lambda: scheduler.runners["probe"].error)
-        for changed in (still, well):
-            await scheduler.stop(["probe"])
-            scheduler.start([changed])
-            await eventually(lambda: scheduler.runners["probe"].runs)
-    failed = ("source.failed", GONE)
-    assert told_in_the_log(capfd) == [failed, failed, ("source.recovered", None)]
