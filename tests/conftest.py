@@ -3,9 +3,21 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from exporter.platform import values
 from tests.support.postgres import PostgresCluster, postgres_cluster
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have hypothesis draw the same examples in each run unless --hypothesis-seed is given, and take its time."""
+    settings.register_profile(
+        "ours",
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        derandomize=config.getoption("--hypothesis-seed") is None,
+    )
+    settings.load_profile("ours")
 
 
 @pytest.fixture(scope="session")

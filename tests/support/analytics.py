@@ -64,7 +64,7 @@ class Analytics:
     def wait_asked(self) -> None:
         """Wait for the next request."""
         before = len(self.windows)
-        wait_until(lambda: len(self.windows) > before, 20, "a window to be asked for")
+        wait_until(lambda: len(self.windows) > before, 60, "a window to be asked for")
 
     async def _answer(self, request: Request) -> Response:
         variables = orjson.loads(await request.body())["variables"]
@@ -93,7 +93,7 @@ def analytics() -> Iterator[Analytics]:
     for thread in threads:
         thread.start()
     try:
-        wait_until(lambda: server.started, 10, "the stand-in to listen")
+        wait_until(lambda: server.started, 60, "the stand-in to listen")
         yield subject
     finally:
         server.should_exit = True

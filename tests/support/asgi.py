@@ -20,7 +20,7 @@ def serving(app: ASGIApp) -> Iterator[str]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        wait_until(lambda: server.started, 10, "the stand-in to listen")
+        wait_until(lambda: server.started, 60, "the stand-in to listen")
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True

@@ -115,7 +115,7 @@ def pgbouncer(
     try:
         file, log = subject.configure(folder, settings), folder / "log"
         with running([*command(folder), file], log, user=user):
-            wait_until(subject.answers, 20, "pgbouncer to answer", log=log)
+            wait_until(subject.answers, 60, "pgbouncer to answer", log=log)
             yield subject
     finally:
         shutil.rmtree(folder)

@@ -5,7 +5,6 @@ import secrets
 import shutil
 import signal
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -65,8 +64,9 @@ class PostgresCluster:
 
     def freeze(self) -> None:
         """Stop every process of the server with SIGSTOP: the kernel takes connections, nobody answers."""
-        os.kill(self.pid(), signal.SIGSTOP)  # first, so that it forks no child that the next line misses
-        time.sleep(0.01)
+        pid = self.pid()
+        os.kill(pid, signal.SIGSTOP)  # first, so that it forks no child that the last line misses
+        wait_until(lambda: _state(pid) == "T", 30, "the server to stand still")
         self._signal_children(signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -106,6 +106,11 @@ class PostgresCluster:
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             with suppress(ProcessLookupError):
                 os.kill(int(child), signum)
+
+
+def _state(pid: int) -> str:
+    """Return the letter of a process's state, T for one that was stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def _within_reach(programs: Path, folder: Path) -> Path:

@@ -1,12 +1,15 @@
 """Real servers in tests: free ports, processes that never outlive the test, waiting for an answer."""
 
+import math
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,14 +17,31 @@ import httpx
 
 T = TypeVar("T")
 
+# Below the ports that the kernel lends to clients, which could take one before its server listens, and beside those
+# of the demos. In another order in each run, for the sake of two at once.
+_PORTS = cycle(random.sample(range(10_000, 17_000), 7_000))
+
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nothing listens on at this moment."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
+    """Return a TCP port of 127.0.0.1 that nothing listens on; the same one again only after 7,000 others."""
+    while True:
+        port = next(_PORTS)
+        with socket.socket() as listener, suppress(OSError):  # somebody listens there
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("127.0.0.1", port))
+            return port
+
+
+def quickest(limit: float, attempt: Callable[[], float]) -> float:
+    """Return the fewest seconds of three attempts; one below `limit` is enough.
+
+    A machine that is busy with something else only adds to what a thing takes.
+    """
+    fewest = math.inf
+    for _ in range(3):
+        if (fewest := min(fewest, attempt())) < limit:
+            break
+    return fewest
 
 
 @contextmanager

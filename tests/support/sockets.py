@@ -16,7 +16,7 @@ class Client:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def answer(self, within: float = 5) -> tuple[int, dict[str, str], bytes]:
+    async def answer(self, within: float = 30) -> tuple[int, dict[str, str], bytes]:
         """Read one answer: status, headers by small name, body."""
         head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), within)
         first, *lines = head.decode().strip().split("\r\n")
@@ -24,7 +24,7 @@ class Client:
         body = await asyncio.wait_for(self.reader.readexactly(int(headers["content-length"])), within)
         return int(first.split()[1]), headers, body
 
-    async def closed(self, within: float = 5) -> bytes:
+    async def closed(self, within: float = 30) -> bytes:
         """Wait until the server has closed the connection; return what it still said."""
         try:
             return await asyncio.wait_for(self.reader.read(), within)
