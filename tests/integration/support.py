@@ -38,7 +38,7 @@ class Exporter:
         """Return one sample's value, or None when it is absent."""
         return self.series().get((name, frozenset(labels.items())))
 
-    def wait_value(self, expected: float | None, name: str, timeout: float = 10, **labels: str) -> None:
+    def wait_value(self, expected: float | None, name: str, timeout: float = 60, **labels: str) -> None:
         """Wait until a sample has the value; None waits until it is absent."""
         wait_until(
             lambda: self.value(name, **labels) == expected,
@@ -58,5 +58,5 @@ def exporter(platform: str, folder: Path, port: int | None = None, **environment
     command += ["--state-dir", folder / "state", "--web.enable-lifecycle"]
     with running(command, log, env=environment) as process:
         url = f"http://127.0.0.1:{port}"
-        wait_http(f"{url}/-/ready", 30, log=log)
+        wait_http(f"{url}/-/ready", 60, log=log)
         yield Exporter(url, process, file, log)

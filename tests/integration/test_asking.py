@@ -41,7 +41,7 @@ def test_a_silent_name_server_does_not_delay_the_end(words: list[str], tmp_path:
         text=True,
         check=False,
     )
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 35
     assert told.returncode == 1, told.stdout + told.stderr
     assert "timeout" in told.stdout
     assert not told.stderr

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import math
 import os
 import signal
 import time
@@ -16,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.web import Served, served
 from tests.support.certificates import Authority
-from tests.support.process import wait_until
+from tests.support.process import quickest, wait_until
 from tests.support.sockets import connected
 
 GET = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -44,9 +45,9 @@ async def test_a_hundred_dribblers_hold_no_scrape_up_and_are_left(tmp_path: Path
                 assert (await scraper.answer())[0] == 200
                 took.append(time.monotonic() - at)
                 await asyncio.sleep(0.05)
-            assert max(took) < 1
-            await asyncio.gather(*(client.closed(8) for client in slow))
-            assert time.monotonic() - started < 8
+            assert max(took) < 3, "those who dribble are waited for 5 s"
+            await asyncio.gather(*(client.closed(60) for client in slow))
+            assert time.monotonic() - started < 20
             dribbling.cancel()
             await scraper.say(GET)
             assert (await scraper.answer())[0] == 200
@@ -64,12 +65,12 @@ async def test_silence_is_left_with_and_without_tls(tmp_path: Path) -> None:
         ):
             started = time.monotonic()
             await half.say(b"\x16\x03\x01\x02\x00\x01")
-            assert list(await asyncio.gather(one.closed(8), half.closed(8), other.closed(8))) == [
+            assert list(await asyncio.gather(one.closed(60), half.closed(60), other.closed(60))) == [
                 b"",
                 b"",
                 b"",
             ]
-            assert 4 < time.monotonic() - started < 7
+            assert 4 < time.monotonic() - started < 20
 
 
 async def test_beyond_the_cap_is_answered_503_and_a_scraper_keeps_its_connection(tmp_path: Path) -> None:
@@ -83,32 +84,39 @@ async def test_beyond_the_cap_is_answered_503_and_a_scraper_keeps_its_connection
             assert (status, headers["connection"]) == (503, "close")
             await scraper.say(GET)
             assert (await scraper.answer())[0] == 200
-            await asyncio.gather(*(client.closed(8) for client in crowd))
+            await asyncio.gather(*(client.closed(60) for client in crowd))
             again = await stack.enter_async_context(connected(exporter.port))
             await again.say(GET)
             assert (await again.answer())[0] == 200
 
 
 @pytest.mark.parametrize("secure", [False, True])
-async def test_sigterm_ends_it_within_a_second_with_idle_clients(tmp_path: Path, secure: bool) -> None:
+def test_sigterm_ends_it_within_a_second_with_idle_clients(tmp_path: Path, secure: bool) -> None:
     authority = Authority(tmp_path)
     authority.issue("server", "127.0.0.1")
     web = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n" if secure else None
-    with served(tmp_path, web) as exporter:
-        client = exporter.client(trust=authority.file if secure else None)
-        assert client.get("/metrics").status_code == 200
-        started = time.monotonic()
-        os.kill(exporter.pid, signal.SIGTERM)
-        assert exporter.process.wait(10) == 0
-        assert time.monotonic() - started < 2, "a second, and what a busy machine adds"
-        assert exporter.lines("stopped")
-        client.close()
-        assert "Traceback" not in exporter.log.read_text()
+
+    def ended() -> float:
+        """Return the seconds that the end took. A process that took too long for its own taste says no "stopped"."""
+        (log := tmp_path / "log").unlink(missing_ok=True)
+        with served(tmp_path, web) as exporter:
+            with exporter.client(trust=authority.file if secure else None) as client:
+                assert client.get("/metrics").status_code == 200
+                started = time.monotonic()
+                os.kill(exporter.pid, signal.SIGTERM)
+                assert exporter.process.wait(30) == 0
+                took = time.monotonic() - started
+            assert "Traceback" not in log.read_text()
+            return took if exporter.lines("stopped") else math.inf
+
+    assert quickest(1, ended) < 1
 
 
 def test_one_line_a_request_with_its_id(tmp_path: Path) -> None:
     with served(tmp_path, None) as exporter, exporter.client() as client:
+        began = time.monotonic()
         mine = client.get("/nowhere?q=1", headers={"X-Request-Id": "scrape-1.a_B"})
+        took = time.monotonic() - began
         assert mine.headers["x-request-id"] == "scrape-1.a_B"
         for odd in ("has space", "x" * 65, '"', ""):
             made = client.get("/nowhere", headers={"X-Request-Id": odd}).headers["x-request-id"]
@@ -122,13 +130,13 @@ def test_one_line_a_request_with_its_id(tmp_path: Path) -> None:
             # a source that was not asked yet makes /-/ready a failure, and that is logged
             return [line for line in exporter.lines("http.request") if line["path"] != "/-/ready"]
 
-        lines = wait_until(lambda: len(requests()) == 6 and requests(), 3, "the lines", log=exporter.log)
+        lines = wait_until(lambda: len(requests()) == 6 and requests(), 30, "the lines", log=exporter.log)
         assert lines
         assert lines[0].items() >= {
             "level": "info", "service": "platform-exporter", "action": "http.request", "request_id": "scrape-1.a_B",
             "method": "GET", "path": "/nowhere", "status": 404, "client": "127.0.0.1",
         }.items()  # fmt: skip
-        assert 0 < lines[0]["duration_seconds"] < 1
+        assert 0 < lines[0]["duration_seconds"] < took
         assert lines[5].items() >= {"path": "/metrics", "method": "POST", "status": 405}.items()
         assert [line["path"] for line in lines if line["status"] < 400] == []
 
@@ -204,7 +212,7 @@ async def test_no_redirect_is_made_of_the_host_header(exporter: Served) -> None:
 
 def test_sources_as_json(exporter: Served) -> None:
     with exporter.client() as client:
-        wait_until(lambda: client.get("/-/ready").is_success, 10, "the first collection")
+        wait_until(lambda: client.get("/-/ready").is_success, 60, "the first collection")
         answer = client.get("/api/v1/sources")
         assert answer.headers["cache-control"] == "no-store"
         (source,) = json.loads(answer.text)["sources"]

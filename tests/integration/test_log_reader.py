@@ -42,7 +42,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Exporter
         tmp_path / "state",
     ]
     with running(command, log) as process:
-        wait_http(f"http://127.0.0.1:{port}/-/ready", 30)
+        wait_http(f"http://127.0.0.1:{port}/-/ready", 60)
         if reader is not None and request.param == "the reader ended":
             os.close(reader)
             reader = None
@@ -53,7 +53,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Exporter
 
 def test_it_goes_on_and_ends_when_it_should(subject: Exporter) -> None:
     """Each request for what is not there is a line: more than a pipe holds."""
-    with httpx.Client(base_url=subject.url, trust_env=False, timeout=5) as client:
+    with httpx.Client(base_url=subject.url, trust_env=False, timeout=30) as client:
         for _ in range(600):
             assert client.get("/nothere").status_code == 404
 
@@ -64,6 +64,6 @@ def test_it_goes_on_and_ends_when_it_should(subject: Exporter) -> None:
         )
 
     so_far = failed()
-    wait_until(lambda: failed() >= so_far + 2, 30, "two failures more")
+    wait_until(lambda: failed() >= so_far + 2, 60, "two failures more")
     subject.process.send_signal(signal.SIGTERM)
-    assert subject.process.wait(5) == 0
+    assert subject.process.wait(30) == 0

@@ -2,12 +2,14 @@
 
 import gzip
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -15,7 +17,7 @@ import psycopg
 import pytest
 
 from tests.integration.support import COMMAND, Exporter, exporter
-from tests.support.process import free_port, running, wait_http
+from tests.support.process import free_port, quickest, running, wait_http, wait_until
 from tests.support.programs import binary
 
 PLATFORM = """
@@ -122,20 +124,20 @@ def test_a_bad_file_is_refused_and_everything_goes_on(subject: Exporter) -> None
 
 
 def test_the_process_ends_within_a_second_while_sources_hang(silent_server: str, tmp_path: Path) -> None:
-    took = []
-    for attempt in range(3):  # a machine that is busy with something else only adds
-        folder = tmp_path / str(attempt)
-        folder.mkdir()
+    folders = count()
+
+    def ended() -> float:
+        """Return the seconds that the end took. A process that took too long for its own taste says no "stopped"."""
+        (folder := tmp_path / str(next(folders))).mkdir()
         text = PLATFORM.format(silent=silent_server, gone=free_port(), every="500ms")
         with exporter(text, folder) as subject:
             started = time.monotonic()
             os.kill(subject.pid, signal.SIGTERM)
-            assert subject.process.wait(10) == 0
-            took.append(time.monotonic() - started)
-        assert '"stopped"' in subject.log.read_text()
-        if took[-1] < 1:
-            break
-    assert min(took) < 1
+            assert subject.process.wait(30) == 0
+            took = time.monotonic() - started
+        return took if '"stopped"' in subject.log.read_text() else math.inf
+
+    assert quickest(1, ended) < 1
 
 
 CLINGING = """
@@ -149,6 +151,7 @@ from exporter.server.run import serve
 
 class Clinging(Source):
     async def collect(self):
+        print("begins", file=sys.stderr, flush=True)
         while True:
             try:
                 await asyncio.to_thread(time.sleep, 60)
@@ -165,14 +168,19 @@ def test_the_process_ends_whatever_clings(tmp_path: Path) -> None:
     file, log, port = tmp_path / "platform.yml", tmp_path / "log", free_port()
     file.write_text("platform: test\n")
     command: list[str | Path] = [sys.executable, "-c", CLINGING, file, str(port)]
-    with running(command, log, env={"PLATFORM_STATE_DIR": str(tmp_path)}) as process:
-        wait_http(f"http://127.0.0.1:{port}/-/healthy", log=log)
-        time.sleep(1)  # its first collection has begun
-        started = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
-        assert time.monotonic() - started < 1.8, "a second, and what a busy machine adds"
-    assert "clings" in log.read_text()
+
+    def ended() -> float:
+        log.unlink(missing_ok=True)
+        with running(command, log, env={"PLATFORM_STATE_DIR": str(tmp_path)}) as process:
+            wait_http(f"http://127.0.0.1:{port}/-/healthy", log=log)
+            wait_until(lambda: "begins" in log.read_text(), 60, "its first collection to begin", log=log)
+            started = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+            took = time.monotonic() - started
+        return took if "clings" in log.read_text() else math.inf
+
+    assert quickest(1.5, ended) < 1.5, "a second, and what the end of a process takes"
 
 
 def test_every_log_line_is_json_with_the_agreed_fields(subject: Exporter) -> None:
@@ -183,7 +191,7 @@ def test_every_log_line_is_json_with_the_agreed_fields(subject: Exporter) -> Non
 
 def run(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     variables = {**os.environ, "COLUMNS": "200", **environment}
-    return subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=30, env=variables)
+    return subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=120, env=variables)
 
 
 def test_a_port_that_is_taken_is_told(subject: Exporter) -> None:

@@ -45,9 +45,15 @@ class Served:
             base_url=f"{scheme}://127.0.0.1:{self.port}",
             verify=verify,
             trust_env=False,
-            timeout=10,
+            timeout=30,
             **options,
         )
+
+    def configure(self, text: str) -> None:
+        """Replace the web configuration at once: the exporter may look at it at any moment."""
+        whole = self.web.with_suffix(".new")
+        whole.write_text(text)
+        whole.replace(self.web)
 
     def lines(self, action: str) -> list[dict[str, Any]]:
         """Return the lines of the log with this action; one that is still being written does not count."""
@@ -57,7 +63,7 @@ class Served:
 
     def wait_line(self, action: str, count: int = 1) -> dict[str, Any]:
         """Wait for so many lines with this action; return the last."""
-        wait_until(lambda: len(self.lines(action)) >= count, 5, f"a line {action}", log=self.log)
+        wait_until(lambda: len(self.lines(action)) >= count, 30, f"a line {action}", log=self.log)
         return self.lines(action)[-1]
 
 
@@ -71,7 +77,7 @@ def served(folder: Path, web: str | None, *words: str) -> Iterator[Served]:
         file.write_text(web)
         command += ["--web.config.file", file]
     with running(command, log, env={"PLATFORM_STATE_DIR": str(folder / "state")}) as process:
-        wait_until(lambda: '"listening"' in log.read_text(), 20, "the exporter", log=log)
+        wait_until(lambda: '"listening"' in log.read_text(), 60, "the exporter", log=log)
         yield Served(port, process, log, file)
 
 
