@@ -91,9 +91,9 @@ async def test_a_bomb_takes_neither_memory_nor_the_loop(times: int, coding: str)
 
     async def watch() -> None:
         while True:
-            before = time.perf_counter()
+            before = time.thread_time()  # what other processes take does not count
             await asyncio.sleep(0)
-            stalls.append(time.perf_counter() - before)
+            stalls.append(time.thread_time() - before)
 
     watching = asyncio.create_task(watch())
     tracemalloc.start()

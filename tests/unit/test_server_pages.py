@@ -3,6 +3,7 @@
 import re
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from exporter.engine.engine import Engine, build_sources
 from exporter.engine.families import Family
 from exporter.platform.load import load
+from exporter.server import landing
 from exporter.server.app import application
 from exporter.server.front import Front
 from exporter.server.webfile import WebFile
@@ -173,18 +175,20 @@ async def test_a_defect_is_told_as_such_and_no_more(client: httpx.AsyncClient) -
 
 
 async def test_an_open_circuit_is_shown_to_people_and_programs(
-    client: httpx.AsyncClient, engine: Engine
+    client: httpx.AsyncClient, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine.scheduler.start(build_sources(engine.platform))
     runner = engine.scheduler.runners["health.a"]
     try:
         for _ in range(4):
             await runner.collect()
-        runner.due = time.time() + 9.7
+        now = time.time()
+        monkeypatch.setattr(landing, "time", SimpleNamespace(time=lambda: now))
+        runner.due = now + 9.7
         (source,) = (await client.get("/api/v1/sources")).json()["sources"]
         assert (source["circuit"], source["failures_in_a_row"]) == ("open", 4)
         assert source["due_timestamp_seconds"] == runner.due
         page = re.sub(r"<[^>]+>", " ", (await client.get("/")).text)
-        assert re.search(r"Circuit open after 4 failures in a row; probed again in (9|10)s\.", page)
+        assert re.search(r"Circuit open after 4 failures in a row; probed again in 10s\.", page)
     finally:
         await engine.scheduler.stop(list(engine.scheduler.runners))
