@@ -118,8 +118,8 @@ class Engine:
         self.scheduler.bound(platform.limits.series_per_family)
         self.own.platform_hash, self.own.loaded_at = platform_hash, time.time()
         self.own.reload_successful = True
-        before = await self.scheduler.stop(running.keys() - same)
         await asyncio.gather(*(wanted[name].close() for name in same))
+        before = await self.scheduler.stop(running.keys() - same)
         self.scheduler.start((source for name, source in wanted.items() if name not in same), before)
         log.info("reload.done", kept=sorted(same), stopped=sorted(running.keys() - wanted.keys()))
 

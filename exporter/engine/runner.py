@@ -288,8 +288,8 @@ class Runner:
         if following and not self._expects:
             self._ended()
         if not following and self._otherwise:
-            self._show(Result())
-            self._asked, self._otherwise, self.runs = float("-inf"), False, 0
+            self._show(Result(asked=float("inf")))
+            self._otherwise, self.runs = False, 0
             self.on_change()
         return following
 

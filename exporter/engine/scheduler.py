@@ -60,8 +60,11 @@ class Scheduler:
         self._on_change()
 
     async def stop(self, names: Iterable[str]) -> list[Runner]:
-        """Stop these sources, all at once, and return their runners, for those that `start` puts in their place."""
-        leaving = [self.runners.pop(name) for name in list(names)]
+        """Stop these sources, all at once, and return their runners, for those that `start` puts in their place.
+
+        What they said is shown until then: a scrape in between must not find the series gone.
+        """
+        leaving = [self.runners[name] for name in names]
         tasks = [runner.task for runner in leaving if runner.task is not None]
         for task in tasks:
             task.cancel()
@@ -69,7 +72,8 @@ class Scheduler:
         closing = [runner.source.close() for runner in leaving]
         closing += [runner.shared.close() for runner in leaving if runner.shared is not None]
         await asyncio.gather(*closing, return_exceptions=True)
-        self._on_change()
+        for runner in leaving:
+            self.runners.pop(runner.source.name, None)
         return leaving
 
     def scraped(self, scraper: Hashable, *, whole: bool = True) -> None:

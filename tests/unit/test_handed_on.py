@@ -14,7 +14,7 @@ from exporter.logs import Log
 from exporter.sources.health import Health
 from tests.support.logged import said
 from tests.support.replicas import GAUGE, GONE, Asked, Place, SharedStore, eventually, shared, written
-from tests.support.scripted import running
+from tests.support.scripted import VALUE, Scripted, fine, running
 
 
 async def _failed_before(store: SharedStore, spec: str) -> None:
@@ -197,3 +197,20 @@ async def test_what_a_source_said_outlives_a_reload_that_changes_nothing_of_what
         scheduler.start([other], await scheduler.stop(["probe"]))
         await eventually(lambda: other.asked)
     assert after.asked == []
+
+
+async def test_a_scrape_during_a_reload_finds_what_is_still_asked() -> None:
+    seen: list[bool] = []
+
+    def look() -> None:
+        seen.append(any(VALUE in collected.families for collected in scheduler.gather()))
+
+    class Closing(Scripted):
+        async def close(self) -> None:
+            look()
+
+    async with running(Closing("s", fine)) as scheduler:
+        await eventually(lambda: scheduler.runners["s"].runs)
+        scheduler.start([Scripted("s", fine)], await scheduler.stop(["s"]))
+        look()
+    assert seen == [True, True]
