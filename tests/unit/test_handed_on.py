@@ -185,7 +185,7 @@ async def test_what_a_source_said_outlives_a_reload_that_changes_nothing_of_what
     async with running(before) as scheduler:
         await eventually(lambda: before.asked)
         before.broken, before.retry_after = True, 100.0
-        await eventually(lambda: before.failed)
+        await eventually(lambda: scheduler.runners["probe"].error)
         scheduler.start([after], await scheduler.stop(["probe"]))
         runner = scheduler.runners["probe"]
         assert runner.data.families[GAUGE] == {("probe", "before"): 1.0}
