@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from exporter.demo.sinks.inbox import Inbox
 from exporter.demo.sinks.mail import serve_mail
 from exporter.demo.sinks.statuspage import Statuspage
 from exporter.generate import catalogue, files
+from exporter.platform.calendar import DAYS
 from tests.support.process import free_port, running, wait_http, wait_until
 
+WHOLE = Path(__file__).with_name("whole.yml")
 ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo"}
 
 
@@ -53,7 +56,7 @@ class Sinks:
         ]
 
     def wait(
-        self, channel: str, text: str = "", status: str | None = None, timeout: float = 60
+        self, channel: str, text: str = "", status: str | None = None, timeout: float = 120
     ) -> dict[str, Any]:
         """Wait for a delivery that holds `text` and return its body."""
         what = f"{channel} with {text!r} ({status})"
@@ -106,6 +109,21 @@ def write_secrets(folder: Path, sinks: Sinks) -> None:
     (folder / "slack_webhook").write_text(f"{sinks.url}{SLACK_PATH}")
     (folder / "pagerduty_routing_key").write_text("0123456789abcdef0123456789abcdef")
     (folder / "status_page_token").write_text("token-of-the-status-page")
+
+
+def outside_windows(folder: Path) -> Path:
+    """Write whole.yml to `folder` with its windows of maintenance far from now, whenever that is; return the file."""
+    now = datetime.now(UTC)
+    far = DAYS[(now.weekday() + 3) % 7]
+    text = WHOLE.read_text()
+    for before, after in (
+        ("weekly: {days: [sunday]", f"weekly: {{days: [{far}]"),
+        ("from: 2026-12-30 22:00, to: 2027-01-03 02:00", "from: 2025-12-30 22:00, to: 2026-01-03 02:00"),
+    ):
+        assert before in text
+        text = text.replace(before, after)
+    (file := folder / "whole.yml").write_text(text)
+    return file
 
 
 @contextmanager
