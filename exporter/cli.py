@@ -171,12 +171,15 @@ def check(
     """Validate the file, resolve its secrets, ask every source once and say what is missing. Exit 1 on any failure."""
     from rich.console import Console  # what prints tables is needed by the commands for people alone
 
+    from exporter import generate as generator  # Jsonnet is needed by the commands for people alone
     from exporter.check import check as run_check
 
     _secrets(secrets_dir)
     logs.silence()
     try:
         loaded = load(platform)
+        # what could be run, but not generated, is no valid file
+        generator.files(generator.catalogue(platform))
         if offline:
             typer.echo(f"{platform}: valid.")
             return
@@ -234,7 +237,7 @@ def generate(
     secrets_dir: SecretsDir = None,
 ) -> None:
     """Write Prometheus, Alertmanager and Grafana files for the platform."""
-    from exporter import generate as generator  # Jsonnet is needed by this command alone
+    from exporter import generate as generator
 
     _secrets(secrets_dir)
     try:

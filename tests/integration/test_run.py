@@ -222,6 +222,17 @@ def test_check_says_what_is_wrong_and_exits_1(silent_server: str, tmp_path: Path
     assert (offline.returncode, offline.stdout) == (0, f"{file}: valid.\n")
 
 
+def test_check_refuses_what_could_not_be_generated(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yml"
+    file.write_text(
+        "platform: test\nsources: {health: {web: {url: 'https://web.example/'}}}\n"
+        "alerting: {alerts: {DatabaseDown: {priority: p2}}}\n"
+    )
+    told = run("check", "-p", file, "--offline")
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "platform.yml:3: alerting.alerts.DatabaseDown: has no effect" in told.stderr
+
+
 def test_check_is_content_with_what_is_complete(database: str, tmp_path: Path) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("create extension pg_stat_statements")
