@@ -28,13 +28,23 @@
   // The same of the largest in each step: no zoom, and no narrow screen, skips what was short.
   largest(series):: '(max_over_time(' + self.step(series) + ') or ' + series + ')',
 
-  // How bad the alerts are (states.alert), for each value of the label `by`; at any time of each step. The last one may
-  // have begun a moment ago, too short to be drawn: what fires in it stands for the step before, too.
+  // The last of these steps may have begun a moment ago, too short to be drawn: what is wrong in it stands for the step
+  // before, too. So this is `aggregation` over the last step, at the last two points only.
+  local edge(aggregation, series) =
+    '(' + aggregation + '_over_time(' + self.last_step(series)
+    + ') and on () vector(time() * 1000) > $__to - 2 * $__interval_ms)',
+
+  // The alerts `series` that fired at any time of each step.
+  fired(series):: '(max_over_time(' + self.step(series) + ') or ' + edge('max', series) + ')',
+
+  // The highest, or with `min` the lowest, of `series` in each step; that is the worst of it.
+  extreme(series, aggregation='max')::
+    local whole = aggregation + '_over_time(' + self.step(series) + ')';
+    '(' + edge(aggregation, series) + { max: ' > ', min: ' < ' }[aggregation] + whole + ' or ' + whole + ')',
+
+  // How bad the alerts are (states.alert), for each value of the label `by`; at any time of each step.
   worst(by, matchers)::
-    local any(severity) =
-      local series = self.firing('severity="' + severity + '", ' + matchers);
-      '(max_over_time(' + self.step(series) + ') or max_over_time(' + self.last_step(series)
-      + ') and on () vector(time() * 1000) > $__to - 2 * $__interval_ms)';
+    local any(severity) = self.fired(self.firing('severity="' + severity + '", ' + matchers));
     'max by (' + by + ') (3 * ' + any('critical') + ' or 2 * ' + any('warning') + ' or ' + any('info') + ')',
 
   // The same of now, of all together; 0 is none.

@@ -56,9 +56,9 @@ local known = import 'known.libsonnet';
   // One-hot series of checks to their rank; of each step the worst.
   worst(metric, by, selector='')::
     'max by (' + by + ') (' + std.join(' or ', [
-      code[0] + ' * max_over_time(' + known.step(
+      code[0] + ' * ' + known.extreme(
         metric + '{' + selector + (if selector == '' then '' else ', ') + 'status="' + code[1] + '"}'
-      ) + ')'
+      )
       for code in [['0', 'healthy'], ['1', 'unknown'], ['2', 'degraded'], ['3', 'unhealthy']]
     ]) + ')',
 }

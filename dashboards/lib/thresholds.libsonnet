@@ -12,16 +12,22 @@ function(catalogue)
     local changed = if std.objectHas(overrides, alert) then std.get(overrides[alert], key) else null;
     std.parseJson('' + (if changed != null then changed else own[key]));
   local of(alert) = number(alert, 'threshold');
-  local both(alert) = { warn: number(alert, 'warn'), bad: of(alert) };
+  // The milder level lies before the other: of what is left, above it. The platform file may make the other as mild.
+  local both(alert) =
+    local bad = of(alert);
+    local falls = std.parseJson(settings[alert].warn) > std.parseJson(settings[alert].threshold);
+    { warn: (if falls then std.max else std.min)(number(alert, 'warn'), bad), bad: bad };
+  // Steps of a panel of what is bad when it is high.
+  local steps_of(limits) =
+    [[null, colours.good]]
+    + (if limits.warn < limits.bad then [[limits.warn, colours.warn]] else [])
+    + [[limits.bad, colours.bad]];
   {
     of:: of,
     both:: both,
-    // What alerts, as steps of a panel; the milder level only where the platform file has not made the other as mild.
-    steps(alert)::
-      local limits = both(alert);
-      [[null, colours.good]]
-      + (if limits.warn < limits.bad then [[limits.warn, colours.warn]] else [])
-      + [[limits.bad, colours.bad]],
+    // The milder level only where the platform file has not made the other as mild.
+    steps_of:: steps_of,
+    steps(alert):: steps_of(both(alert)),
     exists(alert):: std.objectHas(settings, alert),
     connections: both('DatabaseConnectionsHigh'),  // share of max_connections
     cache_hit: { warn: 0.99, bad: 0.9 },  // share of blocks found in shared buffers

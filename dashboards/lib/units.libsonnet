@@ -16,6 +16,7 @@ local known = {
   h: 1,
   d: 1,
   dtdurations: 1,
+  dthms: 1,  // an axis of s goes by tens, and 200 of them would be "3.33 mins"
   dateTimeFromNow: 1,
   dateTimeAsIso: 1,
   bytes: 1,

@@ -14,7 +14,7 @@ function(ctx)
       what='Whether Prometheus could scrape each of its targets.',
       good='Up everywhere.',
       act='Down: the process is gone or cannot be reached from Prometheus; open its targets page for the error.',
-      targets=[t.range('min by (job) (min_over_time(' + known.step('up') + '))', '{{job}}')],
+      targets=[t.range('min by (job) (' + known.extreme('up', 'min') + ')', '{{job}}')],
       links=[ctx.links.exporter, down, ctx.links.scrapes],
       wish=6,
       height=6,

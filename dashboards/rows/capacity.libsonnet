@@ -60,7 +60,7 @@ local t = import '../lib/targets.libsonnet';
         ctx.limits.capacity
       ),
     ];
-    local steps(limits) = [[null, colours.good], [limits.warn, colours.warn], [limits.bad, colours.bad]];
+    local steps = ctx.limits.steps_of;
     local links = [if std.length(ctx.postgres) > 0 then ctx.links.to('postgres'), ctx.links.technical];
     local what = 'Share of each limit that is used now: connections, error budgets, quotas, files.';
     local each(expr) = std.join(' or ', [

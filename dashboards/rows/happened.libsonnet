@@ -1,5 +1,6 @@
 // What happened: incidents, states, and the week in numbers beside the week before.
 local colours = import '../lib/colours.libsonnet';
+local incidents_of = import '../lib/incidents.libsonnet';
 local known = import '../lib/known.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local states = import '../lib/states.libsonnet';
@@ -10,32 +11,35 @@ local queries = import 'queries.libsonnet';
 // Every minute counts once, however often it was measured: what is recorded each five seconds now weighs no more than
 // what was recorded once a minute.
 local minutely(expr, window, offset='') = 'sum_over_time((' + expr + ')[' + window + ':1m]' + offset + ')';
-// What is wrong with the monitoring itself is no incident of customers.
-local critical = known.firing('severity="critical", kind!="meta"');
-// What customers feel. Causes go on for as long as their windows after customers are served again.
-local felt(ctx) =
-  if std.length(ctx.services) + std.length(ctx.health) == 0 then critical
-  else known.firing('severity="critical", kind="symptom"');
 
 local present(list, panel) = if std.length(list) == 0 then null else panel;
 
+// A lane for each service, and for each database: that it is down is known before somebody feels it. `since` says whether
+// anything was known.
+local lanes(ctx) = [
+  { title: s.title, matcher: 'service="' + s.name + '"', since: 'service:requests:rate5m{service="' + s.name + '"}' }
+  for s in ctx.services
+] + [
+  { title: ctx.lane(s), matcher: 'source="' + s.source + '"', since: 'pg_up{target="' + s.target + '"}' }
+  for s in ctx.postgres
+];
+
 local states_of(ctx) = [
-  present(ctx.services, panels.timeline(
+  present(lanes(ctx), panels.timeline(
     'happened/incidents',
     'Incidents by service',
-    what='When a critical alert was firing for each service.',
+    what='When customers felt each service to be broken, and when each database was down.',
     good='One unbroken bar of Fine.',
     act='Ask for the review of each incident: what happened, and what keeps it from coming back.',
     targets=[
-      local one = 'service="' + s.name + '"';
       t.range(
-        'max by (service) (max_over_time(' + known.step(known.firing('severity="critical", kind!="meta", ' + one)) + '))'
-        + ' or 0 * max by (service) (' + known.ever('service:requests:rate5m{' + one + '}') + ')', s.title
+        'max(' + incidents_of(ctx).all(', ' + lane.matcher, known.fired) + ') or 0 * max(' + known.ever(lane.since) + ')',
+        lane.title
       )
-      for s in ctx.services
+      for lane in lanes(ctx)
     ],
     links=[ctx.links.operations, ctx.links.firing],
-    height=std.max(5, std.min(10, 2 + std.length(ctx.services))),
+    height=std.max(5, std.min(10, 2 + std.length(lanes(ctx)))),
     mappings=states.incident,
   )),
   present(ctx.health, panels.timeline(
@@ -45,7 +49,7 @@ local states_of(ctx) = [
     good='One unbroken bar of Healthy.',
     act='The page behind shows the same by component.',
     targets=[
-      t.range('max_over_time(' + known.step('health:state:code{target="' + h.target + '"}') + ')', h.title)
+      t.range(known.extreme('health:state:code{target="' + h.target + '"}'), h.title)
       for h in ctx.health
     ],
     links=[ctx.links.health, ctx.links.technical],
@@ -61,63 +65,67 @@ local looked(ctx, offset='') =
 
 // Each alert by what it concerns, however many of its kind fire at once.
 local each(ctx, alerts) = 'max by (alertname, service) (' + ctx.concerned(alerts) + ')';
-// When each was seen firing. The time of the step, which is a number: timestamp() is a hundred times as dear.
-local seen = '(0 * ' + critical + ' + time())';
-
-local incidents(ctx) = panels.table(
-  'happened/list',
-  'Incidents in this period',
-  what='Critical alerts of the time shown: for how long each was firing in all of it, and how long before the end of it it last was; what fires then comes first, then the longest. Looked at once a minute. Those with one end belong to one fault.',
-  good='None.',
-  act='Click a name for its runbook; ask for the review of each.',
-  // Rows stand in the order of these answers. What is not seen without scrolling are the shortest that are over.
-  targets=[
-    t.table(each(ctx, critical)),
-    t.table('sort_desc(' + known.or_none(
-      each(ctx, minutely('max by (alertname, service, quota) (' + critical + ')', '$__range'))
-      // What has just begun is not yet in a minute that was looked at.
-      + ' or 0.5 * ' + each(ctx, critical), looked(ctx), 'service', 'No incident'
-    ) + ')'),
-    t.table('time() - ' + each(ctx, seen + ' or max_over_time(' + seen + '[$__range:1m])')),
-  ],
-  merge=true,
-  unit='none',
-  columns=[
-    // On a phone the first three are seen, names whole; the last comes with a swipe.
-    ['service', 'Service'],
-    ['alertname', 'Alert'],
-    ['Value #B', 'In all'],
-    ['Value #C', 'Ago'],
-  ],
-  links=[ctx.links.operations, ctx.links.firing],
-  wish=12,
-  height=8,  // six rows: a fault tells of itself in four or five
-  noValue='not known',
-  overrides=[
-    panels.named('Alert', {
-      links: [ctx.links.runbookOfCell],
-      // What they differ in comes first.
-      mappings: [{
-        type: 'regex',
-        options: { pattern: '/^ErrorBudgetBurn(.+)$/', result: { text: '$1 burn of error budget', index: 0 } },
-      }],
-      'custom.minWidth': 202,  // DatabaseConnectionFailures
-    }),
-    panels.named('Service', { 'custom.minWidth': 112, mappings: panels.titled(ctx.titles) }),
-    panels.named('In all', {
-      unit: 'suffix: min',  // as "Minutes of incidents" beside it; in hours 84 of them would be one
-      decimals: 0,
-      mappings: panels.words([[0, ' ', colours.unknown]]) + panels.ranges([[0.1, 0.9, '< 1 min', colours.bad]]),
-      'custom.width': 70,  // 100 min
-    }),
-    panels.named('Ago', {
-      unit: 's',
-      decimals: 1,
-      mappings: panels.ranges([[null, 60, 'now', colours.bad]]),
-      'custom.width': 80,
-    }),
-  ],
-);
+local incidents(ctx) =
+  local firing = incidents_of(ctx).all();
+  // When each was seen firing. The time of the step, which is a number: timestamp() is a hundred times as dear.
+  local seen = '(0 * ' + firing + ' + time())';
+  panels.table(
+    'happened/list',
+    'Incidents in this period',
+    what='What customers felt in the time shown, and databases that were down: for how long each alert was firing in all of it, and how long before the end of it it last was; what fires then comes first, then the longest. Looked at once a minute. Those with one end belong to one fault.',
+    good='None.',
+    act='Click a name for its runbook; ask for the review of each.',
+    // Rows stand in the order of these answers. What is not seen without scrolling are the shortest that are over.
+    targets=[
+      t.table(each(ctx, firing)),
+      t.table('sort_desc(' + known.or_none(
+        each(ctx, minutely('max by (alertname, service, quota) (' + firing + ')', '$__range'))
+        // What has just begun is not yet in a minute that was looked at.
+        + ' or 0.5 * ' + each(ctx, firing), looked(ctx), 'service', 'No incident'
+      ) + ')'),
+      t.table('time() - ' + each(ctx, seen + ' or max_over_time(' + seen + '[$__range:1m])')),
+    ],
+    merge=true,
+    unit='none',
+    columns=[
+      // On a phone the first three are seen, names whole; the last comes with a swipe.
+      ['service', 'Service'],
+      ['alertname', 'Alert'],
+      ['Value #B', 'In all'],
+      ['Value #C', 'Ago'],
+    ],
+    links=[ctx.links.operations, ctx.links.firing],
+    wish=12,
+    height=8,  // six rows: a fault tells of itself in four or five
+    noValue='not known',
+    overrides=[
+      panels.named('Alert', {
+        links: [ctx.links.runbookOfCell],
+        // What they differ in comes first; the others in words, as the titles beside them.
+        mappings: [
+          { type: 'regex', options: { pattern: '/^' + said[0] + '$/', result: { text: said[1], index: 0 } } }
+          for said in [
+            ['ErrorBudgetBurn(.+)', '$1 burn of error budget'],
+            [std.repeat('([A-Z][a-z]+)?', 5), '$1 $2 $3 $4 $5'],
+          ]
+        ],
+        'custom.minWidth': 217,  // Database Connection Failures
+      }),
+      panels.named('Service', { 'custom.minWidth': 112, mappings: panels.titled(ctx.titles) }),
+      panels.named('In all', {
+        unit: 'suffix: min',  // as "Minutes of incidents" beside it; in hours 84 of them would be one
+        decimals: 0,
+        mappings: panels.words([[0, ' ', colours.unknown]]) + panels.ranges([[0.1, 0.9, '< 1 min', colours.bad]]),
+        'custom.width': 70,  // 100 min
+      }),
+      panels.named('Ago', {
+        unit: 's',
+        decimals: 1,
+        mappings: panels.ranges([[null, 60, 'now', colours.bad]]),
+        'custom.width': 80,
+      }),
+    ],
+  );
 
 // What happened in the last seven days, told as sentences with numbers, beside the week before.
 local week(ctx) =
@@ -137,7 +145,7 @@ local week(ctx) =
   local lines(offset) = [
     number(
       'Minutes of incidents',
-      '(' + known.zero(minutely('max(' + felt(ctx) + ')', '7d', offset), looked(ctx, offset)) + ')'
+      '(' + known.zero(minutely('max(' + incidents_of(ctx).all() + ')', '7d', offset), looked(ctx, offset)) + ')'
     ),
   ] + (
     if std.length(requests) == 0 then []

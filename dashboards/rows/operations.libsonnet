@@ -169,8 +169,8 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
     local n = std.length(names) + std.length(sources);
     local lanes(expr) = 'label_replace(' + expr + ', "service", "$1", "source", "(.*)")';
     local fired(severity, label, of) =
-      'max by (' + label + ') (max_over_time('
-      + known.step(known.firing('severity="' + severity + '", ' + label + '=~"' + any(of) + '"')) + '))';
+      'max by (' + label + ') ('
+      + known.fired(known.firing('severity="' + severity + '", ' + label + '=~"' + any(of) + '"')) + ')';
     local about(severity, factor='') = [
       fired(severity, 'service', names + sources) + factor,
     ] + (if std.length(sources) == 0 then [] else [lanes(fired(severity, 'source', sources)) + factor]);
@@ -184,7 +184,7 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
         if std.length(names) == 0 then []
         else ['0 * max by (service) (' + known.ever('service:requests:rate5m') + ')']
       ) + [
-        lanes('1 - min by (source) (min_over_time(' + known.step('platform_exporter_source_up') + '))'),
+        lanes('1 - min by (source) (' + known.extreme('platform_exporter_source_up', 'min') + ')'),
       ]) + ')', '{{service}}')],
       mappings=states.component,
       overrides=[panels.named(s.name, { displayName: s.title }) for s in ctx.services]

@@ -58,7 +58,7 @@ local parts(ctx, key, target, detail) =
       decimals=0,
       max=1,
       sparkline=true,
-      thresholds=[[null, colours.good], [limits.connections.warn, colours.warn], [limits.connections.bad, colours.bad]],
+      thresholds=limits.steps_of(limits.connections),
     ),
     longest: panels.stat(
       key + '/longest',
@@ -70,11 +70,7 @@ local parts(ctx, key, target, detail) =
       unit='s',
       links=[detail, ctx.links.runbook('DatabaseTransactionLong')],
       decimals=1,
-      thresholds=[
-        [null, colours.good],
-        [limits.transaction_seconds.warn, colours.warn],
-        [limits.transaction_seconds.bad, colours.bad],
-      ],
+      thresholds=limits.steps_of(limits.transaction_seconds),
     ),
     cache: panels.stat(
       key + '/cache',
@@ -161,14 +157,10 @@ local parts(ctx, key, target, detail) =
       targets=[t.range(
         or_none_in('active', 'max by (state) (pg_stat_activity_max_tx_duration{' + server + ', state!~"idle|disabled|fastpath.*"})'), '{{state}}'
       )],
-      unit='s',
+      unit='dthms',
       links=[detail, ctx.links.runbook('DatabaseTransactionLong')],
       overrides=panels.worded(colours.of_label('state')),
-      thresholds=[
-        [null, colours.good],
-        [limits.transaction_seconds.warn, colours.warn],
-        [limits.transaction_seconds.bad, colours.bad],
-      ],
+      thresholds=limits.steps_of(limits.transaction_seconds),
     ),
     rows: panels.timeseries(
       key + '/rows',
@@ -306,7 +298,7 @@ local parts(ctx, key, target, detail) =
         [p.connections, who.applications, who.waiting],
         [who.oldest, who.ended, who.locks],
       ]),
-      layout.section('Is anybody blocked?', [[who.blocked, who.wait, who.blockers]]),
+      layout.section('Is anybody blocked?', [[who.blocked_now, who.blocked, who.wait, who.blockers]]),
       layout.section('What does it do?', [[p.transactions, p.rows, p.reads], [p.hit_ratio, kept.temp, p.trouble]]),
       layout.section('What grows?', [[kept.tables, kept.indexes], [p.sizes, kept.wal, kept.wal_size], [kept.sequences, kept.temp_space]]),
       layout.section('Does vacuum keep up?', [[kept.dead, kept.horizon, kept.workers], [kept.wraparound, kept.multixacts, kept.checkpoints]]),

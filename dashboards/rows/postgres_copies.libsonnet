@@ -96,7 +96,7 @@ function(ctx, server)
       height=6,
       background=true,
       mappings=panels.words([
-        [-1, 'Is a primary', colours.unknown],
+        [-1, 'Is a primary', colours.neutral],
         [0, 'Nothing comes', colours.bad],
         [1, 'Streams', colours.good],
       ]),

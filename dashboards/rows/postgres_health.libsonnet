@@ -74,6 +74,7 @@ function(ctx, server)
       act='See beside which part is slow; unhealthy without any time is a server that does not answer.',
       targets=[t.range(states.worst('pg_health_status', 'target', server), '{{target}}')],
       mappings=states.check,
+      overrides=[panels.named(s.target, { displayName: s.title }) for s in ctx.postgres],
       links=[ctx.links.runbook('DatabaseHealthDegraded'), ctx.links.technical],
       wish=10,
       height=7,

@@ -24,8 +24,8 @@ function(ctx, server)
     if !texts then statements
     else
       local text = 'max by (queryid, query) (last_over_time(pg_stat_statements_query_info' + on + '[$__range]))';
-      '(' + statements + ' * on (queryid) group_left (query) topk by (queryid) (1, ' + text + ') or ('
-      + statements + ' unless on (queryid) ' + text + '))';
+      '(' + statements + ' * on (queryid) group_left (query) topk by (queryid) (1, ' + text + ') or label_replace('
+      + statements + ' unless on (queryid) ' + text + ', "query", "all the others", "queryid", "other"))';
   local slow = ctx.limits.of('DatabaseStatementsSlow');
   local links = [ctx.links.runbook('DatabaseStatementSlow'), ctx.links.postgres('$target')];
   local line(key, title, what, good, act, expr, unit, more={}) = panels.timeseries(
@@ -120,7 +120,7 @@ function(ctx, server)
       'statements/table',
       'Statements that take most',
       what='For the time shown: how long each ran in all, how often, how long on average, and what it returned; named by'
-           + ' the last five digits of its query id, as above.',
+           + ' the last five digits of its query id, as above.' + (if texts then ' SQL is read every few minutes.' else ''),
       good='What takes most is what the business needs most.',
       act='Long on average: an index. Often and short: ask once for many rows. Many rows: ask for fewer.',
       targets=[
@@ -163,7 +163,7 @@ function(ctx, server)
           for heading in ['Calls', 'Mean', 'Blocks read', 'User']
         ] + [
           panels.named('Rows per call', { 'custom.width': 110 }),
-          panels.named('SQL', { 'custom.minWidth': 300, 'custom.inspect': true, noValue: 'not shown of late' }),
+          panels.named('SQL', { 'custom.minWidth': 300, 'custom.inspect': true, noValue: 'not read (yet)' }),
           panels.named('Query id', { 'custom.width': 190 }),
         ]
       ),

@@ -34,7 +34,7 @@ local share(ctx, key, title, alert, what, act, expr, legend) =
     max=1,
     fill=0,
     overrides=panels.by_name,
-    thresholds=[[null, colours.good], [limits.warn, colours.warn], [limits.bad, colours.bad]],
+    thresholds=ctx.limits.steps_of(limits),
   );
 
 local flow(ctx, key, title, what, good, act, targets, alert) = panels.timeseries(

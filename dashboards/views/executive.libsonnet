@@ -1,6 +1,7 @@
 // For everyone: can customers use it, do we keep what we promised, and how is business? In plain words, no jargon.
 local colours = import '../lib/colours.libsonnet';
 local dashboard = import '../lib/dashboard.libsonnet';
+local incidents = import '../lib/incidents.libsonnet';
 local known = import '../lib/known.libsonnet';
 local layout = import '../lib/layout.libsonnet';
 local numbers = import '../lib/numbers.libsonnet';
@@ -24,15 +25,8 @@ local now(ctx) = [
     act='Nothing to do here but wait; the operations view shows the progress.',
     targets=[t.instant(
       known.zero(
-        // A database that is down counts until somebody feels it; other causes go on for as long as their windows after
-        // customers are served again. Where nobody could feel anything, whatever is critical counts but the monitoring.
-        std.join(' or ', [
-          'count(count by (service) (' + known.firing('severity="critical"' + kind) + '))'
-          for kind in (
-            if std.length(ctx.services) + std.length(ctx.health) == 0 then [', kind!="meta"']
-            else [', kind="symptom"', ', alertname="DatabaseDown"']
-          )
-        ])
+        // A database that is down counts until somebody feels it: it is one fault.
+        std.join(' or ', incidents(ctx).each(function(firing) 'count(count by (service) (' + firing + '))'))
       ), 'incidents'
     )],
     unit='none',

@@ -79,6 +79,24 @@ def rules(files: Json) -> list[Json]:
     ]
 
 
+def at_step(expr: str, point: int, *, step: int, last: int, to: int | None = None) -> str:
+    """Return what the query of a page answers at one of its steps.
+
+    The step, where the last one begins, and the right edge of the page (`to`), are in seconds. To be asked later than
+    all of it: promtool knows nothing of what comes after.
+    """
+    # A query of a single point ends there, and not at the last step.
+    expr = expr.replace(" @ end()", f" @ {last}")
+    for variable, value in {
+        "$__to": str((last if to is None else to) * 1000),
+        "$__interval_ms": str(step * 1000),
+        "$__rate_interval": f"{step}s",
+        "$__interval": f"{step}s",
+    }.items():
+        expr = expr.replace(variable, value)
+    return f"last_over_time(({expr})[1s:{step}s] @ {point * step})"
+
+
 def parsed(expr: str) -> Any:
     """Parse a query with Grafana's variables filled in."""
     for variable, value in VARIABLES.items():

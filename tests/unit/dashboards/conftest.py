@@ -114,6 +114,12 @@ def demo() -> Json:
     return catalogue(DEMO)
 
 
+@pytest.fixture(scope="session")
+def generated(demo: Json) -> Json:
+    """Everything that is generated for the demo."""
+    return tree(demo)
+
+
 @pytest.fixture(scope="session", params=[*(path.stem for path in sorted(PLATFORMS.glob("*.yml"))), *VARIANTS])
 def variant(request: pytest.FixtureRequest, demo: Json) -> Json:
     """A catalogue; `file` names the platform file that declares its metrics."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from exporter.generate.mixin import tree
-from tests.support.dashboards import Json, dashboards, rules, shown
+from tests.support.dashboards import Json, at_step, dashboards, rules, shown
 from tests.support.promtool import evaluate
 
 PHONE = 370
@@ -24,10 +24,9 @@ def _panel(files: Json, view: str, title: str) -> Json:
 @pytest.mark.parametrize(
     ("view", "title"), [("operations", "What fires now"), ("executive", "Incidents in this period")]
 )
-def test_a_phone_shows_the_whole_name_of_an_alert(demo: Json, view: str, title: str) -> None:
+def test_a_phone_shows_the_whole_name_of_an_alert(generated: Json, view: str, title: str) -> None:
     """ErrorBudgetBurnFast and …Slow differ in their ends; what does not fit comes after, by a swipe."""
-    found = tree(demo)
-    table = _panel(found, view, title)
+    table = _panel(generated, view, title)
     (organize,) = (each["options"] for each in table["transformations"] if each["id"] == "organize")
     headings = sorted(organize["renameByName"], key=lambda name: organize["indexByName"][name])
     widths: dict[str, float] = {}
@@ -35,7 +34,7 @@ def test_a_phone_shows_the_whole_name_of_an_alert(demo: Json, view: str, title: 
         for prop in override["properties"]:
             if prop["id"] in {"custom.width", "custom.minWidth"}:
                 widths[override["matcher"]["options"]] = prop["value"]
-    name = max((rule["alert"] for rule in rules(found) if "alert" in rule), key=len)
+    name = max((rule["alert"] for rule in rules(generated) if "alert" in rule), key=len)
     assert widths["Alert"] >= LETTER * len(name) + PADDING, name
     before = headings[: headings.index("alertname") + 1]
     assert sum(widths[organize["renameByName"][heading]] for heading in before) <= PHONE
@@ -58,15 +57,15 @@ def test_the_lane_of_a_source_turns_with_its_alerts(
         f'platform_exporter_source_up{{source="{source}"}}': value
         for source, value in (("health.api", "1x9"), ("postgres.main", "1x9"), ("drill", "0x9"))
     }
-    expr = target["expr"].replace("$__rate_interval", "1m").replace(" offset -$__interval", "")
     evaluate(
         tmp_path,
         {f'ALERTS{{{alert}, severity="critical"}}': "1x9", **up},
-        expr,
+        at_step(target["expr"], 1, step=60, last=240),
         [
             {"labels": f'{{service="{name}"}}', "value": value}
             for name, value in {**wanted, "postgres.main": 0, "drill": 1}.items()
         ],
+        at="9m",
     )
 
 
@@ -74,10 +73,10 @@ def test_the_lane_of_a_source_turns_with_its_alerts(
     ("view", "title"), [("slo", "Alerts of this service level"), ("service", "Alerts about this service")]
 )
 def test_an_alert_that_fires_is_seen_at_the_right_edge(
-    demo: Json, tmp_path: Path, view: str, title: str
+    generated: Json, tmp_path: Path, view: str, title: str
 ) -> None:
     """However short the last step is, which is drawn up to now; and steps that are past are as they were."""
-    panel = _panel(tree(demo), view, title)
+    panel = _panel(generated, view, title)
     (target,) = panel["targets"]
     step, last = 3600, 7200
     labels = 'severity="critical", slo="api-availability", service="api", alertstate="firing"'
@@ -85,16 +84,8 @@ def test_an_alert_that_fires_is_seen_at_the_right_edge(
     for minutes in (0, 7, 59):
         for alert, points in ((begun, {0: 0, 1: 3, 2: 3}), (over, {0: 3, 1: 0, 2: 0})):
             for point, worst in points.items():
-                # A query of a single point ends there, and not at the last step.
-                expr = str(target["expr"]).replace(" @ end()", f" @ {last}")
-                for variable, value in {
-                    "$slo": "api-availability",
-                    "$service": "api",
-                    "$__to": str((last + minutes * 60) * 1000),
-                    "$__interval_ms": str(step * 1000),
-                    "$__rate_interval": f"{step}s",
-                    "$__interval": f"{step}s",
-                }.items():
+                expr = at_step(target["expr"], point, step=step, last=last, to=last + minutes * 60)
+                for variable, value in {"$slo": "api-availability", "$service": "api"}.items():
                     expr = expr.replace(variable, value)
                 evaluate(
                     tmp_path,
@@ -103,7 +94,73 @@ def test_an_alert_that_fires_is_seen_at_the_right_edge(
                         'slo:events_total:rate5m{slo="api-availability"}': "1x200",
                         'service:requests:rate5m{service="api"}': "1x200",
                     },
-                    f"last_over_time(({expr})[1s:60s] @ {point * step})",
+                    expr,
                     [{"labels": f'{{alertname="{"Fast" if worst else "No alert"}"}}', "value": worst}],
                     at="3h",  # promtool knows nothing of what is later
                 )
+
+
+@pytest.mark.parametrize(
+    ("view", "title", "series", "labels", "fine", "worst"),
+    [
+        (
+            "executive",
+            "State of the platform",
+            {'health:state:code{target="api"}': "02"},
+            '{target="api"}',
+            0,
+            2,
+        ),
+        (
+            "executive",
+            "Incidents by service",
+            {
+                'ALERTS{alertstate="firing", severity="critical", kind="symptom", service="api"}': "_1",
+                'service:requests:rate5m{service="api"}': "55",
+            },
+            "{}",
+            0,
+            1,
+        ),
+        (
+            "health",
+            "Components",
+            {
+                'health_check_status{target="api", check="db", status="healthy"}': "10",
+                'health_check_status{target="api", check="db", status="unhealthy"}': "01",
+            },
+            '{target="api", check="db"}',
+            0,
+            3,
+        ),
+        (
+            "operations",
+            "State of every part",
+            {'platform_exporter_source_up{source="drill"}': "10"},
+            '{service="drill"}',
+            0,
+            1,
+        ),
+        ("operations", "Scrapes by Prometheus", {'up{job="node"}': "10"}, '{job="node"}', 1, 0),
+    ],
+)
+def test_a_state_that_has_just_turned_worse_is_seen_at_the_right_edge(
+    generated: Json,
+    tmp_path: Path,
+    view: str,
+    title: str,
+    series: dict[str, str],
+    labels: str,
+    fine: int,
+    worst: int,
+) -> None:
+    """As alerts are; `series` has what each is while all is well, and while it is not."""
+    target = _panel(generated, view, title)["targets"][0]
+    begun = {
+        name: f"{both[0]}x140 {both[1]}x60" for name, both in series.items()
+    }  # in the last of three hours
+    over = {name: f"{both[0]}x30 {both[1]}x10 {both[0]}x160" for name, both in series.items()}  # in the first
+    for values, states in ((begun, [fine, worst, worst]), (over, [worst, fine, fine])):
+        for point, state in enumerate(states):
+            expr = at_step(target["expr"], point, step=3600, last=7200, to=7260)
+            evaluate(tmp_path, values, expr, [{"labels": labels, "value": state}], at="3h")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.generate.mixin import tree
-from tests.support.dashboards import Json, dashboards, shown
+from tests.support.dashboards import Json, at_step, dashboards, shown
 from tests.support.promtool import evaluate
 
 ANSWERS = ' and on () (max(up{job="platform-exporter"}) == 1)'
@@ -93,20 +93,75 @@ def test_a_key_figure_is_none_while_what_it_is_made_of_is_gone(executive: dict[s
         assert "and on () count(business_calls_total)" in target["expr"]
 
 
-def test_incidents_are_those_of_customers(executive: dict[str, Json]) -> None:
-    for title in ("Open incidents", "Incidents in this period", "Incidents by service"):
-        for alerts in re.findall(r"ALERTS\{[^}]*\}", _expressions(executive[title])):
-            assert re.search('kind!="meta"|kind="symptom"|alertname="DatabaseDown"', alerts), title
+FELT = {'kind="symptom"', 'alertname="DatabaseDown"'}
 
 
-def test_minutes_of_incidents_are_those_that_customers_felt(executive: dict[str, Json]) -> None:
-    minutes = [
-        part
-        for part in _expressions(executive["This week in numbers"]).split(" or label_replace")
-        if "ALERTS" in part
-    ]
-    assert minutes
-    assert all('kind="symptom"' in part for part in minutes)
+def _kinds(panel: Json) -> set[str]:
+    """What the alerts that a panel asks for are, whichever service they are about."""
+    alerts = re.findall(r"ALERTS\{([^}]*)\}", _expressions(panel))
+    assert all('severity="critical"' in matchers for matchers in alerts)
+    return {found for one in alerts for found in re.findall(r'(?:kind|alertname)!?="\w+"', one)} - {
+        'alertname!="Unresolved"'
+    }
+
+
+@pytest.mark.parametrize(
+    ("without", "kinds"),
+    [([], FELT), (["services"], FELT), (["health"], FELT), (["services", "health"], {'kind!="meta"'})],
+)
+def test_an_incident_is_the_same_everywhere(demo: Json, without: list[str], kinds: set[str]) -> None:
+    """The number of now, the list, the lanes and the minutes of the week never contradict each other."""
+    demo = copy.deepcopy(demo)
+    if "services" in without:
+        demo["services"] = []
+    if "health" in without:
+        demo["sources"] = [source for source in demo["sources"] if source["kind"] != "health"]
+        for service in demo["services"]:
+            service["signals"] = [signal for signal in service["signals"] if signal["kind"] != "health"]
+    (board,) = (board for board in dashboards(tree(demo)) if board["uid"] == "demo-executive")
+    found = {panel["title"]: _kinds(panel) for panel in shown(board) if "ALERTS" in _expressions(panel)}
+    titles = {"Open incidents", "Incidents in this period", "Incidents by service", "This week in numbers"}
+    assert found == dict.fromkeys(titles, kinds)
+
+
+LOCKED = 'alertname="DatabaseBlocked", kind="cause", service="postgres.main", source="postgres.main"'
+DOWN = 'alertname="DatabaseDown", kind="cause", service="postgres.main", source="postgres.main"'
+FAILING = 'alertname="ErrorRateHigh", kind="symptom", service="api"'
+
+
+@pytest.mark.parametrize(
+    ("alerts", "count", "listed", "lanes"),
+    [
+        ([], 0, [], [0, 0]),
+        ([LOCKED], 0, [], [0, 0]),  # whom it keeps waiting nobody knows
+        ([DOWN], 1, [("DatabaseDown", "postgres.main")], [0, 1]),
+        ([LOCKED, FAILING], 1, [("ErrorRateHigh", "api")], [1, 0]),
+        (
+            [DOWN, FAILING],
+            1,
+            [("DatabaseDown", "postgres.main"), ("ErrorRateHigh", "api")],
+            [1, 1],
+        ),
+    ],
+)
+def test_the_number_the_list_and_the_lanes_of_incidents_agree(
+    executive: dict[str, Json],
+    tmp_path: Path,
+    alerts: list[str],
+    count: int,
+    listed: list[tuple[str, str]],
+    lanes: list[int],
+) -> None:
+    series = {f'ALERTS{{{alert}, alertstate="firing", severity="critical"}}': "1x60" for alert in alerts}
+    series |= {UP: "1x60", 'pg_up{target="main"}': "1x60", 'service:requests:rate5m{service="api"}': "1x60"}
+    (number,) = executive["Open incidents"]["targets"]
+    evaluate(tmp_path, series, number["expr"], [{"labels": "{}", "value": count}], at="5m")
+    now, *_ = executive["Incidents in this period"]["targets"]
+    samples = [{"labels": f'{{alertname="{alert}", service="{who}"}}', "value": 1} for alert, who in listed]
+    evaluate(tmp_path, series, now["expr"], samples, at="5m")
+    for target, state in zip(executive["Incidents by service"]["targets"], lanes, strict=True):
+        expr = at_step(target["expr"], 4, step=60, last=300)
+        evaluate(tmp_path, series, expr, [{"labels": "{}", "value": state}], at="30m")
 
 
 # One fault began after a minute and ended after three, another began after ten; six values a minute.
@@ -222,7 +277,7 @@ def test_what_fires_now_and_the_longest_incident_are_seen_without_scrolling(
     """One fault tells of itself in four or five rows; a row is 36 pixels high, title and headings are 76."""
     panel = executive["Incidents in this period"]
     now, minutes, _ = (target["expr"] for target in panel["targets"])
-    assert re.fullmatch(r"max by \(alertname, service\) \((label_replace\()?ALERTS\{[^}]*\}.*\)", now)
+    assert re.fullmatch(r"max by \(alertname, service\) \((label_replace\()?\(ALERTS\{[^}]*\}.*\)", now)
     assert minutes.startswith("sort_desc(")
     # The rows stay as they were answered.
     assert panel["options"]["sortBy"] == []

@@ -49,6 +49,32 @@ def test_steps_ascend_from_no_lower_bound(boards: list[Json]) -> None:
             assert rest == sorted(rest), board["uid"]
 
 
+LOW = {"DatabaseConnectionsHigh": "0.5", "QuotaHigh": "0.7", "CpuHigh": "0.8", "DatabaseLatencyHigh": "0.1"}
+
+
+def test_a_platform_may_alert_earlier_than_it_warns(demo: Json) -> None:
+    """Then there is one limit, drawn once, and said as what is good."""
+    demo = copy.deepcopy(demo)
+    demo["monitoring"]["node_exporters"] = ["node:9100"]
+    demo["alerting"]["alerts"] |= {alert: {"threshold": limit} for alert, limit in LOW.items()}
+    demo["alerting"]["alerts"]["ErrorBudgetLow"] = {"threshold": "0.4"}
+    found = [(board["uid"], panel) for board in dashboards(tree(demo)) for panel in shown(board)]
+    for uid, title, limit in (
+        ("demo-postgres", "Connections used", 0.5),
+        ("demo-operations", "Is it filling up?", 0.7),
+        ("demo-technical", "CPU", 0.8),
+    ):
+        (panel,) = (panel for board, panel in found if (board, panel["title"]) == (uid, title))
+        defaults = panel["fieldConfig"]["defaults"]
+        drawn = [step["value"] for step in defaults["thresholds"]["steps"]]
+        assert [value for value in drawn if value is not None and value > 0] == [limit]
+        assert f"{limit * 100:.0f} %" in panel["description"] or title == "Is it filling up?"
+    for uid, panel in found:
+        for steps in _steps(panel):
+            values = [step["value"] for step in steps][1:]
+            assert values == sorted(values), (uid, panel["title"])
+
+
 def _words(mappings: list[Json], value: float) -> str:
     """What Grafana writes for `value`: the first range that holds it."""
     for mapping in mappings:

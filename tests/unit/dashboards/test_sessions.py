@@ -60,3 +60,26 @@ def test_who_waited_once_is_nobody_in_the_other_steps(
     expr = panels[title].replace("$__range", "10m").replace("$target", "main")
     samples = [{"labels": f'{{{label}="{names[who]}"}}', "value": value} for who, value in drawn.items()]
     evaluate(tmp_path, series, expr, samples)
+
+
+@pytest.mark.parametrize(
+    ("series", "waiting", "longest"),
+    [
+        ({"pg_blocked_sessions": "2x9", "pg_blocked_longest_wait_seconds": "75x9"}, 2, 75),
+        ({"pg_blocked_longest_wait_seconds": "0x9"}, 0, 0),
+        ({}, 0, None),
+    ],
+)
+def test_who_is_blocked_now_stands_in_a_card(
+    generated: Json, tmp_path: Path, series: dict[str, str], waiting: int, longest: int | None
+) -> None:
+    """Of six hours, the bar of a lock is as wide as a pixel."""
+    (board,) = (board for board in dashboards(generated) if board["uid"] == "demo-postgres")
+    (card,) = (panel for panel in shown(board) if panel["title"] == "Blocked now")
+    assert card["type"] == "stat"
+    assert all(target["instant"] for target in card["targets"])
+    values = {f'{metric}{{target="main", datname="shop"}}': value for metric, value in series.items()}
+    values['pg_scrape_collector_success{target="main", collector="blocked"}'] = "1x9"
+    for target, value in zip(card["targets"], (waiting, longest), strict=True):
+        samples = [] if value is None else [{"labels": "{}", "value": value}]
+        evaluate(tmp_path, values, target["expr"].replace("$target", "main"), samples)

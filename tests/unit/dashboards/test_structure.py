@@ -8,7 +8,7 @@ from exporter.generate.mixin import alert_settings
 from tests.support.dashboards import Json, panels, parsed, rules, selectors, shown
 
 UNITS = re.compile(
-    r"short|none|locale|percentunit|s|ms|bytes|Bps|reqps|ops|iops|dateTimeFromNow"
+    r"short|none|locale|percentunit|s|ms|dthms|bytes|Bps|reqps|ops|iops|dateTimeFromNow"
     r"|currency[A-Z]{3}|suffix:(×| /min| /hour| /day| down| up)|count:(/s|per day)"
 )
 
