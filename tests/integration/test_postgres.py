@@ -17,7 +17,7 @@ from exporter.sources.postgres.collector import own as own_query
 from exporter.sources.postgres.dsn import is_remote
 from tests.integration.support import exporter
 from tests.support.postgres import PostgresCluster
-from tests.support.process import free_port
+from tests.support.process import free_port, wait_until
 
 PLATFORM = """
 platform: test
@@ -74,11 +74,11 @@ async def test_what_a_server_tells(
 async def test_a_collector_that_fails_takes_nothing_from_the_others(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = own("select pg_sleep(5), 1 as value, 'a' as kind", timeout=0.1)
-    subject = source(monkeypatch, database, slow)
+    slow = own("select pg_sleep(60), 1 as value, 'a' as kind", timeout=0.1)
+    subject = source(monkeypatch, database, slow, timeout=60)
     started = time.monotonic()
     families = {family.name: samples for family, samples in await subject.collect()}
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 20
     assert families["pg_scrape_collector_success"]["main", "queries.mine"] == 0.0
     assert families["pg_scrape_collector_success"]["main", "stat_database"] == 1.0
     assert "mine" not in families
@@ -168,7 +168,7 @@ async def test_why_a_server_cannot_be_reached(
         "this is no connection string": "rejected",
     }
     for dsn, reason in cases.items():
-        subject = source(monkeypatch, dsn)
+        subject = source(monkeypatch, dsn, timeout=30)
         with pytest.raises(SourceError) as caught:
             await subject.collect()
         assert (dsn, caught.value.reason) == (dsn, reason)
@@ -200,7 +200,7 @@ async def test_one_connection_and_it_is_taken_up_again_after_a_restart(
     await runner.collect()
     assert runner.error is None, "a connection that died in between costs no failure"
     await subject.close()
-    assert own_postgres.execute(count) == [(0,)]
+    wait_until(lambda: own_postgres.execute(count) == [(0,)], 30, "the session to end")
 
 
 def percentiles(url: str) -> tuple[float, float]:
@@ -221,19 +221,17 @@ def test_frozen_server_and_silent_endpoint_leave_scrapes_instant(
     """A database that hangs and an API that never answers are metrics; /metrics stays instant."""
     platform = PLATFORM + f"  health: {{api: {{url: '{silent_server}', every: 500ms, timeout: 1s}}}}\n"
     with exporter(platform, tmp_path, TEST_DSN=own_postgres.dsn()) as subject:
-        assert subject.value("pg_up", target="main") == 1.0
+        subject.wait_value(1.0, "pg_up", target="main")
         own_postgres.freeze()
         subject.wait_value(0.0, "pg_up", target="main")
         median, slow = percentiles(f"{subject.url}/metrics")
         print(f"1,000 scrapes: p50 {median * 1000:.2f} ms, p99 {slow * 1000:.2f} ms")
         assert slow < 0.5, "a scrape waits for no source; how fast it is, the benchmark says"
-        assert (
-            subject.value("platform_exporter_source_failing", source="postgres.main", reason="timeout") == 1.0
-        )
-        assert subject.value("platform_exporter_source_failing", source="health.api", reason="timeout") == 1.0
+        for name in ("postgres.main", "health.api"):
+            subject.wait_value(1.0, "platform_exporter_source_failing", source=name, reason="timeout")
         subject.wait_value(None, "pg_settings_max_connections", target="main")
         own_postgres.thaw()
-        subject.wait_value(1.0, "pg_up", 15, target="main")
+        subject.wait_value(1.0, "pg_up", target="main")
         subject.wait_value(
             0.0, "platform_exporter_source_failures_total", source="postgres.main", reason="internal"
         )
@@ -253,7 +251,7 @@ def test_a_server_that_stops_and_starts_is_one_metric_and_no_crash(
         }
         assert failing <= {"connect", "starting_up"}
         own_postgres.start()
-        subject.wait_value(1.0, "pg_up", 15, target="main")
+        subject.wait_value(1.0, "pg_up", target="main")
         assert subject.value("process_start_time_seconds") == born
 
 

@@ -13,6 +13,7 @@ from tests.support.distance import distant
 from tests.support.pgbouncer import pgbouncer
 from tests.support.postgres import PostgresCluster
 from tests.support.postgres_source import MakeSource, collect, query
+from tests.support.process import wait_until
 
 
 async def test_own_sql_sees_the_search_path_of_its_role(
@@ -108,18 +109,21 @@ async def test_own_sql_that_ran_when_others_ended_its_session_is_not_blamed(
     own_postgres: PostgresCluster, source: MakeSource
 ) -> None:
     """Two restarts of the server that meet the same statement, with good collections between them."""
-    subject = source(own_postgres.dsn(), query("slow", sql="select 1 as value from pg_sleep(0.7)"))
+    slow = query("slow", sql="select 1 as value from pg_sleep(1.5)", timeout="20s")
+    subject = source(own_postgres.dsn(), slow, timeout="60s")
     await collect(subject)
+
+    def kill() -> list[tuple[Any, ...]]:
+        return own_postgres.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where query like '%pg_sleep(1.5)%' and state = 'active' and pid <> pg_backend_pid()"
+        )
+
     for _ in range(2):
         await asyncio.sleep(0.1)  # until it is due again
         collecting = asyncio.create_task(collect(subject))
-        await asyncio.sleep(0.4)
-        killed = own_postgres.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity "
-            "where query like '%pg_sleep(0.7)%' and pid <> pg_backend_pid()"
-        )
+        await asyncio.to_thread(wait_until, kill, 30, "the statement to run")
         families = await collecting
-        assert killed
         assert families["pg_up"] == {("main",): 1.0}
         assert families["pg_scrape_collector_success"]["main", "queries.slow"] == 1.0
 
@@ -178,16 +182,16 @@ async def test_rubbish_from_one_statement_harms_it_alone(
 
 async def test_many_statements_cost_one_round_trip(own_postgres: PostgresCluster, source: MakeSource) -> None:
     queries = [query(f"query_{number}") for number in range(50)]
-    async with distant(own_postgres.port, 0.5) as relay:
+    async with distant(own_postgres.port, 1.0) as relay:
         dsn = own_postgres.dsn().replace(f":{own_postgres.port}/", f":{relay.port}/")
-        subject = source(dsn, *queries, timeout="30s")
+        subject = source(dsn, *queries, timeout="60s")
         await collect(subject)
         await asyncio.sleep(0.2)
         started = time.monotonic()
         families = await collect(subject)
         took = time.monotonic() - started
         assert families["query_49"] == {("main",): 1.0}
-        assert 0.5 <= took < 1.5, "50 statements, 50 savepoints and the frame, of half a second each"
+        assert 1 <= took < 3, "50 statements, 50 savepoints and the frame, of a second each"
         assert relay.connections == 1
 
 

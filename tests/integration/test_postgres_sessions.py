@@ -41,7 +41,7 @@ async def test_every_database_is_visited_over_few_connections(
         ("main", "capped"): 0.0,
     }
     assert families["pg_exporter_connections"] == {("main",): 2.0}
-    assert databases.execute(OURS) == [(2,)]
+    wait_until(lambda: databases.execute(OURS) == [(2,)], 30, "sessions in databases that were left to end")
     databases.execute("drop database gamma with (force)")
     databases.execute("create database delta")
     await asyncio.sleep(0.2)
@@ -49,7 +49,7 @@ async def test_every_database_is_visited_over_few_connections(
     families = await collect(subject)
     assert {labels[1] for labels in families["mine"]} == {"postgres", "alpha", "beta", "delta"}
     await subject.close()
-    assert databases.execute(OURS) == [(0,)]
+    wait_until(lambda: databases.execute(OURS) == [(0,)], 30, "no session to be left")
 
 
 async def test_databases_are_chosen_and_capped(databases: PostgresCluster, source: MakeSource) -> None:
@@ -83,10 +83,10 @@ async def test_at_the_deadline_what_arrived_is_kept_and_the_rest_is_ended_on_the
     slow, slower = (
         query(name, sql="select 1 as value from pg_sleep(30)", timeout="1m") for name in ("slow", "slower")
     )
-    subject = source(own_postgres.dsn(), query("before"), slow, slower, query("after"), timeout="1s")
+    subject = source(own_postgres.dsn(), query("before"), slow, slower, query("after"), timeout="3s")
     started = time.monotonic()
     families = await collect(subject)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
     assert families["before"] == {("main",): 1.0}
     assert families["pg_up"] == {("main",): 1.0}
     assert families["after"] == {("main",): 1.0}, "what is quick waits for nothing"
@@ -95,22 +95,23 @@ async def test_at_the_deadline_what_arrived_is_kept_and_the_rest_is_ended_on_the
         ("queries.slower", "timeout"),
     }
     await subject.close()
-    wait_until(lambda: own_postgres.execute(OURS) == [(0,)], 5, "no session is left")
+    wait_until(lambda: own_postgres.execute(OURS) == [(0,)], 30, "no session to be left")
 
 
 async def test_a_frozen_server_is_a_timeout_and_is_asked_again(
     own_postgres: PostgresCluster, source: MakeSource
 ) -> None:
-    subject = source(own_postgres.dsn(), query(), timeout="500ms")
+    subject = source(own_postgres.dsn(), query(), timeout="30s")
     await collect(subject)
     own_postgres.freeze()
+    subject.timeout = 0.5
     try:
         with pytest.raises(SourceError) as caught:
             await subject.collect()
         assert caught.value.reason == "timeout"
     finally:
         own_postgres.thaw()
-    subject.timeout = 5
+    subject.timeout = 30
     assert (await collect(subject))["mine"] == {("main",): 1.0}
 
 

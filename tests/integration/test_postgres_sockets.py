@@ -127,10 +127,12 @@ async def test_the_state_store(timeout: float, silent_dsn: str, monkeypatch: pyt
 async def test_a_frozen_server_is_told_to_stop_over_no_lasting_socket(
     own_postgres: PostgresCluster, source: MakeSource
 ) -> None:
-    subject, before = source(own_postgres.dsn(), query(), timeout="500ms"), sockets()
+    subject, before = source(own_postgres.dsn(), query(), timeout="30s"), sockets()
     for _ in range(2):
+        subject.timeout = 30
         await subject.collect()
         own_postgres.freeze()
+        subject.timeout = 0.5
         try:
             for _ in range(2):
                 with pytest.raises(SourceError):

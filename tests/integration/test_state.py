@@ -100,11 +100,13 @@ async def test_many_who_count_lose_nothing(store: StateStore) -> None:
 
 
 async def test_what_is_interrupted_was_written_or_not_and_nothing_else(store: StateStore) -> None:
-    version = 0
+    version, began = 0, time.monotonic()
+    await store.write("b", b"whole" * 10_000, 0)
+    whole = time.monotonic() - began
     for step in range(40):
         value = str(step).encode() * 10_000
         task = asyncio.create_task(store.write("a", value, version))
-        await asyncio.sleep(step * 0.0002)
+        await asyncio.sleep(step / 20 * whole)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         entry = await store.read("a")
@@ -252,7 +254,7 @@ async def test_a_server_that_ends_is_a_failure_until_it_is_back(
     assert {f"{type(answer).__name__}: {answer}" for answer in answers} == {
         "StateError: the state's Postgres did not answer within 5 s"
     }
-    assert time.monotonic() - started < 9, "who waits for the store fails together"
+    assert time.monotonic() - started < 20, "who waits for the store fails together"
     own_postgres.thaw()
     assert await store.read("a") == Entry(b"2", 2)
     await store.close()
@@ -271,12 +273,12 @@ async def test_what_a_frozen_server_writes_late_is_as_old_as_it_is(
         await store.write("a", b"2", 1)
     frozen = time.monotonic() - started
     own_postgres.thaw()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (entry := await store.read("a")) == Entry(b"1", 1):  # noqa: ASYNC110  # the server's event, not ours
             await asyncio.sleep(0.01)
     assert entry == Entry(b"2", 2)
     assert entry is not None
-    assert frozen <= entry.age <= time.monotonic() - started + 0.1, "two clocks, told apart by a round trip"
+    assert frozen - 1 < entry.age < time.monotonic() - started + 1, "two clocks, told apart by a round trip"
     await store.close()
 
 
@@ -289,12 +291,12 @@ async def test_a_secret_that_is_not_there_is_told_at_the_start() -> None:
 async def test_one_leads_until_it_gives_up_or_falls_silent(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = (postgres(monkeypatch, database, lease=0.8) for _ in range(2))
+    one, other = (postgres(monkeypatch, database, lease=3) for _ in range(2))
     assert [await one.lead(), await other.lead(), await one.lead()] == [True, False, True]
     await one.close()
     assert await other.lead(), "handed over at once"
     assert not await one.lead()
-    await asyncio.sleep(0.9)
+    await asyncio.sleep(3.1)
     assert await one.lead(), "the other was silent for longer than the lease"
     assert not await other.lead()
     await one.close()
@@ -304,14 +306,14 @@ async def test_one_leads_until_it_gives_up_or_falls_silent(
 async def test_a_leader_that_is_cut_off_stops_leading_before_another_begins(
     own_postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = postgres(monkeypatch, own_postgres.dsn(), lease=1)
+    store = postgres(monkeypatch, own_postgres.dsn(), lease=5)
     leadership = Leadership(store, lambda: None)
     await leadership.renew()
     assert leadership.role == "leader"
     own_postgres.stop(immediate=True)
     await leadership.renew()
     roles = [leadership.role]
-    await asyncio.sleep(1)
+    await asyncio.sleep(5)
     assert [*roles, leadership.role] == ["leader", "alone"], "it leads as long as its lease holds"
     metrics = {family.name: samples[()] for family, samples in leadership.collected()}
     assert metrics == {"platform_exporter_leader": 0.0, "platform_exporter_state_up": 0.0}
