@@ -1,16 +1,21 @@
 """Fixtures that several kinds of tests share."""
 
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from exporter.generate import mixin
 from exporter.platform import values
 from tests.support.postgres import PostgresCluster, postgres_cluster
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have hypothesis draw the same examples in each run unless --hypothesis-seed is given, and take its time."""
+    """Have hypothesis draw the same examples in each run unless --hypothesis-seed is given, and take its time.
+
+    Jsonnet makes the same of the same: what it was asked once in a run it is not asked again.
+    """
     settings.register_profile(
         "ours",
         deadline=None,
@@ -18,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
         derandomize=config.getoption("--hypothesis-seed") is None,
     )
     settings.load_profile("ours")
+    mixin._evaluate = cache(mixin._evaluate)
 
 
 @pytest.fixture(scope="session")

@@ -40,10 +40,11 @@ def tree(catalogue: dict[str, Any]) -> dict[str, Any]:
     Raises PlatformError with Jsonnet's message when the catalogue asks for what no Jsonnet file knows.
     """
     try:
-        document: dict[str, Any] = _evaluate("tree.jsonnet", _program(), catalogue)
+        text = _evaluate("tree.jsonnet", _program(), json.dumps(catalogue))
     except RuntimeError as error:
         message = str(error).partition("\n")[0].removeprefix("RUNTIME ERROR: ")
         raise PlatformError([Problem(catalogue["file"], 0, "", message)]) from error
+    document: dict[str, Any] = json.loads(text)
     return document
 
 
@@ -66,16 +67,19 @@ def alert_settings() -> dict[str, dict[str, str]]:
 
 def alert_rules(catalogue: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the alerting rules of a catalogue in the order of their topics, without anything else of the tree."""
-    groups: dict[str, list[dict[str, Any]]] = _evaluate("alert rules", _GROUPS, catalogue)
+    groups: dict[str, list[dict[str, Any]]] = json.loads(
+        _evaluate("alert rules", _GROUPS, json.dumps(catalogue))
+    )
     return [rule for topic in groups.values() for group in topic for rule in group["rules"]]
 
 
-def _evaluate(name: str, program: str, catalogue: dict[str, Any]) -> Any:
-    text = _jsonnet.evaluate_snippet(
+def _evaluate(name: str, program: str, catalogue: str) -> str:
+    """Return the JSON that a program, a function of the catalogue, makes of it. RuntimeError has Jsonnet's message."""
+    text: str = _jsonnet.evaluate_snippet(
         name,
         program,
         jpathdir=[str(folder())],
-        tla_codes={"catalogue": json.dumps(catalogue)},
+        tla_codes={"catalogue": catalogue},
         gc_min_objects=_OBJECTS,
     )
-    return json.loads(text)
+    return text

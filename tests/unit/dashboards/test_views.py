@@ -120,10 +120,6 @@ def test_provisioning_points_at_the_same_data_source_and_folder(demo: Json) -> N
     assert provider["options"] == {"path": "/srv/dashboards", "foldersFromFilesStructure": True}
 
 
-def test_generation_is_deterministic(demo: Json) -> None:
-    assert tree(demo) == tree(demo)
-
-
 def test_what_ended_badly_is_a_share_of_all(demo: Json) -> None:
     """On top of all that went well it would be too thin to be seen."""
     ends = _panel(tree(demo), "business", "Calls that did not end well")
