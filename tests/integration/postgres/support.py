@@ -224,7 +224,7 @@ class Asked:
 T = TypeVar("T")
 
 
-async def soon(asked: Asked, look: Callable[[Samples], T | None], timeout: float = 30) -> T:
+async def soon(asked: Asked, look: Callable[[Samples], T | None], timeout: float = 90) -> T:
     """Collect until `look` finds something true, and return that: a server tells its statistics with a delay."""
     deadline = time.monotonic() + timeout
     while not (found := look(await asked.collect())):

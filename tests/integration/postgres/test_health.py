@@ -14,7 +14,7 @@ from exporter.platform.queries import Query
 from exporter.sources.postgres import Postgres, PostgresSource
 from exporter.sources.postgres.collector import builtin, own
 from exporter.sources.postgres.roles import script
-from tests.integration.postgres.support import DATABASE, MONITOR, Samples, Server, asking
+from tests.integration.postgres.support import DATABASE, MONITOR, Samples, Server, asking, soon
 from tests.support.distance import distant
 from tests.support.postgres import PostgresCluster
 from tests.support.process import wait_until
@@ -96,8 +96,7 @@ async def test_a_write_that_waits_is_given_up(server: Server) -> None:
                 assert samples.value("pg_up") == 1.0
                 [gap] = [gap for gap in await asked.gaps() if gap.missing.startswith("write test")]
                 assert any(word in gap.missing for word in ("lock timeout", "statement timeout", "no row"))
-            await asyncio.sleep(0.1)
-            assert (await asked.collect()).value("pg_health_write_seconds") is not None
+            await soon(asked, lambda samples: samples.value("pg_health_write_seconds"))
             assert [gap for gap in await asked.gaps() if gap.missing.startswith("write test")] == []
 
 
@@ -143,7 +142,7 @@ async def test_a_synchronous_standby_that_is_gone_is_an_illness_until_a_write_su
                 for _ in range(8):
                     started = time.monotonic()
                     samples = await asked.collect()
-                    assert time.monotonic() - started < 4
+                    assert time.monotonic() - started < 8
                     told.append((status(samples), samples.value("pg_health_write_seconds")))
                     assert samples.value("pg_up") == 1.0
                     assert samples.number("pg_health_query_seconds") > 0
@@ -155,7 +154,7 @@ async def test_a_synchronous_standby_that_is_gone_is_an_illness_until_a_write_su
                 assert "synchronous_standby_names" in gap.remedy
                 waiting = "select 1 from pg_stat_activity where wait_event = 'SyncRep'"
                 wait_until(lambda: not server.run(waiting), 30, "what was given up to end on the server")
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 90
             while status(samples) == "unhealthy" and time.monotonic() < deadline:
                 await asyncio.sleep(0.5)
                 samples = await asked.collect()
@@ -202,7 +201,7 @@ async def test_statements_too_slow_for_their_time_are_no_illness_of_the_server(s
     ]
     with patch.dict(os.environ, TEST_DSN=server.dsn()):
         config = Postgres.model_validate(
-            {"dsn": "${env:TEST_DSN}", "timeout": "1s", "health": health(write=False)}
+            {"dsn": "${env:TEST_DSN}", "timeout": "3s", "health": health(write=False)}
         )
         source = PostgresSource("main", config, [*builtin(), *slow])
         samples = Samples(await source.collect())
@@ -248,7 +247,7 @@ async def test_a_server_that_is_far_away_is_not_written_to_in_no_time(server: Se
         async with distant(server.cluster.port, 0.0) as relay:
             dsn = server.dsn().replace(f":{server.cluster.port}/", f":{relay.port}/")
             async with asking(dsn, 4, health=health(), every="1s") as asked:
-                deadline = time.monotonic() + 30
+                deadline = time.monotonic() + 90
                 samples = await asked.collect()
                 while samples.value("pg_health_write_seconds") is None:
                     assert time.monotonic() < deadline

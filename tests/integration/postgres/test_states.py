@@ -98,7 +98,7 @@ async def test_archiving_that_fails_and_recovers(server: Server) -> None:
             assert samples.number("pg_archiver_failed_total") > 0
             assert samples.number("pg_archiver_last_failed_timestamp_seconds") > 1e9
         server.run("select pg_switch_wal()")
-        await soon(asked, lambda samples: samples.value("pg_archiver_failing") == 0.0, 90)
+        await soon(asked, lambda samples: samples.value("pg_archiver_failing") == 0.0, 180)
 
 
 async def test_temporary_files_while_they_are_there(server: Server) -> None:
