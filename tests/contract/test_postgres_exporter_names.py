@@ -195,7 +195,7 @@ def slow_vacuum(cluster: PostgresCluster) -> Iterator[None]:
         thread.start()
         progress = "select 1 from pg_stat_progress_vacuum where phase = 'scanning heap'"
         try:
-            wait_until(lambda: cluster.execute(progress), 30, "VACUUM to begin")
+            wait_until(lambda: cluster.execute(progress), 90, "VACUUM to begin")
             yield
         finally:
             connection.cancel_safe()

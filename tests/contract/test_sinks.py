@@ -206,7 +206,7 @@ async def test_mail_is_kept_with_subject_addresses_and_text(inbox: Inbox) -> Non
     message.add_alternative("<p>The database is back.</p>", subtype="html")
 
     def send() -> None:
-        with smtplib.SMTP("127.0.0.1", port, timeout=5) as client:
+        with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
             client.send_message(message)
 
     await asyncio.to_thread(send)

@@ -68,7 +68,7 @@ def test_prometheus(release: str, tmp_path: Path) -> None:
         wait_http(f"{url}/-/ready")
         late = {"prometheus_rule_evaluation_failures_total", "prometheus_notifications_errors_total"}
         wait_until(
-            lambda: late <= _families(url).keys(), 60, "a round of rules, and Alertmanager's discovery"
+            lambda: late <= _families(url).keys(), 120, "a round of rules, and Alertmanager's discovery"
         )
         _check("prometheus_", _families(url), release)
 

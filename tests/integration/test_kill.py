@@ -79,12 +79,12 @@ class Watched:
     def ended(self) -> None:
         """Wait for the end of the process."""
         assert self._process is not None
-        self._process.wait(5)
+        self._process.wait(30)
         self.leader = 0.0
 
     def stop(self) -> None:
         if self._process is not None:
-            end(self._process, signal.SIGTERM, 5)
+            end(self._process, signal.SIGTERM, 30)
 
     def watch(self, ended: threading.Event) -> None:
         with httpx.Client(trust_env=False, timeout=1) as client:
@@ -117,7 +117,7 @@ class Watched:
         return sum(self.requests().values())
 
     def wait(self, what: str, ready: Callable[[], bool]) -> None:
-        wait_until(ready, 20, what, log=self.log)
+        wait_until(ready, 60, what, log=self.log)
 
     def wait_counted(self, more_than: float = 0) -> None:
         self.wait("the counters to go on", lambda: self.counted > more_than)
@@ -166,7 +166,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
 
 
 def test_two_share_the_work_and_the_leader_falls(database: str, tmp_path: Path) -> None:
-    state = 'state: {postgres: {dsn: "${env:STATE_DSN}", lease: 2s}}'
+    state = 'state: {postgres: {dsn: "${env:STATE_DSN}", lease: 4s}}'
     with analytics() as api, ExitStack() as stack:
         one, other = (Watched(api, tmp_path / name, state, STATE_DSN=database) for name in ("one", "other"))
         stack.enter_context(watching(one, other))
@@ -197,7 +197,7 @@ def test_two_share_the_work_and_the_leader_falls(database: str, tmp_path: Path) 
         other.stop()
         assert one.decreased == []
         assert other.decreased == []
-        assert max(takeovers) < 10, "a lease, a third of one, and a scrape: 3 s; a busy machine takes longer"
+        assert max(takeovers) < 20, "a lease, a third of one, and a scrape: 6 s; a busy machine takes longer"
         begun = [start for start, _ in api.windows]
         # Once for each fall, and where a busy machine could not renew its lease in time.
         assert len(begun) - len(set(begun)) <= 3 * len(FALLS), (

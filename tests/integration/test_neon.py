@@ -304,7 +304,7 @@ sources:
     main:
       dsn: "${{env:TEST_DSN}}"
       every: 500ms
-      timeout: 1s
+      timeout: 5s
       neon: {{project: {PROJECT}, endpoint: {compute.id}, api_key: "${{env:NEON_API_KEY}}", url: "{url}"}}
 """
         with exporter(platform, tmp_path, TEST_DSN=listener.dsn, NEON_API_KEY=KEY) as subject:

@@ -126,7 +126,7 @@ def test_as_a_part_of_the_platform(shared_postgres: PostgresCluster, tmp_path: P
 platform: test
 sources:
   pgbouncer:
-    main: {dsn: "${env:CONSOLE_DSN}", every: 500ms, timeout: 400ms}
+    main: {dsn: "${env:CONSOLE_DSN}", every: 500ms, timeout: 5s}
 """
     with (
         pgbouncer(shared_postgres) as server,

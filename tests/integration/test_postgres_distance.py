@@ -35,7 +35,7 @@ async def test_a_slow_statement_is_no_server_that_is_down(
             answered += ("main", "queries.slow", "timeout") in families.get("pg_scrape_collector_failing", {})
         assert answered
         await subject.close()
-        wait_until(lambda: own_postgres.execute(SLEEPING) == [(0,)], 10, "the server to end what was late")
+        wait_until(lambda: own_postgres.execute(SLEEPING) == [(0,)], 30, "the server to end what was late")
 
 
 async def test_other_databases_are_not_put_off_for_the_time_that_the_first_connection_took(

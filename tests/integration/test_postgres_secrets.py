@@ -157,7 +157,7 @@ def test_no_output_shows_a_password_however_it_fails(
         platform = f"platform: test\nsources:\n  postgres:\n{sources}"
         with exporter(platform, tmp_path, None, **environment) as subject:
             for name in strings:
-                subject.wait_value(0.0, "pg_up", 20, target=name)
+                subject.wait_value(0.0, "pg_up", target=name)
             pages = [
                 httpx.get(f"{subject.url}{path}", trust_env=False).text
                 for path in ("/metrics", "/", "/-/ready", "/api/v1/status")

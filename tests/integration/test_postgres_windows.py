@@ -32,7 +32,7 @@ def windowed(**keys: Any) -> Collector:
 
 async def counted(subject: PostgresSource, most: float, kind: str = "a") -> float:
     """Collect until that many events of the kind are counted, and a little longer; return how many are."""
-    value, enough = -1.0, time.monotonic() + 20
+    value, enough = -1.0, time.monotonic() + 60
     while value < most and time.monotonic() < enough:
         await asyncio.sleep(0.2)
         value = (await collect(subject)).get("events_total", {}).get(("main", kind), 0.0)
@@ -156,11 +156,11 @@ async def test_a_state_that_fails_is_said_and_harms_no_other_statement(
 ) -> None:
     own_postgres.execute("create table events (at timestamptz, kind text)")
     many = [windowed(name=f"mine_{number}") for number in range(8)]
-    subject = source(own_postgres.dsn(), *many, query("good"))
+    subject = source(own_postgres.dsn(), *many, query("good"), timeout="30s")
     subject.keep_in(store)
     started = time.monotonic()
     families = await collect(subject)
-    assert time.monotonic() - started < 4, "each waits a second, all at once"
+    assert time.monotonic() - started < 7, "each waits a second, all at once"
     assert families["good"] == {("main",): 1.0}
     assert set(families["pg_scrape_collector_failing"]) == {
         ("main", f"queries.mine_{number}", "state") for number in range(8)
