@@ -22,7 +22,7 @@ from tests.support.process import running, wait_until
 pytestmark = pytest.mark.e2e
 
 COMMAND = Path(sys.executable).with_name("platform-exporter")
-SECONDS_TO_START = 60
+SECONDS_TO_START = 120
 SECONDS_TO_PAGE = 90
 _GIVEN_OUT: set[int] = set()
 
@@ -51,7 +51,7 @@ def demo(state: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], 
         str(ports.base),
         *options,
     ]
-    with running(command, log, grace=30) as process:
+    with running(command, log, grace=60) as process:
         yield process, ports, log
 
 
@@ -81,7 +81,7 @@ def until_all_runs(process: subprocess.Popen[bytes], log: Path) -> None:
 
 def call(state: Path, *words: str) -> str:
     done = subprocess.run(
-        [COMMAND, "demo", *words, "--state", state], capture_output=True, text=True, timeout=90, check=False
+        [COMMAND, "demo", *words, "--state", state], capture_output=True, text=True, timeout=180, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -90,7 +90,7 @@ def call(state: Path, *words: str) -> str:
 def arrived(ports: Ports, channel: str, status: str, since: float) -> Callable[[], list[dict[str, Any]]]:
     def look() -> list[dict[str, Any]]:
         items = httpx.get(
-            ports.url("sinks", "/api/notifications"), params={"channel": channel}, timeout=5, trust_env=False
+            ports.url("sinks", "/api/notifications"), params={"channel": channel}, timeout=30, trust_env=False
         ).json()
         return [
             item
@@ -104,7 +104,7 @@ def arrived(ports: Ports, channel: str, status: str, since: float) -> Callable[[
 
 
 def metric(ports: Ports, name: str) -> float:
-    text = httpx.get(ports.url("exporter", "/metrics"), timeout=5, trust_env=False).text
+    text = httpx.get(ports.url("exporter", "/metrics"), timeout=30, trust_env=False).text
     (line,) = (line for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{")))
     return float(line.rpartition(" ")[2])
 
@@ -131,7 +131,7 @@ def pid_of(state: Path, part: str) -> int:
 def test_a_stopped_database_pages_and_a_started_one_resolves(state: Path) -> None:
     with demo(state) as (process, ports, log):
         until_all_runs(process, log)
-        wait_until(lambda: metric(ports, "pg_up") == 1, 30, "the database to be seen", log=log)
+        wait_until(lambda: metric(ports, "pg_up") == 1, 60, "the database to be seen", log=log)
         exporter, started = (
             pid_of(state, "platform-exporter run"),
             metric(ports, "process_start_time_seconds"),
@@ -144,7 +144,7 @@ def test_a_stopped_database_pages_and_a_started_one_resolves(state: Path) -> Non
         )
         assert page["body"]["event_action"] == "trigger"
         assert page["body"]["payload"]["severity"] == "critical"
-        (message,) = wait_until(arrived(ports, "slack", "firing", broken), 10, "a message", log=log)
+        (message,) = wait_until(arrived(ports, "slack", "firing", broken), 60, "a message", log=log)
         assert message["body"]["channel"] == "#alerts-critical"
         assert metric(ports, "pg_up") == 0
 
@@ -154,7 +154,7 @@ def test_a_stopped_database_pages_and_a_started_one_resolves(state: Path) -> Non
             arrived(ports, "pagerduty", "resolved", mended), SECONDS_TO_PAGE, "a resolve", log=log
         )
         assert resolve["body"]["dedup_key"] == page["body"]["dedup_key"]
-        wait_until(arrived(ports, "slack", "resolved", mended), 10, "a message of the end", log=log)
+        wait_until(arrived(ports, "slack", "resolved", mended), 60, "a message of the end", log=log)
         print(
             f"paged after {page['received_at'] - broken:.1f} s, resolved after {resolve['received_at'] - mended:.1f} s"
         )
@@ -164,7 +164,7 @@ def test_a_stopped_database_pages_and_a_started_one_resolves(state: Path) -> Non
         assert "does not answer" not in call(state, "status")
 
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         assert_nothing_left(state)
 
 
@@ -175,11 +175,11 @@ def test_nothing_is_left_when_it_ends_at_any_moment(
 ) -> None:
     """Counted from its first process on: a SIGKILL before that can leave an empty folder, which the next one takes."""
     with demo(state) as (process, _, _):
-        wait_until(lambda: processes_of(state), 30, "the demo to begin")
+        wait_until(lambda: processes_of(state), 60, "the demo to begin")
         time.sleep(seconds)
         process.send_signal(number)
-        process.wait(30)
-        wait_until(lambda: not processes_of(state) and not state.exists(), 30, "everything to be gone")
+        process.wait(60)
+        wait_until(lambda: not processes_of(state) and not state.exists(), 60, "everything to be gone")
 
 
 def test_nothing_is_left_of_a_frozen_database(state: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_part_that_ends_ends_the_demo_and_says_so(state: Path) -> None:
     with demo(state) as (process, _, log):
         until_all_runs(process, log)
         os.kill(pid_of(state, "alertmanager"), signal.SIGKILL)
-        assert process.wait(30) == 1
+        assert process.wait(60) == 1
         assert "alertmanager ended with code -9" in log.read_text()
         assert_nothing_left(state)
 
@@ -207,7 +207,7 @@ def test_a_second_demo_in_the_same_folder_is_refused_and_a_kept_one_can_be_repla
             [COMMAND, "demo", "up", "--state", state, "--port-base", str(_free_base())],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
         assert other.returncode == 1
@@ -216,20 +216,20 @@ def test_a_second_demo_in_the_same_folder_is_refused_and_a_kept_one_can_be_repla
             [COMMAND, "demo", "up", "--state", state.with_name("other"), "--port-base", str(ports.base)],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
         assert taken.returncode == 1
         assert "--port-base" in taken.stderr
         assert not state.with_name("other").exists()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     assert processes_of(state) == {}
     assert {"logs", "generated", "postgres", "prometheus"} <= {path.name for path in state.iterdir()}
     with demo(state) as (process, _, log):
         until_all_runs(process, log)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         assert_nothing_left(state)
 
 

@@ -64,6 +64,6 @@ def test_every_fault_is_told_to_the_right_people_and_so_is_its_end(
 def text_messages(ports: Ports) -> list[float]:
     """Return when text messages arrived, drills left aside, which come each for itself."""
     items = httpx.get(
-        ports.url("sinks", "/api/notifications"), params={"channel": "sms"}, timeout=5, trust_env=False
+        ports.url("sinks", "/api/notifications"), params={"channel": "sms"}, timeout=30, trust_env=False
     ).json()
     return sorted(item["received_at"] for item in items if "Drill" not in item["body"]["message"])

@@ -16,7 +16,7 @@ from tests.e2e.test_demo import demo, until_all_runs
 
 pytestmark = pytest.mark.e2e
 
-SECONDS_TO_FILL = 90
+SECONDS_TO_FILL = 180
 SLOWEST_QUERY = 0.2
 SLOWEST_DASHBOARD = 1.5
 ROUNDS = 3
