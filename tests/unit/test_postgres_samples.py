@@ -6,7 +6,7 @@ from exporter.engine.source import SourceError
 from exporter.platform.queries import Statement
 from exporter.sources.postgres.collector import Builtin, Collector, _collector, builtin
 from exporter.sources.postgres.fold import Fold
-from exporter.sources.postgres.rows import Cell, Last, Table, samples
+from exporter.sources.postgres.rows import Cell, Last, Table, _floats, samples
 
 
 def collector(**changes: object) -> Collector:
@@ -107,3 +107,19 @@ def test_what_stays_the_same_is_the_same_object() -> None:
     assert ask("ba", [1.0, 3.0], [8.0, 9.0])[0] == {("main", "b"): 1.0, ("main", "a"): 3.0}
     assert ask("b", [None], [9.0]) == [{("main", "b"): 9.0}]
     assert ask("b", ["t"], ["NaN"])[0] == {("main", "b"): 1.0}
+
+
+def test_numbers_are_read_again_only_where_they_are_written_otherwise() -> None:
+    last = Last()
+    first = _floats(0, ("1", None, "0.1"), last)
+    assert first == [1.0, None, 0.1]
+    assert _floats(0, ("1", None, "0.1"), last) is first
+    for texts, numbers in (
+        (("2", "7", "0.1"), [2.0, 7.0, 0.1]),
+        (("7",), [7.0]),
+        (("7", None, "3", "-Infinity"), [7.0, None, 3.0, float("-inf")]),
+        ((None, "7", "3"), [None, 7.0, 3.0]),
+        (("1" + 400 * "0", "7", "3"), [float("inf"), 7.0, 3.0]),
+    ):
+        assert _floats(0, texts, last) == numbers
+    assert _floats(1, ("5",), last) == [5.0]

@@ -168,15 +168,20 @@ class Fold:
         """
         chosen: dict[Labels, _Row] = {}
         shown: list[tuple[float, Labels]] = []
-        waiting: list[tuple[float, Labels]] = []
         for key, row in self._rows.items():
-            if row.shown is not None and now - row.busy >= _FORGET:
-                row.shown = None
             if row.shown is not None:
-                shown.append((row.rank, key))
-            elif row.rank > 0 and now - row.busy < _FORGET:
-                waiting.append((row.rank, key))
+                if now - row.busy >= _FORGET:
+                    row.shown = None
+                else:
+                    shown.append((row.rank, key))
         heapq.heapify(shown)
+        # The weakest only grows as others take its place.
+        least = _TAKE_OVER * shown[0][0] if shown and len(shown) >= self._keep else 0.0
+        waiting = [
+            (row.rank, key)
+            for key, row in self._rows.items()
+            if row.rank > least and row.shown is None and now - row.busy < _FORGET
+        ]
         for rank, key in heapq.nlargest(self._keep, waiting):
             if len(shown) >= self._keep:
                 weakest, loser = shown[0]

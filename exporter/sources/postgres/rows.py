@@ -1,7 +1,9 @@
 """Rows of an answer, and the samples that they become."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import zip_longest
 from typing import cast
 
 from psycopg import adapters
@@ -24,11 +26,12 @@ _SHORT = _LONGEST_LABEL // 4
 """Characters that cannot take more bytes."""
 
 _READ = frozenset({float, type(None)})
-"""Types of the cells of a column that psycopg read as numbers."""
+"""Types of the cells of a column of numbers."""
+_STRINGS = frozenset({str})
 
 _BOOLEANS: dict[Cell, float] = {"t": 1.0, "f": 0.0, b"t": 1.0, b"f": 0.0}
 
-_TEXT, _FLOAT = adapters.types["text"].oid, adapters.types["float8"].oid
+_TEXT = adapters.types["text"].oid
 _NUMBERS = {
     adapters.types[name].oid for name in ("int2", "int4", "int8", "oid", "float4", "float8", "numeric")
 }
@@ -44,14 +47,17 @@ class Table:
     """Of folded rows: what all of each group gained, for the metrics that have the labels of the group alone."""
 
     @classmethod
-    def of(cls, result: PGresult, limit: int, collector: Collector) -> "Table":
-        """Read at most `limit` rows; with a pivot, make one row of rows of (name, value)."""
+    def of(cls, result: PGresult, limit: int, collector: Collector, last: "Last | None" = None) -> "Table":
+        """Read at most `limit` rows; with a pivot, make one row of rows of (name, value).
+
+        `last` is brought up to date.
+        """
         statement = collector.statement
         labels = {label for column in collector.columns for label in column.labels}
         scrubbed = statement.scrub if isinstance(statement, Builtin) else None
         texts = {*labels, *statement.labels, statement.pivot, scrubbed}
         names = [(result.fname(place) or b"").decode() for place in range(result.nfields)]
-        cells = _cells(result, min(result.ntuples, limit), [name in texts for name in names])
+        cells = _cells(result, min(result.ntuples, limit), [name in texts for name in names], last or Last())
         columns = dict(zip(names, cells, strict=True))
         if len(columns) < result.nfields:
             raise SourceError(
@@ -95,29 +101,36 @@ def _columns(collector: Collector, rows: Rows) -> dict[str, list[Cell]]:
     return columns | {name: list(column) for name, column in values.items()}
 
 
-def _cells(result: PGresult, count: int, texts: list[bool]) -> list[list[Cell]]:
+def _cells(result: PGresult, count: int, texts: list[bool], last: "Last") -> list[list[Cell]]:
     """Return the first `count` rows, column by column; those that are no `texts` as numbers if they are of such a type.
 
-    They are read by psycopg's own loaders, in C, as if each column were of type text or float8.
+    All are read as texts first: from one time to the next most numbers stay, and to read them takes the most time.
     """
     loader = Transformer()
     loader.set_pgresult(result, set_loaders=False)
-    loader.set_loader_types(
-        [
-            _FLOAT if not text and result.ftype(place) in _NUMBERS else _TEXT
-            for place, text in enumerate(texts)
-        ],
-        Format.TEXT,
-    )
+    loader.set_loader_types([_TEXT] * len(texts), Format.TEXT)
     try:
         rows = loader.load_rows(0, count, tuple)
-    except (
-        UnicodeDecodeError,
-        OverflowError,
-    ):  # SQL_ASCII, what no database should hold, or more than a float can
+    except UnicodeDecodeError:  # SQL_ASCII
         get = result.get_value
         return [[get(row, place) for row in range(count)] for place in range(len(texts))]
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in texts]
+    if not rows:
+        return [[] for _ in texts]
+    return [
+        list(column) if text or result.ftype(place) not in _NUMBERS else _floats(place, column, last)
+        for place, (text, column) in enumerate(zip(texts, zip(*rows, strict=True), strict=True))
+    ]
+
+
+def _floats(place: int, texts: Sequence[str | None], last: "Last") -> list[Cell]:
+    """Read a column of numbers; those that are written as they were last time are taken from there."""
+    before, read = last.read.get(place, ((), []))
+    if texts == before:
+        return read
+    known = zip_longest(texts, before[: len(texts)], read[: len(texts)])
+    read = [number if text == old else None if text is None else float(text) for text, old, number in known]
+    last.read[place] = texts, read
+    return read
 
 
 @dataclass(slots=True)
@@ -128,6 +141,8 @@ class Last:
     keys: dict[tuple[str, ...], list[Key]] = field(default_factory=dict)
     """Label values of the rows, by the names of their columns."""
     samples: dict[Family, Samples] = field(default_factory=dict)
+    read: dict[int, tuple[Sequence[str | None], list[Cell]]] = field(default_factory=dict)
+    """Numbers as the server wrote them and as they were read, by the place of their column."""
 
 
 def samples(collector: Collector, before: Key, table: Table, last: Last | None = None) -> Collected:
@@ -193,6 +208,10 @@ class _Keys:
 
 
 def _texts(cells: list[Cell]) -> list[str]:
+    if _STRINGS.issuperset(map(type, cells)):
+        texts = cast("list[str]", cells)
+        if max(map(len, texts), default=0) <= _SHORT:
+            return texts
     return [cell if type(cell) is str and len(cell) <= _SHORT else _text(cell) for cell in cells]
 
 

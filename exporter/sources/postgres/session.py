@@ -409,7 +409,7 @@ class Session:
     def _samples(self, run: Run, answer: Answer) -> tuple[Collected, bool]:
         statement = run.collector.statement
         assert answer.result is not None, "the caller looked"
-        table = Table.of(answer.result, run.limit, run.collector)
+        table = Table.of(answer.result, run.limit, run.collector, run.previous)
         before: tuple[str, ...] = (self._target,)
         if statement.scope == "database":
             assert self.server is not None, "an open session knows its server"
