@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import cycle, islice, pairwise
 from math import ceil, floor
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.sources.postgres.turns import FITS, LIMIT, PATIENCE, QUICK, ROUND, Turn, Turns, put_off
@@ -120,6 +120,9 @@ QUICK_SHARES = st.lists(st.floats(0.01, 1), max_size=30)
 
 
 @given(SECONDS, QUICK_SHARES, st.lists(st.floats(0.06, 5), max_size=40))
+@example(
+    27.0, [1.0, 0.5] + 9 * [1.0], 10 * [1.0]
+)  # what was cut off was thought to take longer than its limit
 def test_what_is_quick_misses_no_turn_beside_slow_ones_with_limits_that_leave_it_its_time(
     seconds: float, quick: list[float], slow: list[float]
 ) -> None:

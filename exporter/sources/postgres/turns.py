@@ -162,7 +162,7 @@ class Turns:
             more = max(more, _MORE * fits)
         elif seconds < fits:
             more = min(more, fits)  # it may well fit, if it has all the time there is
-        turn.expected = max(turn.expected or 0.0, more)
+        turn.expected = max(turn.expected or 0.0, min(more, turn.timeout))  # by then its own limit ends it
 
     def cut_in_round(self, turn: Turn, seconds: float) -> None:
         """It was asked with others, and was cut off there after so many seconds."""
