@@ -148,7 +148,7 @@ def test_what_is_not_known_of_a_check_never_hides_what_is_bad(demo: Json) -> Non
         m["options"] for m in components["fieldConfig"]["defaults"]["mappings"] if m["type"] == "value"
     )
     (target,) = components["targets"]
-    ranks = dict(re.findall(r"""(\d) \* max_over_time\([^}]*status="(\w+)"}""", target["expr"]))
+    ranks = dict(re.findall(r"""(\d) \* \(\(max_over_time\([^}]*status="(\w+)"}""", target["expr"]))
     assert [ranks[rank] for rank in sorted(ranks)] == ["healthy", "unknown", "degraded", "unhealthy"]
     assert {rank: words[rank]["text"].lower() for rank in words} == ranks
 
