@@ -34,7 +34,7 @@ demo: .venv/.runtime packages ## start the whole chain on this machine; FOR=90s 
 	@$(BIN)/platform-exporter demo up $(DEMO)
 
 test: .venv/.dev packages ## run every test; ARGS="-k name" passes on to pytest
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses 2 $(ARGS)
 
 test-postgres: .venv/.dev packages ## run the tests against PostgreSQL 12 to 18; VERSION=17 picks one
 	@$(BIN)/pytest tests/integration/postgres $(if $(VERSION),-k pg$(VERSION)) $(ARGS)

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from exporter.generate import mixin
 from exporter.platform import values
@@ -24,6 +26,25 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     settings.load_profile("ours")
     mixin._evaluate = cache(mixin._evaluate)
+
+
+class Halves(LoadScopeScheduling):  # type: ignore[misc]
+    """What two processes (`-n 2`) may take from each other.
+
+    What starts servers is one part, and never runs beside itself: its tests look at the clock. So are the dashboards,
+    which share what was generated. Of the rest each file is one.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if file.startswith(("tests/contract/", "tests/e2e/", "tests/integration/")):
+            return "servers"
+        return "dashboards" if file.startswith("tests/unit/dashboards/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Halves:
+    """Distribute the tests when there is more than one process."""
+    return Halves(config, log)
 
 
 @pytest.fixture(scope="session")
