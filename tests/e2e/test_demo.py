@@ -22,7 +22,7 @@ from tests.support.process import running, wait_until
 pytestmark = pytest.mark.e2e
 
 COMMAND = Path(sys.executable).with_name("platform-exporter")
-SECONDS_TO_START = 120
+SECONDS_TO_START = 300
 SECONDS_TO_PAGE = 90
 _GIVEN_OUT: set[int] = set()
 
@@ -207,7 +207,7 @@ def test_a_second_demo_in_the_same_folder_is_refused_and_a_kept_one_can_be_repla
             [COMMAND, "demo", "up", "--state", state, "--port-base", str(_free_base())],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert other.returncode == 1
@@ -216,7 +216,7 @@ def test_a_second_demo_in_the_same_folder_is_refused_and_a_kept_one_can_be_repla
             [COMMAND, "demo", "up", "--state", state.with_name("other"), "--port-base", str(ports.base)],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert taken.returncode == 1

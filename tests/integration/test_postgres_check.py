@@ -25,7 +25,7 @@ TABLE = "a_schema_with_a_name_as_long_as_they_are.a_table_with_a_name_as_long_as
 
 
 def check(file: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([COMMAND, "check", "-p", file], capture_output=True, text=True, timeout=60)
+    return subprocess.run([COMMAND, "check", "-p", file], capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize("password", ["monitor", "SELECT", "pg_monitor"])
@@ -107,6 +107,6 @@ def test_warnings_of_psycopg_are_not_printed_between_findings() -> None:
     """Such as that a query was interrupted, which is this program's own doing."""
     warn = "import exporter.check, logging; logging.getLogger('psycopg').warning('interrupted')"
     told = subprocess.run(
-        [sys.executable, "-c", warn], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", warn], capture_output=True, text=True, timeout=300, check=True
     )
     assert told.stderr == ""

@@ -169,7 +169,7 @@ def test_no_output_shows_a_password_however_it_fails(
                 env=environment | {"PATH": "/usr/bin", "COLUMNS": "400"},
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=300,
             )
             assert done.returncode == 1, done.stdout
             pages += [done.stdout, done.stderr]
@@ -217,7 +217,7 @@ def test_a_mistake_in_one_connection_string_leaves_messages_readable(
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert "Write host=… user=… password='…' dbname=…, the password in single quotes" in done.stdout
     assert f'"127.0.0.1", port {port} failed: FATAL: password authentication failed for user "postgres"' in (

@@ -202,7 +202,7 @@ def test_versions_suites_and_curves_are_those_of_the_file(tmp_path: Path, author
 
     def handshake(port: int, *words: str) -> str:
         command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *words]
-        return subprocess.run(command, input="", capture_output=True, text=True, timeout=60).stdout
+        return subprocess.run(command, input="", capture_output=True, text=True, timeout=300).stdout
 
     with served(tmp_path, web) as exporter:
         agreed = handshake(exporter.port)

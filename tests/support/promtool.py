@@ -29,6 +29,6 @@ def evaluate(
     file = folder / "test.yml"
     file.write_text(yaml.safe_dump(test))
     done = subprocess.run(
-        [binary("promtool"), "test", "rules", file], capture_output=True, text=True, timeout=60
+        [binary("promtool"), "test", "rules", file], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, f"{expr}\n{done.stdout}{done.stderr}"

@@ -51,7 +51,7 @@ def _rules(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 def _accepted(*command: str | Path) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -22,7 +22,7 @@ def imported(platform: str, folder: Path) -> set[str]:
     file = folder / "platform.yml"
     file.write_text(platform)
     run = [sys.executable, "-c", RUN, str(file)]
-    return set(subprocess.run(run, capture_output=True, text=True, check=True, timeout=60).stdout.split())
+    return set(subprocess.run(run, capture_output=True, text=True, check=True, timeout=300).stdout.split())
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ asyncio.run(main())
 
 def test_the_first_request_imports_nothing(tmp_path: Path) -> None:
     run = [sys.executable, "-c", FIRST_REQUEST, str(tmp_path / "platform.yml")]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(run, capture_output=True, text=True, timeout=300, check=False)
     assert (done.stderr, done.stdout) == ("", "\n")
 
 

@@ -24,7 +24,7 @@ def asked() -> Asked:
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([COMMAND, "routes", *words], capture_output=True, text=True, timeout=60)
+    return subprocess.run([COMMAND, "routes", *words], capture_output=True, text=True, timeout=300)
 
 
 def test_the_table_says_who_is_told_of_what() -> None:
