@@ -242,3 +242,90 @@ def test_rows_beyond_the_kept_ones_cost_no_series(keep: int) -> None:
         for place in range(1500):
             server.gain(f"q{place}", place + step)
         assert len(server.scrape()) == keep + 1
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer rows than usual are too many to be remembered."""
+    monkeypatch.setattr("exporter.sources.postgres.fold._REMEMBER", 6)
+
+
+@pytest.mark.usefixtures("few")
+def test_rows_that_come_and_go_within_the_hour_are_not_all_remembered() -> None:
+    server = Server(keep=2)
+    gained = before = 0.0
+    for step in range(50):
+        server.rows = {}
+        for place in range(4):
+            server.gain(f"q{step}-{place}", step + place)
+            gained += step + place if step else 0.0
+        assert len(server.fold._rows) <= 4 + 4 + 2
+        now = server.scrape()
+        assert len(server.fold._rows) <= 4 + 4 + 2
+        assert server.totals()[("shop",)][0] == gained
+        if step < 30:  # none was given up
+            assert sum(seconds or 0.0 for seconds, _ in now.values()) == gained
+        assert (now[OTHER][0] or 0.0) >= before
+        before = now[OTHER][0] or 0.0
+
+
+@pytest.mark.usefixtures("few")
+def test_of_too_many_rows_those_gone_longest_are_forgotten_first_but_none_that_is_shown() -> None:
+    server = Server(keep=1)
+    server.scrape()
+    for queryid, seconds in (("shown", 100), ("long", 1), ("short", 1)):
+        server.gain(queryid, seconds)
+    server.scrape()
+    for queryid in ("shown", "long"):
+        del server.rows[app(queryid)]
+    server.scrape()
+    for queryids in ("ab", "cd"):
+        server.rows = {}
+        for queryid in queryids:
+            server.gain(queryid, 1)
+        server.scrape()
+    server.rows = {}
+    server.gain("shown", 150)
+    server.gain("long", 3)
+    server.gain("short", 3)
+    before = server.totals()["shop",][0]
+    server.scrape()
+    assert before is not None
+    assert server.totals()["shop",][0] == before + 50 + 3 + 2
+
+
+@pytest.mark.usefixtures("few")
+def test_one_collection_of_few_rows_makes_the_others_no_new_ones() -> None:
+    server = Server(keep=0)
+    for place in range(100):
+        server.gain(f"q{place}", 1000)
+    server.scrape()
+    rows, server.rows = server.rows, {app("q0"): [1000.0, 1.0]}
+    server.scrape()
+    server.rows = rows
+    assert server.scrape() == {OTHER: (0, 0)}
+
+
+@pytest.mark.usefixtures("few")
+def test_a_remainder_stays_for_an_hour_when_its_rows_are_forgotten_before() -> None:
+    server = Server(keep=0)
+    other = ("quiet", "other", "other")
+    server.gain("a", 1, datname="quiet")
+    server.scrape()
+    server.gain("a", 5, datname="quiet")
+    assert server.scrape()[other] == (5, 1)
+    for step in range(10):
+        server.rows = {}
+        for place in range(4):
+            server.gain(f"q{step}-{place}", 1)
+        assert server.scrape()[other] == (5, 1)
+    assert not any(key[0] == "quiet" for key in server.fold._rows)
+    server.gain("b", 2, datname="quiet")
+    assert server.scrape()[other] == (7, 2)
+    assert server.totals()["quiet",] == (7, 2)
+    server.rows = {}
+    for step in range(59):
+        server.gain(f"p{step}", 1)
+        assert other in server.scrape()
+    assert other not in server.scrape()
+    assert list(server.totals()) == [("shop",)]

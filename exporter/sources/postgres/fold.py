@@ -8,7 +8,8 @@ between two collections of the same row:
 - What a shown row gains goes to its own series, which begins at 0 when it is chosen. What any other row gains goes to
   the remainder. So between two collections the series together gain exactly what the rows gained, whoever came or
   went in between. What a series had gained before it was given up is not moved into the remainder: it was counted.
-- A row that is gone keeps what it gave; one that is back with less has begun at 0 again.
+- A row that is gone keeps what it gave; one that is back with less has begun at 0 again, as has one that was gone so
+  long, or before so many others, that it is no longer remembered.
 - What the rows held when the watch began is the baseline and counts nowhere.
 
 Rows are ranked by what they gained lately (half of it is forgotten every ten minutes). One that is not shown takes
@@ -25,6 +26,7 @@ REMAINDER = "other"
 
 _HALF_LIFE = 600.0
 _FORGET = 3600.0
+_REMEMBER = 10_000
 _TAKE_OVER = 2.0
 # Of the baseline a trace counts towards the rank, so that the likely ones are shown, at 0, from the first moment.
 _TRACE = 1e-9
@@ -47,7 +49,10 @@ class _Row:
 
 
 class Fold:
-    """Shows at most `keep` rows, ranked by the column `by`; memory is bounded by the rows of the last hour.
+    """Shows at most `keep` rows, ranked by the column `by`.
+
+    Rows that are gone are remembered for an hour, but no more rows in all than twice those of the largest collection,
+    or 10,000 if that is more.
 
     Args:
         labels: names of the labels, in the order of every row's values.
@@ -72,6 +77,8 @@ class Fold:
         self._rows: dict[Labels, _Row] = {}
         self._rest: dict[Labels, list[float]] = {}
         self._all: dict[Labels, list[float]] = {}
+        self._left: dict[Labels, float] = {}
+        self._most = _REMEMBER
         self._known: dict[str, bool] = {}
         self._last: float | None = None
 
@@ -84,6 +91,7 @@ class Fold:
         now = self._clock()
         if len(set(labels)) < len(labels):
             labels, values = _added(labels, values)
+        self._most = max(self._most, 2 * len(labels))
         self._decay(now)
         gains = self._gains(labels, values, now)
         self._forget(now)
@@ -150,15 +158,24 @@ class Fold:
                 sums[place] += gain
 
     def _forget(self, now: float) -> None:
-        """Drop rows that have been gone for an hour, and remainders to which no row belongs any more."""
+        """Drop rows that have been gone for an hour, those gone longest of too many, and remainders an hour after them.
+
+        How many are too many goes by the largest collection: in one of few rows others may merely not have been seen.
+        """
         gone = [key for key, row in self._rows.items() if now - row.seen >= _FORGET]
-        if gone:
-            for key in gone:
-                del self._rows[key]
+        if (spare := len(self._rows) - len(gone) - self._most) > 0:
+            others = [
+                key for key, row in self._rows.items() if 0 < now - row.seen < _FORGET and row.shown is None
+            ]
+            gone += sorted(others, key=lambda key: self._rows[key].seen)[:spare]
+        for key in gone:
+            group = key[: self._groups]
+            self._left[group] = max(self._left.get(group, 0.0), self._rows.pop(key).seen)
+        if self._left:
             groups = {key[: self._groups] for key in self._rows}
-            for sums in (self._rest, self._all):
-                for group in sums.keys() - groups:
-                    del sums[group]
+            self._left = {group: seen for group, seen in self._left.items() if group not in groups}
+            for group in [group for group, seen in self._left.items() if now - seen >= _FORGET]:
+                del self._left[group], self._rest[group], self._all[group]
 
     def _choose(self, now: float) -> list[_Row]:
         """Free the places of idle rows and of those that much busier ones take over; return the rows to be shown.
