@@ -11,11 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from sys import float_info
 
 import orjson
 
 from exporter.engine.budget import OTHER
 from exporter.engine.families import Collected, Family, Samples
+from exporter.engine.source import SourceError
 from exporter.engine.state import Conflict, MemoryStore, StateError, StateStore
 from exporter.logs import Log
 
@@ -46,6 +48,18 @@ class Window:
 def rfc3339(seconds: int) -> str:
     """Write Unix seconds as `2026-11-20T10:00:00Z`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def grown(family: Family, before: float, by: object) -> float:
+    """Return what a counter of `family` has after it grew `by` a count; NaN and infinity could not be read back.
+
+    Raises SourceError: parse, for what is no number or below 0, and for what no float holds.
+    """
+    if isinstance(by, int | float) and not isinstance(by, bool) and 0 <= by <= float_info.max:
+        after = before + by
+        if after <= float_info.max:
+            return after
+    raise SourceError("parse", f"{family.name} is a counter, and {by!r:.80} is to be added to it")
 
 
 class WindowedCounters:
@@ -112,19 +126,20 @@ class WindowedCounters:
 
         Raises:
             ValueError: the window begins before the cursor.
+            SourceError: parse, when a sum is none that a counter can grow by; nothing was added.
             StateError: whether it was written is not known; the next call of `next` finds out.
         """
         if self.cursor is not None and window.start < self.cursor:
             raise ValueError(f"{window} begins before the cursor {self.cursor}")
         if as_of is not None and window.end > as_of - self._lag:
             return False
-        version, self._version = self._version, None  # should anything go wrong from here, read again
         values = {family: dict(samples) for family, samples in self.values.items()}
         gathered = {
             family: self._grow(family, values.setdefault(family, {}), samples)
             for family, samples in sums.items()
         }
         begun = window.start if self.begun is None else self.begun
+        version, self._version = self._version, None  # should anything go wrong from here, read again
         try:
             with _in_time():
                 written = _dump(begun, window.end, values)
@@ -167,7 +182,7 @@ class WindowedCounters:
                 key, gathered = other, gathered + 1
                 if other not in values:
                     log.warning("counters.too_many_series", family=family.name, most=self._most)
-            values[key] = values.get(key, 0.0) + value
+            values[key] = grown(family, values.get(key, 0.0), value)
         return gathered
 
     async def _restore(self) -> None:

@@ -1,5 +1,6 @@
 """The Workers source against the stand-in of Cloudflare's GraphQL API, which refuses what Cloudflare refuses."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -162,3 +163,30 @@ async def test_answers_that_are_none(status: int, body: bytes, reason: str, cloc
     assert subject._counters.cursor is None, "a window that failed is asked again"
     if status == 429:
         assert caught.value.retry_after == 17
+
+
+@pytest.mark.parametrize("bad", [-500, "NaN", "1e400", "77", True])
+async def test_sums_that_are_no_counts_are_not_counted(bad: object, clock: Clock) -> None:
+    """Not even where another row of the same script and status would outweigh them."""
+    subject = source(InvocationLog())
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        rows = [
+            {"dimensions": {"scriptName": "api", "status": "success"}, "sum": sums} for sums in (good, asked)
+        ]
+        body = {"data": {"viewer": {"accounts": [{"sums": rows, "quantiles": []}]}}, "errors": None}
+        return httpx.Response(200, stream=httpx.ByteStream(json.dumps(body).encode()))
+
+    good: dict[str, object] = {field: 1000 for field, _, _ in workers._SUMS}
+    asked = good | {"requests": None}  # what is null is absent
+    subject._client._client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    before = values(await subject.collect(), workers.REQUESTS)
+    assert before == {("api", "success"): 1000.0}
+    clock.now += timedelta(minutes=2)
+    asked = good | {"requests": bad}
+    with pytest.raises(SourceError) as caught:
+        await subject.collect()
+    assert caught.value.reason == "parse"
+    assert subject._counters.values[workers.REQUESTS] == before
+    asked = good
+    assert values(await subject.collect(), workers.REQUESTS) == {("api", "success"): 3000.0}

@@ -1,6 +1,7 @@
 """Whatever fails, is delayed, restarted or set back: every event is counted once, and no counter decreases."""
 
 import asyncio
+import math
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from exporter.engine.families import Collected, Family, Samples
 from exporter.engine.runner import Runner
-from exporter.engine.source import Source
+from exporter.engine.source import Source, SourceError
 from exporter.engine.state import Conflict, Entry, MemoryStore, StateError
 from exporter.engine.windows import Window, WindowedCounters
 
@@ -250,6 +251,39 @@ async def test_a_clock_that_is_set_back_waits() -> None:
     assert await subject.next(300) is None
     assert await subject.next(600) is None
     assert await subject.next(660) == Window(600, 660)
+
+
+NO_COUNTS = (-1, -0.5, math.nan, math.inf, -math.inf, 10**400, True, "77", None)
+
+
+@pytest.mark.parametrize("bad", NO_COUNTS, ids=lambda bad: f"{bad!r:.9}")
+async def test_what_is_no_count_is_refused_before_anything_is_changed(bad: Any) -> None:
+    store = MemoryStore()
+    subject = counters(store, EVENTS, BY_NAME)
+    await subject.next(600)
+    await subject.add(Window(540, 600), {EVENTS: {(): 3.0}, BY_NAME: {("a",): 1.0}})
+    before = await store.read("k")
+    window = await subject.next(660)
+    assert window is not None
+    with pytest.raises(SourceError, match="named_total is a counter") as told:
+        await subject.add(window, {EVENTS: {(): 2.0}, BY_NAME: {("a",): 1.0, ("b",): bad}})
+    assert told.value.reason == "parse"
+    assert await store.read("k") == before
+    assert subject.collected().families == {EVENTS: {(): 3.0}, BY_NAME: {("a",): 1.0}}
+    assert await subject.next(660) == window, "it is asked for again"
+    assert await subject.add(window, {EVENTS: {(): 2.0}})
+    assert subject.values[EVENTS] == {(): 5.0}
+
+
+async def test_a_counter_that_no_float_could_hold_is_refused() -> None:
+    """Infinity could not be written, nor the state be read then."""
+    store = MemoryStore()
+    subject = counters(store)
+    await subject.next(600)
+    await subject.add(Window(540, 600), {EVENTS: {(): 1e308}})
+    with pytest.raises(SourceError, match="1e"):
+        await subject.add(Window(600, 660), {EVENTS: {(): 1e308}})
+    assert await counters(store).next(660) == Window(600, 660)
 
 
 async def test_known_series_start_at_zero_and_keep_what_they_have() -> None:

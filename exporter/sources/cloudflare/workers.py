@@ -10,7 +10,7 @@ from typing import Any
 from exporter.engine.families import Collected, Family
 from exporter.engine.source import Gap, Source, SourceError
 from exporter.engine.state import StateStore
-from exporter.engine.windows import Window, WindowedCounters
+from exporter.engine.windows import Window, WindowedCounters, grown
 from exporter.platform.base import Interval, Part
 from exporter.platform.values import Duration
 from exporter.sources._http import prepare
@@ -228,7 +228,9 @@ def _sums(answer: dict[str, Any]) -> dict[Family, dict[tuple[str, ...], float]]:
         for row in answer["sums"]:
             labels = (str(row["dimensions"]["scriptName"]), str(row["dimensions"]["status"]))
             for field, family, factor in _SUMS:
-                out[family][labels] = out[family].get(labels, 0.0) + float(row["sum"][field] or 0) * factor
+                value = row["sum"][field]
+                count = 0.0 if value is None else grown(family, 0.0, value)
+                out[family][labels] = out[family].get(labels, 0.0) + count * factor
     except (KeyError, TypeError, ValueError) as error:
         raise SourceError("parse", f"a row of sums is not as the schema says: {error!r}") from error
     return out

@@ -5,8 +5,6 @@ began anew. Here the statement answers for a window, `{from}` to `{to}`; what it
 state store keeps.
 """
 
-from math import inf
-
 from exporter.engine.families import Collected
 from exporter.engine.source import SourceError
 from exporter.engine.windows import Window, WindowedCounters
@@ -66,8 +64,8 @@ class Windowed:
         A window that was not over `as_of` the server's own clock is not counted, and asked for again.
 
         Raises:
-            SourceError: rejected, when rows are missing, or a sum is below 0 or no number. The window is asked for
-                again.
+            SourceError: rejected, when rows are missing; parse, when a sum is none that a counter can grow by. The
+                window is asked for again.
             StateError: it is not known whether it was counted; the next `open` finds out.
         """
         assert self._window is not None, "a window was opened"
@@ -77,15 +75,13 @@ class Windowed:
                 f"{self._name}: more rows in a window than `limit` allows; they would not be counted whole",
                 remedy="Group by fewer labels, or raise `limit`.",
             )
-        for family, samples in sums.families.items():
-            for value in samples.values():
-                if not 0 <= value < inf:
-                    raise SourceError(
-                        "rejected",
-                        f"{self._name}: {family.name} is a counter, and {value:g} is to be added to it",
-                        remedy="Count what happens, or make it a gauge of a query without `windows`.",
-                    )
-        await self.counters.add(self._window, sums.families, as_of=as_of)
+        try:
+            await self.counters.add(self._window, sums.families, as_of=as_of)
+        except SourceError as error:
+            if error.reason != "parse":
+                raise
+            remedy = "Count what happens, or make it a gauge of a query without `windows`."
+            raise SourceError("parse", f"{self._name}: {error}", remedy=remedy) from error
         length = self._window.end - self._window.start
         self._longest = max(1, min(_LONGEST, round(length * min(2.0, _FILL / max(filled, 1e-6)))))
         return self.counters.collected()
