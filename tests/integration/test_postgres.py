@@ -28,7 +28,7 @@ sources:
 
 
 def source(
-    monkeypatch: pytest.MonkeyPatch, dsn: str, *collectors: Collector, timeout: float = 5
+    monkeypatch: pytest.MonkeyPatch, dsn: str, *collectors: Collector, timeout: float = 30
 ) -> PostgresSource:
     monkeypatch.setenv("TEST_DSN", dsn)
     config = Postgres(dsn=Secret("env", "TEST_DSN"), every=Duration(15), timeout=Duration(timeout))

@@ -136,7 +136,7 @@ async def test_collectors_are_switched_and_slowed_for_one_server(
     own_postgres: PostgresCluster, source: MakeSource
 ) -> None:
     changes = {"settings": {"enabled": False}, "roles": {"every": "1h"}}
-    subject = source(own_postgres.dsn(), *builtin(), collectors=changes)
+    subject = source(own_postgres.dsn(), *builtin(), collectors=changes, timeout="30s")
     first = await collect(subject)
     assert ("main", "settings") not in first["pg_scrape_collector_success"]
     own_postgres.execute("create role newcomer")
@@ -166,7 +166,8 @@ async def test_what_users_of_a_database_created_is_never_called(
             "$$ begin raise exception 'a trap'; end $$"
         )
     own_postgres.execute("alter database postgres set search_path = public, pg_catalog")
-    subject = source(own_postgres.dsn(), *builtin(), health={"write_test": {"schema": "platform_exporter"}})
+    health = {"write_test": {"schema": "platform_exporter"}}
+    subject = source(own_postgres.dsn(), *builtin(), health=health, timeout="30s")
     families = await collect(subject)
     _, gaps = await subject.inspect()
     assert not [gap for gap in gaps if "trap" in gap.missing]
