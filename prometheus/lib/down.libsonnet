@@ -34,14 +34,16 @@ local burn = 'ErrorBudgetBurnFast';
   // Known issues that keep an outage of the service from being told.
   unheard(catalogue, service):: $.known(catalogue, [burn] + outages, service),
 
-  // What a service needs: what it depends on, and the parts of one that is several services as one, with what these are
-  // read from and depend on.
+  // What a service needs, at however many removes: what it depends on, the parts of one that is several services as one,
+  // and what these are read from and need themselves. A fault spreads along the whole chain in one minute, while each
+  // service would take its own time to say of the next one that it is down.
   needs(catalogue, service)::
-    local parts = std.flatMap(function(signal) std.get(signal, 'services', []), service.signals);
-    std.set(service.depends_on + parts + std.flatMap(
-      function(part)
-        part.depends_on + [signal.kind + '.' + signal.target for signal in part.signals if signal.kind == 'postgres'],
-      [part for part in catalogue.services if std.member(parts, part.name)]
+    local direct = service.depends_on + std.flatMap(function(signal) std.get(signal, 'services', []), service.signals);
+    std.set(direct + std.flatMap(
+      function(needed)
+        [signal.kind + '.' + signal.target for signal in needed.signals if signal.kind == 'postgres']
+        + $.needs(catalogue, needed),
+      [needed for needed in catalogue.services if std.member(direct, needed.name)]
     )),
 
   // Whether the service of this name needs others.

@@ -194,6 +194,14 @@ def test_a_burn_rate_that_nobody_hears_of_hides_nothing(
     _expect(OUTAGE + WEB, series, minute, "web", down, promtool, tmp_path)
 
 
+def test_a_dependency_of_a_dependency_explains_as_well(promtool: Path, tmp_path: Path) -> None:
+    """The website fails at once, through an API that takes minutes to say of itself that it is down."""
+    database = (
+        'ALERTS{alertname="DatabaseDown", alertstate="firing", service="postgres.main", priority="p1", kind="cause"}'
+    )
+    _expect(OUTAGE + WEB, {database: "1x180"}, 10, "web", ALL, promtool, tmp_path)
+
+
 def test_a_window_that_mutes_a_dependency_lets_what_depends_on_it_be_told(tmp_path: Path) -> None:
     """Alertmanager is left with p1 alone, which no window mutes."""
     file = tmp_path / "shop.yml"
@@ -275,7 +283,7 @@ def _expect(
                 "input_series": [{"series": name, "values": values} for name, values in series.items()],
                 "promql_expr_test": [
                     {
-                        "expr": 'count by (hides) (ALERTS{alertname="DependencyDown", '
+                        "expr": 'group by (hides) (ALERTS{alertname="DependencyDown", '
                         f'covers="{covers}", service="{service}"}})',
                         "eval_time": f"{minute}m",
                         "exp_samples": [{"labels": f'{{hides="{hides}"}}', "value": 1} for hides in down],
