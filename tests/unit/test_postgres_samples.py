@@ -1,5 +1,7 @@
 """How rows become samples: NULL is nothing, two values for one series are an error, folds give sums as well."""
 
+from collections.abc import Callable
+
 import pytest
 
 from exporter.engine.source import SourceError
@@ -123,3 +125,53 @@ def test_numbers_are_read_again_only_where_they_are_written_otherwise() -> None:
     ):
         assert _floats(0, texts, last) == numbers
     assert _floats(1, ("5",), last) == [5.0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1_0",
+        " 1",
+        "1 ",
+        "1\n",
+        "\u00a01",
+        "\u0661\u0662",
+        "\u0131nf",
+        "1e1_0",
+        "",
+        ".",
+        "0x1",
+        "e5",
+        "9" * 99999 + "x",
+    ],
+)
+@pytest.mark.parametrize("kind", [str, str.encode])
+def test_what_only_python_reads_as_a_number_is_none(text: str, kind: Callable[[str], Cell]) -> None:
+    of = collector(labels=[], metrics={"size": {"type": "gauge", "help": "Size.", "value": "size"}})
+    with pytest.raises(SourceError, match="not a number") as caught:
+        samples(of, ("main",), Table({"size": [kind(text)]}))
+    assert caught.value.reason == "rejected"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1",
+        "-1",
+        "+1",
+        "1.5",
+        "1.",
+        ".5",
+        "1e5",
+        "1E-05",
+        "-1.5e+300",
+        "Infinity",
+        "-Infinity",
+        "inf",
+        "9" * 2000,
+    ],
+)
+@pytest.mark.parametrize("kind", [str, str.encode])
+def test_numbers_that_come_as_texts_are_read(text: str, kind: Callable[[str], Cell]) -> None:
+    of = collector(labels=[], metrics={"size": {"type": "gauge", "help": "Size.", "value": "size"}})
+    assert told(of, Table({"size": [kind(text)]})) == {"size": {("main",): float(text)}}

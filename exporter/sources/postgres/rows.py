@@ -1,5 +1,6 @@
 """Rows of an answer, and the samples that they become."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -31,6 +32,10 @@ _STRINGS = frozenset({str})
 
 _BOOLEANS: dict[Cell, float] = {"t": 1.0, "f": 0.0, b"t": 1.0, b"f": 0.0}
 
+_NUMBER = re.compile(
+    r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf(?:inity)?|nan)", re.ASCII | re.IGNORECASE
+)
+"""As the server writes numbers: float() reads 1_0, spaces and digits of other scripts as well."""
 _TEXT = adapters.types["text"].oid
 _NUMBERS = {
     adapters.types[name].oid for name in ("int2", "int4", "int8", "oid", "float4", "float8", "numeric")
@@ -235,12 +240,14 @@ def _numbers(collector: Collector, column: str, cells: list[Cell]) -> list[float
 
 
 def _number(collector: Collector, column: str, value: str | bytes | float) -> float:
-    try:
-        return _BOOLEANS[value] if value in _BOOLEANS else float(value)
-    except ValueError as error:
+    if value in _BOOLEANS:
+        return _BOOLEANS[value]
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+    if _NUMBER.fullmatch(text) is None:
         raise SourceError(
             "rejected", f"{collector.name}: column {column} holds {_text(value)[:80]!r}, not a number"
-        ) from error
+        )
+    return float(text)
 
 
 def _missing(collector: Collector, table: Table, column: str) -> SourceError:
