@@ -127,24 +127,10 @@ def test_numbers_are_read_again_only_where_they_are_written_otherwise() -> None:
     assert _floats(1, ("5",), last) == [5.0]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "1_0",
-        " 1",
-        "1 ",
-        "1\n",
-        "\u00a01",
-        "\u0661\u0662",
-        "\u0131nf",
-        "1e1_0",
-        "",
-        ".",
-        "0x1",
-        "e5",
-        "9" * 99999 + "x",
-    ],
-)
+NO_NUMBERS = ["1_0", " 1", "1 ", "1\n", "\u00a01", "\u0661\u0662", "\u0131nf", "1e1_0", "", ".", "0x1", "e5"]
+
+
+@pytest.mark.parametrize("text", [*NO_NUMBERS, pytest.param("9" * 99_999 + "x", id="long")])
 @pytest.mark.parametrize("kind", [str, str.encode])
 def test_what_only_python_reads_as_a_number_is_none(text: str, kind: Callable[[str], Cell]) -> None:
     of = collector(labels=[], metrics={"size": {"type": "gauge", "help": "Size.", "value": "size"}})
@@ -153,24 +139,10 @@ def test_what_only_python_reads_as_a_number_is_none(text: str, kind: Callable[[s
     assert caught.value.reason == "rejected"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "1",
-        "-1",
-        "+1",
-        "1.5",
-        "1.",
-        ".5",
-        "1e5",
-        "1E-05",
-        "-1.5e+300",
-        "Infinity",
-        "-Infinity",
-        "inf",
-        "9" * 2000,
-    ],
-)
+NUMBERS = ["1", "-1", "+1", "1.5", "1.", ".5", "1e5", "1E-05", "-1.5e+300", "Infinity", "-Infinity", "inf"]
+
+
+@pytest.mark.parametrize("text", [*NUMBERS, pytest.param("9" * 2000, id="long")])
 @pytest.mark.parametrize("kind", [str, str.encode])
 def test_numbers_that_come_as_texts_are_read(text: str, kind: Callable[[str], Cell]) -> None:
     of = collector(labels=[], metrics={"size": {"type": "gauge", "help": "Size.", "value": "size"}})
