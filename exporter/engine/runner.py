@@ -238,7 +238,7 @@ class Runner:
             if result is mine:
                 self._show(mine)
             else:
-                self._adopt(result)
+                self._adopt(result, following=self.shared is not None and self.shared.following)
         self.last_duration = time.perf_counter() - started
         self._ended()
         if self.shared is not None and self.error is not None and self.error.reason != "state":
@@ -267,22 +267,14 @@ class Runner:
         return [state, shown]
 
     async def _follow(self) -> bool:
-        """Take over what the leader knows, at the start also as leader; say whether that is all to be done.
-
-        What was found out by a source of another spec does not hold for that of the one that leads now: it begins anew.
-        """
+        """Take over what the leader knows, at the start also as leader; say whether that is all to be done."""
         if self.shared is None:
             return False
         following = self.shared.following
         try:
             theirs = await self.shared.heard()
-            otherwise = theirs is not None and theirs.spec not in ("", self.source.fingerprint)
-            # Counters are shown as they are written, so a later writing is newer; other results may wait for it.
-            newer = theirs is not None and (theirs.counts or time.monotonic() - theirs.asked >= self._asked)
-            if theirs is not None and newer and (following or not otherwise):
-                self._adopt(theirs)
-                self._otherwise = otherwise
-                self.on_change()
+            if theirs is not None:
+                self._adopt(theirs, following=following)
         except StateError:  # what is known stays until it is too old
             self.failures["state"] += 1
         if following and not self._expects:
@@ -315,21 +307,32 @@ class Runner:
             self.source.fingerprint,
         )
 
-    def _adopt(self, theirs: Result) -> None:
-        """Show what another exporter collected, and go on from there."""
-        self.budget.resume(theirs.data)
-        self._show(theirs)
+    def _adopt(self, theirs: Result, *, following: bool) -> None:
+        """Show what another exporter found out, where that holds, and go on from there.
 
-    def _show(self, result: Result) -> None:
+        It does not hold for the one that leads if a source of another spec found it out: its own begins anew. Nor where
+        we asked later; but counters are shown as they are written, so their data are taken over even then.
+        """
+        otherwise = theirs.spec not in ("", self.source.fingerprint)
+        newer = time.monotonic() - theirs.asked >= self._asked
+        if (following or not otherwise) and (newer or theirs.counts):
+            self.budget.resume(theirs.data)
+            self._show(theirs, data_alone=not newer)
+            self._otherwise = otherwise
+            self.on_change()
+
+    def _show(self, result: Result, *, data_alone: bool = False) -> None:
         now = time.monotonic()
         self._succeeded = None if result.succeeded is None else now - result.age
         self.data, self.last_success, self.last_duration = result.data, result.succeeded, result.duration
         for reason, count in result.failures.items():
             self.failures[reason] = max(self.failures[reason], count)
+        self._withdraw_in_time()
+        if data_alone:
+            return
         self.error, self.failures_in_a_row, self.down = result.error, result.failures_in_a_row, result.down
         self._held_until = now + min(result.wait, _LONGEST_RETRY_AFTER) if result.wait > 0 else float("-inf")
         self._asked = now - result.asked
-        self._withdraw_in_time()
 
     def _ended(self) -> None:
         self.runs += 1

@@ -8,12 +8,24 @@ import time
 import pytest
 
 from exporter.engine.families import Collected
+from exporter.engine.leader import SharedResult
 from exporter.engine.result import Result, dump, load
+from exporter.engine.runner import Runner
 from exporter.engine.source import SourceError
 from exporter.logs import Log
 from exporter.sources.health import Health
 from tests.support.logged import said
-from tests.support.replicas import GAUGE, GONE, Asked, Place, SharedStore, eventually, shared, written
+from tests.support.replicas import (
+    COUNTER,
+    GAUGE,
+    GONE,
+    Asked,
+    Place,
+    SharedStore,
+    eventually,
+    shared,
+    written,
+)
 from tests.support.scripted import VALUE, Scripted, fine, running
 
 
@@ -197,6 +209,57 @@ async def test_what_a_source_said_outlives_a_reload_that_changes_nothing_of_what
         scheduler.start([other], await scheduler.stop(["probe"]))
         await eventually(lambda: other.asked)
     assert after.asked == []
+
+
+@pytest.mark.parametrize("leads", [True, False])
+async def test_what_the_api_asked_for_outlives_a_reload_though_the_state_was_not_told(leads: bool) -> None:
+    """It was away: the counters that it has are older than that, and are shown all the same."""
+    store, counted = SharedStore(Place()), Collected()
+    probe, before, leadership = shared("me", store)
+    counted.set(COUNTER, 7, "probe")
+    known = Result(counted, time.time() - 60, age=60.0, asked=60.0)
+    await store.write("result/probe", dump(known), 0)
+    await leadership.renew()
+    store.cut_off = True
+    probe.every, probe.broken, probe.retry_after = 60.0, True, 600.0
+    await before.collect()
+    assert before.shared is not None
+    await before.shared.close()
+    after = Runner(probe, 100, lambda: None, lambda *_: None)
+    after.shared = SharedResult("probe", leadership)
+    after.succeed(before)
+    store.cut_off = False
+    if not leads:
+        leadership._leads_until, leadership._heard_until = -math.inf, math.inf
+        await after.collect()
+        assert after.data.families == counted.families
+        assert (after.failing and after.failing.reason) == GONE
+    store.place.until = 0.0
+    await leadership.renew()
+    await after.collect()
+    assert leadership.role == "leader"
+    assert after.data.families == counted.families
+    assert (probe.failed, after.failing and after.failing.reason, after.failures_in_a_row) == (1, GONE, 1)
+    assert after._wait(time.monotonic()) > 500
+
+
+async def test_who_loses_to_an_exporter_of_another_spec_does_not_show_what_that_one_counted() -> None:
+    """Two believe that they lead, with two platform files."""
+    store, shown = SharedStore(Place()), list[float]()
+    probe, runner, leadership = shared("me", store, "mine")
+    probe.counts = True
+    other = Collected()
+    other.set(COUNTER, 1000, "probe")
+    leadership._leads_until = math.inf
+    for lost in (False, True, False):
+        if lost:
+            entry = await store.read("result/probe")
+            assert entry is not None
+            await store.write("result/probe", dump(Result(other, time.time(), spec="other")), entry.version)
+        await runner.collect()
+        assert runner.failing is None
+        shown.append(runner.data.families[COUNTER]["probe",])
+    assert shown == [1, 1, 3]
 
 
 async def test_a_scrape_during_a_reload_finds_what_is_still_asked() -> None:

@@ -218,10 +218,10 @@ async def test_what_is_old_is_not_shown_and_clocks_may_differ() -> None:
     runner = Exporter("other", place, asked)
     for succeeded in (time.time() - 86400, time.time() + 86400):
         source = Runner(runner.probe, 100, lambda: None, lambda *_: None)
-        source._adopt(load(dump(Result(data, succeeded)), 0.1))
+        source._show(load(dump(Result(data, succeeded)), 0.1))
         assert source.fresh
         assert source.last_success == succeeded
-        source._adopt(load(dump(Result(data, succeeded)), 5.0))
+        source._show(load(dump(Result(data, succeeded)), 5.0))
         assert not source.fresh
 
 
