@@ -12,6 +12,8 @@ _UNTOLD = {
     "Unresolved": "it goes to the channels of its step of escalation alone",
 }
 """Alerts that Alertmanager routes before any channel is asked."""
+_OF_OTHERS = ("KnownIssue", "Unresolved")
+"""Alerts that have the labels of others."""
 _AUDIENCES = {"business"}
 """What the label `audience` can say, on platforms too that have no such alert yet."""
 
@@ -25,26 +27,36 @@ def deaf_channels(catalogue: Mapping[str, Any], rules: Rules) -> Iterator[Proble
         yield from unknown or _unheard_alerts(catalogue, channel, rules)
 
 
-def _unknown_values(
-    catalogue: Mapping[str, Any], channel: Mapping[str, Any], rules: Rules
-) -> Iterator[Problem]:
-    """Labels that every rule has, with a value that none has; of others the series decide, or rules written by hand."""
-    rules = [rule for rule in rules if rule["alert"] != "Unresolved"]  # has the labels of another
+def never_said(
+    catalogue: Mapping[str, Any], labels: Mapping[str, str], rules: Rules
+) -> Iterator[tuple[str, str, set[str]]]:
+    """Yield (label, value, what it can be) of labels that every rule has, with a value that none of `rules` has.
+
+    Of other labels the series decide, or rules written by hand; these may also be about services of their own.
+    """
+    rules = [rule for rule in rules if rule["alert"] not in _OF_OTHERS]
     known = {name: _said(rules, name) for name in ("kind", "priority", "service", "severity", "audience")}
     known["audience"] |= _AUDIENCES
     known |= {name: {catalogue[name]} for name in ("platform", "environment")}
-    for label, value in channel["only"].items():
+    for label, value in labels.items():
         values = known.get(label, {value})
         if label == "service" and nearest(value, values) is None:
-            continue  # rules written by hand may be about others
+            continue
         if value not in values and not any("{{" in each for each in values):
-            yield Problem(
-                catalogue["file"],
-                channel["lines"]["only"],
-                f"alerting.channels.{channel['name']}.only.{label}",
-                f"no alert has {label} `{value}`, so {channel['name']} would never be told anything",
-                suggestion(value, values),
-            )
+            yield label, value, values
+
+
+def _unknown_values(
+    catalogue: Mapping[str, Any], channel: Mapping[str, Any], rules: Rules
+) -> Iterator[Problem]:
+    for label, value, values in never_said(catalogue, channel["only"], rules):
+        yield Problem(
+            catalogue["file"],
+            channel["lines"]["only"],
+            f"alerting.channels.{channel['name']}.only.{label}",
+            f"no alert has {label} `{value}`, so {channel['name']} would never be told anything",
+            suggestion(value, values),
+        )
 
 
 def _unheard_alerts(

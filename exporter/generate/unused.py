@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from exporter.catalog import metric_families
-from exporter.generate.deaf import deaf_channels
+from exporter.generate.deaf import deaf_channels, never_said
 from exporter.generate.mixin import alert_rules
 from exporter.platform.problems import PlatformError, Problem, nearest, suggestion
 
@@ -33,8 +33,8 @@ def refuse_unused(catalogue: dict[str, Any], documents: dict[str, Any]) -> None:
     """Look whether each alert that the platform file changes, or a channel takes, is among the generated `documents`.
 
     Raises:
-        PlatformError: an alert is named that has no rule here, because nothing of this platform feeds it, or known of a
-            service that it is not about, or by a label that no alert has.
+        PlatformError: an alert is named that has no rule here, because nothing of this platform feeds it, or known by a
+            label that no alert has, or a value that it never has, such as a service that it is not about.
     """
     all_rules = [
         rule
@@ -48,7 +48,7 @@ def refuse_unused(catalogue: dict[str, Any], documents: dict[str, Any]) -> None:
     alerting = catalogue["alerting"]
     if unused := [
         *deaf_channels(catalogue, rules),
-        *_unknown_services(catalogue, rules),
+        *_unknown_values(catalogue, rules),
         *_unknown_labels(catalogue, all_rules),
     ] + [
         Problem(
@@ -88,21 +88,19 @@ def _unfed(catalogue: dict[str, Any], name: str) -> tuple[str, str]:
     )
 
 
-def _unknown_services(catalogue: dict[str, Any], rules: list[dict[str, Any]]) -> Iterator[Problem]:
-    """Known issues of a misspelt service: they would silence nothing. One may outlive its service, or precede it."""
+def _unknown_values(catalogue: dict[str, Any], rules: list[dict[str, Any]]) -> Iterator[Problem]:
+    """Known issues of a misspelt service, priority and so on. One may outlive its service, or precede it."""
     for number, issue in enumerate(catalogue["alerting"]["known_issues"]):
-        service = issue["labels"].get("service")
-        about = {rule["labels"]["service"] for rule in rules if rule["alert"] == issue["alert"]}
-        # Some rules take the service from what they measure.
-        if service is None or service in about or any("{{" in name for name in about):
-            continue
-        if nearest(service, about) is not None:
+        own = [rule for rule in rules if issue["alert"] in ("", rule["alert"])]
+        if not own:
+            continue  # what feeds the alert may come later
+        for label, value, values in never_said(catalogue, issue["labels"], own):
             yield Problem(
                 catalogue["file"],
                 issue["line"],
-                f"alerting.known_issues.{number}.labels.service",
-                f"{issue['alert']} is never about `{service}`, so nothing would be silent",
-                suggestion(service, about),
+                f"alerting.known_issues.{number}.labels.{label}",
+                f"{_whose(issue)} {label} `{value}`, so nothing would be silent",
+                suggestion(value, values),
             )
 
 
@@ -117,16 +115,20 @@ def _unknown_labels(catalogue: dict[str, Any], rules: list[dict[str, Any]]) -> I
         for metric in query["metrics"]
         for label in ("target", "datname", *metric["labels"])
     )
-    # What expressions make of them, in label_replace and the like: a word too many refuses too little.
-    words = {word for rule in rules for word in _WORD.findall(rule["expr"])}
+    # What expressions make of them, in label_replace and the like: a word too many refuses too little. Those about
+    # other alerts hold the labels of known issues themselves.
+    words = {word for rule in rules if "ALERTS{" not in rule["expr"] for word in _WORD.findall(rule["expr"])}
     for number, issue in enumerate(catalogue["alerting"]["known_issues"]):
-        whose = f"{issue['alert']} never has" if issue["alert"] else "no alert has"
         for label in issue["labels"]:
             if label not in labels | words and (issue["alert"] or nearest(label, labels) is not None):
                 yield Problem(
                     catalogue["file"],
                     issue["line"],
                     f"alerting.known_issues.{number}.labels.{label}",
-                    f"{whose} a label `{label}`, so nothing would be silent",
+                    f"{_whose(issue)} a label `{label}`, so nothing would be silent",
                     suggestion(label, labels),
                 )
+
+
+def _whose(issue: dict[str, Any]) -> str:
+    return f"{issue['alert']} never has" if issue["alert"] else "no alert has"

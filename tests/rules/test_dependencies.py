@@ -196,9 +196,7 @@ def test_a_burn_rate_that_nobody_hears_of_hides_nothing(
 
 def test_a_dependency_of_a_dependency_explains_as_well(promtool: Path, tmp_path: Path) -> None:
     """The website fails at once, through an API that takes minutes to say of itself that it is down."""
-    database = (
-        'ALERTS{alertname="DatabaseDown", alertstate="firing", service="postgres.main", priority="p1", kind="cause"}'
-    )
+    database = 'ALERTS{alertname="DatabaseDown", alertstate="firing", service="postgres.main", priority="p1", kind="cause"}'
     _expect(OUTAGE + WEB, {database: "1x180"}, 10, "web", ALL, promtool, tmp_path)
 
 

@@ -99,7 +99,19 @@ def test_collectors_that_are_off_have_no_alerts(tmp_path: Path) -> None:
     assert "switch the collector on again" in problem.remedy
 
 
-def test_a_known_issue_of_a_service_that_its_alert_is_never_about_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("issue", "label", "remedy"),
+    [
+        ("alert: DatabaseDown, labels: {service: postgres.mian}", "service", "Did you mean `postgres.main`?"),
+        ("labels: {service: postgres.mian}", "service", "Did you mean `postgres.main`?"),
+        ("alert: DatabaseDown, labels: {severity: critcal}", "severity", "Did you mean `critical`?"),
+        ("alert: DatabaseDown, labels: {priority: p4}", "priority", "Known here: `p1`."),
+        ("labels: {environment: staging}", "environment", "Known here: `production`."),
+    ],
+)
+def test_a_known_issue_by_a_value_that_its_alert_never_has_is_refused(
+    issue: str, label: str, remedy: str, tmp_path: Path
+) -> None:
     file = tmp_path / "platform.yml"
     file.write_text(
         "platform: shop\n"
@@ -107,20 +119,23 @@ def test_a_known_issue_of_a_service_that_its_alert_is_never_about_is_refused(tmp
         "alerting:\n"
         "  known_issues:\n"
         "    - {alert: DatabaseDown, labels: {service: postgres.main}, ticket: OPS-1, expires: 2036-01-01}\n"
-        "    - {alert: DatabaseDown, labels: {service: postgres.mian}, ticket: OPS-2, expires: 2036-01-01}\n"
+        "    - {labels: {service: written-by-hand}, ticket: OPS-1, expires: 2036-01-01}\n"
+        f"    - {{{issue}, ticket: OPS-2, expires: 2036-01-01}}\n"
     )
     with pytest.raises(PlatformError) as caught:
         files(catalogue(file))
     [problem] = caught.value.problems
-    assert (problem.line, problem.key) == (6, "alerting.known_issues.1.labels.service")
-    assert problem.remedy == "Did you mean `postgres.main`?"
+    assert (problem.line, problem.key) == (7, f"alerting.known_issues.2.labels.{label}")
+    assert problem.message.endswith("so nothing would be silent")
+    assert problem.remedy == remedy
 
 
 def test_a_known_issue_by_a_label_that_no_alert_has_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "platform.yml"
     file.write_text(
         "platform: shop\n"
-        'sources: {postgres: {main: {dsn: "${env:DATABASE_URL}"}}}\n'
+        'sources: {postgres: {main: {dsn: "${env:DATABASE_URL}"}}, health: {web: {url: "https://shop.example"}}}\n'
+        "services: {web: {title: W, question: Up, signals: {health: web}, depends_on: [postgres.main]}}\n"
         "alerting:\n"
         "  known_issues:\n"
         "    - {alert: DatabaseDown, labels: {servce: postgres.main}, ticket: OPS-1, expires: 2036-01-01}\n"
@@ -133,9 +148,9 @@ def test_a_known_issue_by_a_label_that_no_alert_has_is_refused(tmp_path: Path) -
     with pytest.raises(PlatformError) as caught:
         files(catalogue(file))
     assert [(problem.line, problem.key) for problem in caught.value.problems] == [
-        (5, "alerting.known_issues.0.labels.servce"),
-        (6, "alerting.known_issues.1.labels.prioritty"),
-        (7, "alerting.known_issues.2.labels.zzz"),
+        (6, "alerting.known_issues.0.labels.servce"),
+        (7, "alerting.known_issues.1.labels.prioritty"),
+        (8, "alerting.known_issues.2.labels.zzz"),
     ]
     first, second, third = caught.value.problems
     assert first.message == "DatabaseDown never has a label `servce`, so nothing would be silent"
