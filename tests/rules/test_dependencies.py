@@ -76,6 +76,7 @@ SLOW = (
 )
 ALL = ["p1", "p2", "p3", "p4"]
 LESS_URGENT = ALL[1:]
+DATABASE = 'ALERTS{alertname="DatabaseDown", alertstate="firing", service="postgres.main", priority="%s", kind="cause"}'
 RATIO = 'service:error_ratio:rate5m{service="api"}'
 
 
@@ -186,18 +187,13 @@ def test_a_burn_rate_that_nobody_hears_of_hides_nothing(
 
     As urgent as that, the database keeps it silent until 47; what people know of explains what depends on the API.
     """
-    database = (
-        'ALERTS{alertname="DatabaseDown", alertstate="firing", service="postgres.main", '
-        f'priority="{priority}", kind="cause"}}'
-    )
-    series = {database: values, BURN % "availability": "1x180", RATIO: "0.9x180"}
+    series = {DATABASE % priority: values, BURN % "availability": "1x180", RATIO: "0.9x180"}
     _expect(OUTAGE + WEB, series, minute, "web", down, promtool, tmp_path)
 
 
 def test_a_dependency_of_a_dependency_explains_as_well(promtool: Path, tmp_path: Path) -> None:
     """The website fails at once, through an API that takes minutes to say of itself that it is down."""
-    database = 'ALERTS{alertname="DatabaseDown", alertstate="firing", service="postgres.main", priority="p1", kind="cause"}'
-    _expect(OUTAGE + WEB, {database: "1x180"}, 10, "web", ALL, promtool, tmp_path)
+    _expect(OUTAGE + WEB, {DATABASE % "p1": "1x180"}, 10, "web", ALL, promtool, tmp_path)
 
 
 def test_a_window_that_mutes_a_dependency_lets_what_depends_on_it_be_told(tmp_path: Path) -> None:
