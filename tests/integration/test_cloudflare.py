@@ -14,6 +14,7 @@ from exporter.demo.names import ACCOUNT_TAG, CLOUDFLARE_PATH, CLOUDFLARE_TOKEN
 from exporter.demo.world.invocations import Invocation, InvocationLog
 from exporter.engine.families import Collected, Family
 from exporter.engine.source import SourceError
+from exporter.engine.state import MemoryStore
 from exporter.platform.values import Duration, Secret
 from exporter.sources.cloudflare import client as client_module
 from exporter.sources.cloudflare import workers
@@ -77,6 +78,27 @@ async def test_sums_become_counters_and_quantiles_gauges(clock: Clock) -> None:
     assert values(first, workers.CPU)["api", "success"] == pytest.approx(60 * 0.004)
     assert values(first, workers.WALL_TIME)["api", "0.5"] == pytest.approx(0.030, abs=0.002)
     assert values(first, workers.WINDOW_END) == {("workers",): (minute + timedelta(minutes=1)).timestamp()}
+
+
+async def test_quantiles_are_there_after_a_restart_before_the_next_window_is_complete(clock: Clock) -> None:
+    """Those of the window that was counted last, whoever counted it; and they are asked for once."""
+    log, store = InvocationLog(), MemoryStore()
+    minute = clock.now.replace(second=0)
+    log.add(invocation(minute, wall_us=10_000))
+    log.add(invocation(minute + timedelta(minutes=1), wall_us=20_000))
+    before, after, latest = (source(log, limit=limit) for limit in (2, 1, 1))
+    for subject in (before, after, latest):
+        subject.keep_in(store)
+    clock.now = minute + timedelta(minutes=2)
+    known = await before.collect()
+    assert values(known, workers.WALL_TIME)["api", "0.5"] == pytest.approx(0.010)
+    for _ in range(3):
+        assert (await after.collect()).families == known.families
+    clock.now += timedelta(minutes=1)
+    known = await latest.collect()
+    assert values(known, workers.WALL_TIME)["api", "0.5"] == pytest.approx(0.020)
+    again = await before.collect()  # it led before, and finds that another one counted
+    assert again.families == known.families
 
 
 async def test_no_invocation_is_counted_twice_or_forgotten(clock: Clock) -> None:

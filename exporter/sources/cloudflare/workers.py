@@ -151,16 +151,17 @@ class WorkersSource(Source):
         name = "cloudflare.workers"
         super().__init__(name, every=config.every, timeout=config.timeout, spec=spec, exclusive=True)
         self._account, self._client, self._config = account, client, config
-        step = max(1, min(60, int(config.every)))
+        self._step = max(1, min(60, int(config.every)))
         self._counters = WindowedCounters(
             f"windows/{name}/{account}",
             (family for _, family, _ in _SUMS),
             lag=int(config.lag),
-            step=step,
+            step=self._step,
             longest=LONGEST_WINDOW,
             keeps=KEEPS,
         )
         self._quantiles = Collected()
+        self._measured: int | None = None  # the end of the window that they are of
         self._query = query_text(scripts=bool(config.scripts))
         for script in config.scripts:
             for status in KNOWN_STATUSES:
@@ -181,12 +182,19 @@ class WorkersSource(Source):
         self._counters.store = store
 
     async def collect(self) -> Collected:
-        """Ask for the next window, or none when none is complete."""
+        """Ask for the next window, if one is complete; and for the quantiles of the last, if another process has them.
+
+        Without that they would be gone after each start, until a window is over.
+        """
         if (window := await self._counters.next(self._client.now())) is not None:
             rows = await self._ask(window)
             sums, quantiles = _sums(rows), _quantiles(rows)
-            if await self._counters.add(window, sums, as_of=self._client.answered):
-                self._quantiles = quantiles
+            await self._counters.add(window, sums, as_of=self._client.answered)
+            if self._counters.cursor == window.end:
+                self._quantiles, self._measured = quantiles, window.end
+        if (end := self._counters.cursor) is not None and end != self._measured:
+            rows = await self._ask(Window(end - self._step, end))
+            self._quantiles, self._measured = _quantiles(rows), end
         out = self._counters.collected()
         out.update(self._quantiles)
         out.set(WINDOW_END, self._counters.cursor, "workers")
