@@ -24,6 +24,7 @@ local meaning = {
   accent: hue.purple,
   limit: hue.vermillion,
   before: hue.grey,  // the same quantity in an earlier period
+  letters: 'text',  // Grafana's own: white on a dark page, black on a white one
 };
 
 // Words that series are named after, in vendors' documents, in Postgres and in teams' own SQL; by the label they stand in.

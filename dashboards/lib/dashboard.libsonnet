@@ -15,6 +15,8 @@ local datasourceVariable = {
   refresh: 1,
 };
 
+local urgent = [known.firing('severity="' + severity + '"') for severity in ['critical', 'warning']];
+
 local annotation(name, colour, expr, title, text, tags, enable=true) = {
   name: name,
   datasource: datasource,
@@ -36,19 +38,18 @@ local start(name, metric, title, text, enable) =
 local during(series) = 'max_over_time(' + known.step(series) + ') == 1';
 
 // Of several alerts at a time the most urgent alone: shades over each other would hide the curves just in a fault.
-local firing(severities) =
-  local n = std.length(severities);
+local firing(alerts) =
+  local n = std.length(alerts);
   'topk(1, ' + std.join(' or ', [
-    (n - i) + ' * max by (alertname, service, severity, priority) (max_over_time('
-    + known.step(known.firing('severity="' + severities[i] + '"')) + '))'
+    (n - i) + ' * max by (alertname, service, severity, priority) (max_over_time(' + known.step(alerts[i]) + '))'
     for i in std.range(0, n - 1)
   ]) + ')';
 
-local annotations(ctx, severities, starts) = [
+local annotations(ctx, marked, starts) = [
   annotation(
     'Firing alerts',
     colours.bad,
-    firing(severities),
+    firing(marked),
     '{{alertname}}',
     '{{severity}} {{service}}',
     'severity,service,priority'
@@ -190,8 +191,9 @@ local bar(ctx) = [
     hide: 0,
   },
 
-  // The dashboard `name` of ctx.views. `starts`: whether starts and deployments are marked from the beginning.
-  new(ctx, name, title, description, sections, from, refresh, severities=['critical', 'warning'], variables=[], starts=true)::
+  // The dashboard `name` of ctx.views. `marked`: the alerts that are marked, the most urgent first. `starts`: whether
+  // starts and deployments are marked from the beginning.
+  new(ctx, name, title, description, sections, from, refresh, marked=urgent, variables=[], starts=true)::
     local view = ctx.views[name];
     local panels = identify(view.uid, layout.panels(headed(sections)));
     local all = ids(panels);
@@ -213,7 +215,7 @@ local bar(ctx) = [
       time: { from: from, to: 'now' },
       timepicker: { refresh_intervals: ['10s', '30s', '1m', '5m', '15m', '1h'] },
       templating: { list: [datasourceVariable] + variables },
-      annotations: { list: annotations(ctx, severities, starts) },
+      annotations: { list: annotations(ctx, marked, starts) },
       links: bar(ctx),
       panels: panels,
     },

@@ -134,6 +134,15 @@ local dashes = { fill: 'dash', dash: [8, 6] };
     'custom.stacking': { mode: 'none', group: 'before' },
   }),
 
+  // The same above a stack, whose colours it has to be told from on a dark and on a white page.
+  before_stack:: override('byRegexp', '/before$/', {
+    color: fixed(colours.letters),
+    'custom.lineStyle': dashes,
+    'custom.lineWidth': 2,
+    'custom.fillOpacity': 0,
+    'custom.stacking': { mode: 'none', group: 'before' },
+  }),
+
   // A third period beside these two.
   long_before(name):: named(name, {
     color: fixed(colours.accent),

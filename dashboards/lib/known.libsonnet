@@ -25,8 +25,14 @@
   // A line that ends at what is now. Steps may be shorter than what is between two values: then as Prometheus has it.
   line(series):: '(' + self.ever(series) + ' or ' + series + ')',
 
-  // The same of the largest in each step: no zoom, and no narrow screen, skips what was short.
-  largest(series):: '(max_over_time(' + self.step(series) + ') or ' + series + ')',
+  // The same of the largest in each step: no zoom, and no narrow screen, skips what was short. `ago`, such as 1d, is how
+  // much earlier.
+  largest(series, ago='')::
+    if ago == '' then '(max_over_time(' + self.step(series) + ') or ' + series + ')'
+    else 'max_over_time(' + series + '[$__rate_interval] offset ' + ago + ')',
+
+  // What a card says beside such a line: a single value of a few seconds would be one of many.
+  last_minute(series):: 'max_over_time(' + series + '[1m])',
 
   // The last of these steps may have begun a moment ago, too short to be drawn: what is wrong in it stands for the step
   // before, too. So this is `aggregation` over the last step, at the last two points only.

@@ -40,7 +40,7 @@ local known = import 'known.libsonnet';
 
   // The worst alert about something, or about the source that would know.
   component:: fields.words([
-    [0, 'Fine', colours.good],
+    [0, 'No alert', colours.good],
     [1, 'Warning', colours.warn],
     [2, 'Critical', colours.bad],
   ]),

@@ -136,7 +136,6 @@ local t = import '../lib/targets.libsonnet';
         wish=14,
         fill=0,
         max=1,
-        decimals=0,
         thresholds=steps(ctx.limits.capacity),
       ),
     ],

@@ -27,7 +27,7 @@ local parts(ctx) =
       what='Whether the last collection from each source succeeded.',
       good='One unbroken bar of Up in each lane.',
       act="What depends on a failing source is missing on these pages; the reasons stand beside, the exporter's own page has the last error.",
-      targets=[t.range('min by (source) (min_over_time(' + known.step('platform_exporter_source_up') + '))', '{{source}}')],
+      targets=[t.range('min by (source) (' + known.extreme('platform_exporter_source_up', 'min') + ')', '{{source}}')],
       links=[ctx.links.exporter, stale, ctx.links.scrapes],
       wish=12,
       height=7,
@@ -61,7 +61,7 @@ local parts(ctx) =
             'platform_exporter_source_failures_total',
             'source, reason'
           ) + ', "what", ": ", "source", "reason")',
-          'platform_exporter_source_up',
+          'min(platform_exporter_source_up) == 1',
           'what',
           'none failed'
         ), '{{what}}'
@@ -204,7 +204,7 @@ local parts(ctx) =
       'exporter/intervals',
       'Age in intervals',
       what='How old the data of each source are, as a multiple of its interval.',
-      good='Under one.',
+      good='Under two: a moment before it is read again, every source is one interval old.',
       act='Two are one failed collection; above three the series vanish rather than show old values.',
       targets=[t.instant(
         'sort_desc((time() - max by (source) (platform_exporter_source_last_success_timestamp_seconds))'

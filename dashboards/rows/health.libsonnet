@@ -141,7 +141,7 @@ local changes(ctx) = panels.timeseries(
   style='bars',
   stack=true,
   decimals=0,
-  softMax=1,
+  softMax=5,
   overrides=told_apart(ctx),
 );
 

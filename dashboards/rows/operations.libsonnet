@@ -15,13 +15,17 @@ local severities = {
   info: { sign:: '', color: colours.neutral },
 };
 
+// Alerts by name and by what they concern, as a table shows them; several of one kind are one row, and counted once.
+local kinds(ctx, alerts) = 'count(count by (alertname, priority, service) (' + ctx.concerned(alerts) + '))';
+local firing(ctx, severity) = known.zero(kinds(ctx, known.firing('severity="' + severity + '"')));
+
 local counted(key, title, severity, colour, what, act) = function(ctx) panels.stat(
   'alerts/' + key,
   title,
   what=what,
   good='None.',
   act=act,
-  targets=[t.instant(known.zero('count(' + known.firing('severity="' + severity + '"') + ')'), title)],
+  targets=[t.instant(firing(ctx, severity), title)],
   unit='none',
   links=[ctx.links.operations, ctx.links.firing],
   background=true,
@@ -31,12 +35,15 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
 );
 
 {
+  // How many fire now, as the table counts them.
+  firing:: firing,
+
   critical:: counted(
     'critical',
     'Critical alerts',
     'critical',
     colours.bad,
-    'Critical alerts that fire now: somebody has been called.',
+    'Critical alerts that fire now, one for each thing concerned: somebody has been called.',
     'Take the oldest first; each names its runbook.'
   ),
   warning:: counted(
@@ -44,7 +51,7 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
     'Warnings',
     'warning',
     colours.warn,
-    'Warnings that fire now: somebody should look today.',
+    'Warnings that fire now, one for each thing concerned: somebody should look today.',
     'Read them when nothing critical fires; a warning that nobody acts on needs another threshold.'
   ),
   pending(ctx):: panels.stat(
@@ -54,8 +61,7 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
     good='None, or now and then one that goes away.',
     act='Have a look before they fire.',
     targets=[t.instant(known.zero(
-      'count(count by (alertname, service) '
-      + '(ALERTS{alertstate="pending", severity=~"critical|warning", alertname!="Unresolved"}))'
+      kinds(ctx, 'ALERTS{alertstate="pending", severity=~"critical|warning", alertname!="Unresolved"}')
     ), 'pending')],
     unit='none',
     links=[ctx.links.rules, ctx.links.firing],
@@ -83,11 +89,11 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
   table(ctx):: panels.table(
     'alerts/table',
     'What fires now',
-    what='Alerts that fire now, the most urgent first, and for how long their condition has held.',
+    what='Alerts that fire now, the most urgent first, and for how long their condition has held; of several of one kind, the oldest.',
     good='Nothing fires.',
     act='Take the first; a click on the name opens its runbook.',
     targets=[t.table(known.or_none(
-      'time() - max by (alertname, priority, service) (' + ctx.concerned(
+      'time() - min by (alertname, priority, service) (' + ctx.concerned(
         'ALERTS_FOR_STATE{severity!="none"} and ignoring (alertstate) ' + known.firing('severity!="none"')
       ) + ')',
       known.answers,
@@ -135,12 +141,12 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
   course(ctx):: panels.timeseries(
     'alerts/course',
     'Alerts over time',
-    what='Alerts that fired, by how urgent they were.',
+    what='Alerts that fired, one for each thing concerned, by how urgent they were.',
     good='No bar.',
     act='Warnings for hours that nobody acts on: mend the cause or change the threshold.',
     targets=[
       t.range(known.zero(
-        'count(max_over_time(' + known.firing('severity="' + severity + '"') + '[$__rate_interval]))',
+        kinds(ctx, 'max_over_time(' + known.firing('severity="' + severity + '"') + '[$__rate_interval])'),
         'max(max_over_time(up{job="platform-exporter"}[$__rate_interval]))'
       ), severity)
       for severity in ['critical', 'warning', 'info']
@@ -152,7 +158,7 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
     style='bars',
     stack=true,
     decimals=0,
-    softMax=1,
+    softMax=5,
     noValue='not known',
     overrides=[
       panels.painted('critical', colours.bad),
@@ -178,7 +184,7 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
       'components',
       'State of every part',
       what='For each service and each source: the worst alert about it. A lane is empty where nothing is known.',
-      good='One unbroken bar of Fine in each lane.',
+      good='One unbroken bar of No alert in each lane.',
       act='The lane that turned first is nearest to the cause.',
       targets=[t.range('max by (service) (' + std.join(' or ', about('critical', ' * 2') + about('warning') + (
         if std.length(names) == 0 then []

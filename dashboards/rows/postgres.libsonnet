@@ -159,6 +159,7 @@ local parts(ctx, key, target, detail) =
       )],
       unit='dthms',
       links=[detail, ctx.links.runbook('DatabaseTransactionLong')],
+      softMax=10,
       overrides=panels.worded(colours.of_label('state')),
       thresholds=limits.steps_of(limits.transaction_seconds),
     ),

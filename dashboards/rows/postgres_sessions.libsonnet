@@ -69,7 +69,7 @@ function(ctx, server, target)
       style='bars',
       stack=true,
       decimals=0,
-      softMax=1,
+      softMax=5,
       overrides=panels.apart(waits) + [panels.absent('nobody waits')],
     ),
     ended: panels.timeseries(
@@ -131,7 +131,7 @@ function(ctx, server, target)
       style='bars',
       stack=true,
       decimals=0,
-      softMax=1,
+      softMax=5,
       overrides=panels.apart(kinds) + [panels.absent('nobody is blocked')],
     ),
     wait: panels.timeseries(
@@ -145,7 +145,7 @@ function(ctx, server, target)
       links=[ctx.links.runbook('DatabaseBlocked'), ctx.links.firing],
       colour=colours.neutral,
       legend=false,
-      softMax=of('DatabaseBlocked'),
+      softMax=std.max(20, of('DatabaseBlocked')),
       thresholds=limit('DatabaseBlocked'),
     ),
     blockers: panels.timeseries(
@@ -160,13 +160,13 @@ function(ctx, server, target)
       style='bars',
       stack=true,
       decimals=0,
-      softMax=1,
+      softMax=5,
       overrides=panels.worded(colours.of_label('state')) + [panels.absent('nobody blocks')],
     ),
     oldest: panels.timeseries(
       'postgres/oldest',
       'Oldest transaction and query',
-      what='Age of the oldest of each kind.',
+      what='Age of the oldest of each kind; dashed: limits of transactions.',
       good='Seconds; up to ' + numbers.seconds(of('DatabaseIdleInTransaction')) + ' for reports.',
       act='A straight rising line is one stuck session: it holds locks and keeps vacuum from cleaning up.',
       targets=[
@@ -178,6 +178,7 @@ function(ctx, server, target)
       links=[ctx.links.runbook('DatabaseTransactionLong'), ctx.links.runbook('DatabaseQueryLong')],
       fill=0,
       softMax=10,
+      thresholds=ctx.limits.steps_of(ctx.limits.transaction_seconds),
       overrides=[
         panels.painted('transaction', colours.neutral),
         panels.painted('query', colours.sky),
@@ -197,7 +198,7 @@ function(ctx, server, target)
       links=[ctx.links.runbook('DatabaseLocksMany'), ctx.links.runbook('DatabaseBlocked')],
       stack=true,
       decimals=0,
-      softMax=1,
+      softMax=5,
       overrides=panels.apart(modes) + [panels.painted('accessexclusivelock', colours.bad), panels.absent('no locks')],
     ),
   }

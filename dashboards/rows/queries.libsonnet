@@ -115,7 +115,7 @@ local rateBy(query, metric, links) =
     unit='suffix: /min',
     links=links,
     stack=true,
-    overrides=panels.by_name + panels.worded(colours.of_label(metric.own[0])) + [panels.before],
+    overrides=panels.by_name + panels.worded(colours.of_label(metric.own[0])) + [panels.before_stack],
     gap=gap(query),
   );
 
@@ -166,7 +166,7 @@ local levelBy(query, metric, links) =
     unit=metric.unit,
     links=links,
     stack=sums,
-    overrides=panels.by_name + panels.worded(colours.of_label(metric.own[0])) + [panels.before],
+    overrides=panels.by_name + panels.worded(colours.of_label(metric.own[0])) + [panels.before_stack],
     gap=gap(query),
   );
 

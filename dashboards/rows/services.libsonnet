@@ -55,10 +55,10 @@ local errors(ctx, service) =
 local latency(ctx, service) = panels.timeseries(
   'service/' + service.name + '/latency',
   service.title + ' · time to answer',
-  what='Time in which half (p50), 95 % and 99 % of the requests or checks were answered.',
+  what='Time in which half (p50), 95 % and 99 % of the requests or checks were answered; the longest of each step.',
   good='Flat lines, close together.',
   act='All up: a slow dependency, look at the database below. Only p99 up: few expensive requests or cold starts.',
-  targets=[t.range('service:latency_seconds:' + q + one(service.name), q) for q in ['p99', 'p95', 'p50']],
+  targets=[t.range(known.largest('service:latency_seconds:' + q + one(service.name)), q) for q in ['p99', 'p95', 'p50']],
   unit='s',
   links=[ctx.links.service(service.name), ctx.links.runbook('LatencyHigh'), ctx.links.recorded],
   fill=0,

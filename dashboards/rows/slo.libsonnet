@@ -111,6 +111,16 @@ local pace(levels, matcher, asked) = {
   ],
 };
 
+// Current burn rates over time, and where they page, by powers of ten.
+local pages_at(levels, p) = if std.length(paging(levels)) == 1 then 'pages' else 'pages, ' + pace_name(levels, p);
+local pace_targets(levels, matcher) =
+  local burn(selector) = known.line('slo:current_burn_rate:ratio' + selector);
+  [t.range('clamp_min(' + burn('{' + matcher + '}') + ', ' + numbers.text(least) + ')', '{{slo}}')] + [
+    t.range(numbers.text(p.factor) + ' + 0 * max(' + burn(selecting(levels, p.names, matcher)) + ')', pages_at(levels, p))
+    for p in paging(levels)
+  ];
+local pace_looks(levels) = [panels.limit(pages_at(levels, p)) for p in paging(levels)];
+
 local burn(ctx, slo) =
   local fast = slo.tiers[0];
   local word = [pair[1] for pair in ctx.priorities if pair[0] == fast.priority][0];
@@ -209,6 +219,8 @@ local kept(matcher) =
   paging_text:: paging_text,
   pace_steps:: pace_steps,
   pace:: pace,
+  pace_targets:: pace_targets,
+  pace_looks:: pace_looks,
   least:: least,
   section(ctx):: layout.section('Service levels', [
     [burn(ctx, slo), remaining(ctx, slo, slo.title + ' · budget left'), events(ctx, slo)]

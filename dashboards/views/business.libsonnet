@@ -1,5 +1,6 @@
 // For product and sales: what do customers do, what do they pay, and is that more or less than before?
 local dashboard = import '../lib/dashboard.libsonnet';
+local known = import '../lib/known.libsonnet';
 local layout = import '../lib/layout.libsonnet';
 local units = import '../lib/units.libsonnet';
 local kpis = import '../rows/kpis.libsonnet';
@@ -48,6 +49,6 @@ function(ctx)
     ],
     from='now-7d',
     refresh='15m',
-    severities=['critical'],
+    marked=[known.firing('severity="critical"')],
     variables=if std.length(all) + std.length(ctx.services) == 0 then [] else [queries.compare],
   )

@@ -40,8 +40,8 @@ local now(ctx) = [
   ),
   present(ctx.health, panels.stat(
     'now/health',
-    'Are all parts working?',
-    what='The worst state that the platform reports about its own parts.',
+    'What the platform reports',
+    what='The worst state that the platform reports about its own parts. A fault that it does not notice is not in it.',
     good='Healthy. Degraded means slower, or without a side function; No usable answer is as bad as Unhealthy.',
     act='Click it: the page behind names the part.',
     targets=[t.instant('max(health:state:code)', 'state')],
@@ -246,6 +246,6 @@ function(ctx)
     ],
     from='now-30d',
     refresh='5m',
-    severities=['critical'],
+    marked=incidents(ctx).each(function(firing) firing),
     starts=false,
   )

@@ -1,5 +1,6 @@
 // For those on duty: what fires, what state is every part in, what runs full, and does the monitoring itself work?
 local dashboard = import '../lib/dashboard.libsonnet';
+local known = import '../lib/known.libsonnet';
 local layout = import '../lib/layout.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local alerting = import '../rows/alerting.libsonnet';
@@ -40,6 +41,6 @@ function(ctx)
     ],
     from='now-6h',
     refresh='1m',
-    severities=['critical', 'warning', 'info'],  // the most urgent first
+    marked=[known.firing('severity="' + severity + '"') for severity in ['critical', 'warning', 'info']],
     variables=measures.variables(ctx, 'operations'),
   )

@@ -27,8 +27,8 @@ local glance(ctx) = [
     good='None.',
     act='Begin with the critical ones; each names its runbook.',
     targets=[
-      t.instant(known.zero('count(' + known.firing('severity="critical"') + ')'), 'critical'),
-      t.instant(known.zero('count(' + known.firing('severity="warning"') + ')'), 'warning'),
+      t.instant(operations.firing(ctx, severity), severity)
+      for severity in ['critical', 'warning']
     ],
     unit='none',
     links=[ctx.links.operations, ctx.links.firing, ctx.links.rules],
@@ -68,10 +68,11 @@ local glance(ctx) = [
   present(ctx.services, panels.stat(
     'glance/latency',
     'Slowest p95',
-    what='The 95th percentile of the time to answer, of the slowest service.',
+    what='The 95th percentile of the time to answer, of the slowest service, at its longest in the last minute.',
     good='Steady.',
     act='Look whether the database or an edge deployment moved at the same time.',
-    targets=[t.range(known.asked('max(service:latency_seconds:p95)'), 'p95')],
+    targets=[t.range(known.asked('max(' + known.largest('service:latency_seconds:p95') + ')'), 'p95')],
+    now=known.asked('max(' + known.last_minute('service:latency_seconds:p95') + ')'),
     unit='s',
     links=[ctx.links.to('service'), ctx.links.recorded],
     colour=colours.neutral,

@@ -142,6 +142,14 @@ def test_an_alert_that_fires_is_seen_at_the_right_edge(
             1,
         ),
         ("operations", "Scrapes by Prometheus", {'up{job="node"}': "10"}, '{job="node"}', 1, 0),
+        (
+            "operations",
+            "Sources",
+            {'platform_exporter_source_up{source="drill"}': "10"},
+            '{source="drill"}',
+            1,
+            0,
+        ),
     ],
 )
 def test_a_state_that_has_just_turned_worse_is_seen_at_the_right_edge(
@@ -164,3 +172,50 @@ def test_a_state_that_has_just_turned_worse_is_seen_at_the_right_edge(
         for point, state in enumerate(states):
             expr = at_step(target["expr"], point, step=3600, last=7200, to=7260)
             evaluate(tmp_path, values, expr, [{"labels": labels, "value": state}], at="3h")
+
+
+# Two Workers of one source, a quota beside another, and one that stands alone.
+_KINDS = {
+    'alertname="WorkerErrors", service="cloudflare.workers", script_name="a"': "600x120",
+    'alertname="WorkerErrors", service="cloudflare.workers", script_name="b"': "_x119 7080x1",
+    'alertname="QuotaHigh", service="platform-exporter", quota="calls"': "0x120",
+    'alertname="QuotaHigh", service="platform-exporter", quota="storage"': "0x120",
+}
+_AGES = {("WorkerErrors", "cloudflare.workers"): 6600, ("QuotaHigh", "quota calls"): 7200}
+_AGES |= {("QuotaHigh", "quota storage"): 7200}
+
+
+def _of_kinds(state: str) -> dict[str, str]:
+    series = {'up{job="platform-exporter"}': "1x120"}
+    for labels, since in _KINDS.items():
+        own = f'{labels}, severity="warning", priority="p3"'
+        ones = " ".join("_x119" if part == "_x119" else f"1x{part.split('x')[1]}" for part in since.split())
+        series[f'ALERTS{{{own}, alertstate="{state}"}}'] = ones
+        series[f"ALERTS_FOR_STATE{{{own}}}"] = since
+    return series
+
+
+@pytest.mark.parametrize(
+    ("view", "title", "state"),
+    [
+        ("operations", "Warnings", "firing"),
+        ("home", "Warnings", "firing"),
+        ("technical", "Firing alerts", "firing"),
+        ("operations", "About to fire", "pending"),
+    ],
+)
+def test_a_card_counts_alerts_as_the_table_has_them(
+    generated: Json, tmp_path: Path, view: str, title: str, state: str
+) -> None:
+    """Of one kind about one thing there is one row, however many of it there are."""
+    target = _panel(generated, view, title)["targets"][-1]
+    evaluate(tmp_path, _of_kinds(state), target["expr"], [{"labels": "{}", "value": len(_AGES)}], at="2h")
+
+
+def test_of_several_of_a_kind_the_oldest_says_how_long(generated: Json, tmp_path: Path) -> None:
+    (target,) = _panel(generated, "operations", "What fires now")["targets"]
+    rows = [
+        {"labels": f'{{alertname="{name}", priority="p3", service="{service}"}}', "value": age}
+        for (name, service), age in _AGES.items()
+    ]
+    evaluate(tmp_path, _of_kinds("firing"), target["expr"], rows, at="2h")

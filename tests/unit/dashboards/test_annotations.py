@@ -62,7 +62,7 @@ def test_of_alerts_at_a_time_the_most_urgent_is_marked(boards: list[Json], tmp_p
     """Shades over each other would hide the curves; what escalates repeats an alert."""
 
     def firing(name: str, severity: str, service: str) -> str:
-        own = f'alertname="{name}",service="{service}",severity="{severity}",priority="p1"'
+        own = f'alertname="{name}",service="{service}",severity="{severity}",priority="p1",kind="symptom"'
         return f'ALERTS{{{own},alertstate="firing"}}'
 
     labels = '{alertname="HealthUnhealthy",priority="p1",service="api",severity="critical"}'

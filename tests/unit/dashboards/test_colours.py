@@ -9,6 +9,8 @@ from tests.support.dashboards import Json, panels
 # Okabe and Ito (2008), a blue between two of theirs that reads on dark and on white, and a dark form of their purple.
 SAFE = {"#56B4E9", "#0072B2", "#009E73", "#F0E442", "#E69F00", "#D55E00", "#CC79A7"}
 SAFE |= {"#8E9297", "#3A97DB", "#8C4A73", "#F5B83D"}
+LETTERS = "text"
+"""Grafana's own name for what it writes in: white on a dark page, black on a white one."""
 HUE = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
@@ -31,7 +33,9 @@ def test_every_colour_is_told_apart_by_the_colour_blind(boards: list[Json]) -> N
     for board in boards:
         for colour in _colours(board):
             assert colour["mode"] in {"fixed", "shades", "thresholds"}, f"{board['uid']}: {colour}"
-            assert colour["mode"] == "thresholds" or colour["fixedColor"] in SAFE, f"{board['uid']}: {colour}"
+            assert colour["mode"] == "thresholds" or colour["fixedColor"] in {*SAFE, LETTERS}, (
+                f"{board['uid']}: {colour}"
+            )
 
 
 def test_words_on_a_colour_can_be_read(boards: list[Json]) -> None:
@@ -59,3 +63,17 @@ def test_no_series_is_painted_in_a_colour_that_grafana_chooses(boards: list[Json
         for panel in panels(board):
             if panel["type"] == "timeseries":
                 assert HUE.fullmatch(panel["fieldConfig"]["defaults"]["color"]["fixedColor"]), panel["title"]
+
+
+def test_an_earlier_period_is_seen_above_a_stack(boards: list[Json]) -> None:
+    """A thin grey line is lost on its colours, on a white page altogether."""
+    for board in boards:
+        for panel in panels(board):
+            if panel["type"] != "timeseries":
+                continue
+            stacked = panel["fieldConfig"]["defaults"]["custom"]["stacking"]["mode"] == "normal"
+            for override in panel["fieldConfig"]["overrides"]:
+                if override["matcher"]["options"] == "/before$/":
+                    line = {prop["id"]: prop["value"] for prop in override["properties"]}
+                    assert (line["color"]["fixedColor"] == LETTERS) == stacked, panel["title"]
+                    assert line["custom.lineWidth"] == 1 + stacked, panel["title"]

@@ -14,10 +14,16 @@ ANSWERS = ' and on () (max(up{job="platform-exporter"}) == 1)'
 
 
 @pytest.fixture(scope="module")
-def executive(demo: Json) -> dict[str, Json]:
-    """The panels of the executive page of the demo, by title."""
-    (board,) = (board for board in dashboards(tree(demo)) if board["uid"] == "demo-executive")
-    return {panel["title"]: panel for panel in shown(board)}
+def page(generated: Json) -> Json:
+    """The executive page of the demo."""
+    (board,) = (board for board in dashboards(generated) if board["uid"] == "demo-executive")
+    return board
+
+
+@pytest.fixture(scope="module")
+def executive(page: Json) -> dict[str, Json]:
+    """Its panels, by title."""
+    return {panel["title"]: panel for panel in shown(page)}
 
 
 def _expressions(panel: Json) -> str:
@@ -144,7 +150,8 @@ FAILING = 'alertname="ErrorRateHigh", kind="symptom", service="api"'
         ),
     ],
 )
-def test_the_number_the_list_and_the_lanes_of_incidents_agree(
+def test_the_number_the_list_the_lanes_and_the_marks_of_incidents_agree(
+    page: Json,
     executive: dict[str, Json],
     tmp_path: Path,
     alerts: list[str],
@@ -162,6 +169,9 @@ def test_the_number_the_list_and_the_lanes_of_incidents_agree(
     for target, state in zip(executive["Incidents by service"]["targets"], lanes, strict=True):
         expr = at_step(target["expr"], 4, step=60, last=300)
         evaluate(tmp_path, series, expr, [{"labels": "{}", "value": state}], at="30m")
+    (mark,) = (each["expr"] for each in page["annotations"]["list"] if each["name"] == "Firing alerts")
+    marked = at_step(f"count({mark})", 4, step=60, last=300)
+    evaluate(tmp_path, series, marked, [{"labels": "{}", "value": 1}] if listed else [], at="30m")
 
 
 # One fault began after a minute and ended after three, another began after ten; six values a minute.

@@ -61,7 +61,7 @@ def test_a_timeline_shows_the_whole_of_each_step_the_last_one_too(boards: list[J
 
 def _ends_at_now(expr: str, recorded: str) -> int:
     """How many series of `recorded` the query draws, each up to now and without holes at short steps."""
-    drawn = set(re.findall(rf"\b{recorded}\{{[^}}]*\}}(?! offset \d)", expr))
+    drawn = set(re.findall(rf"\b{recorded}\{{[^}}]*\}}(?!(?:\[\$__rate_interval\])? offset \d)", expr))
     for series in drawn:
         step = f"_over_time({series}[$__rate_interval] offset -$__interval) or {series})"
         assert step in expr, expr

@@ -252,6 +252,16 @@ def test_a_moment_is_seen_in_a_timeline(boards: list[Json]) -> None:
                     assert whole == len(series) > 0, panel["title"]
 
 
+def test_an_axis_has_numbers_between_its_ends(boards: list[Json]) -> None:
+    """Without decimals Grafana writes whole numbers alone: of shares 0 % and 100 %, of up to one thing 0 and 1."""
+    for board in boards:
+        for panel in shown(board):
+            defaults = panel["fieldConfig"]["defaults"]
+            if panel["type"] == "timeseries" and defaults.get("decimals") == 0:
+                assert defaults["unit"] != "percentunit", f"{board['uid']}: {panel['title']}"
+                assert defaults["custom"].get("axisSoftMax", 5) >= 5, f"{board['uid']}: {panel['title']}"
+
+
 def test_no_title_is_cut_at_the_width_of_a_desk(boards: list[Json]) -> None:
     """1600 pixels, of letters 7 wide, beside the signs for the description and the links."""
     for board in boards:
