@@ -77,14 +77,14 @@ def _tell(finding: Finding, console: Console) -> None:
     for gap in finding.gaps:
         console.print(f"    {'[yellow]○[/]' if gap.optional else '[red]✗[/]'} {_plain(gap.missing)}")
         for line in filter(None, redact(gap.remedy).split("\n")):
-            console.print(f"        {_printable(line)}")
+            console.print(f"        {printable(line)}")
 
 
 def _plain(text: str) -> str:
-    return _printable(redact(text))
+    return printable(redact(text))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Take out what would move a terminal's cursor or hide a line: names may hold anything."""
     return escape("".join(letter if letter.isprintable() else "�" for letter in text))
 

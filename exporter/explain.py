@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from exporter.check import unreadable_secrets
+from exporter.check import printable, unreadable_secrets
 from exporter.engine.engine import build_sources, prepare
 from exporter.engine.exposition import Part, Renderer
 from exporter.engine.families import Collected
@@ -51,14 +51,14 @@ def _print(source: Source, runner: Runner, trace: Trace, console: Console) -> No
     console.print(f"[bold]{escape(source.name)}[/] every {source.every:g} s, time-out {source.timeout:g} s\n")
     for number, note in enumerate(trace.notes, 1):
         took = "" if note.seconds is None else f" [dim]{note.seconds * 1000:.1f} ms[/]"
-        console.print(f"[bold]{number}. {escape(note.what)}[/]{took}")
+        console.print(f"[bold]{number}. {_plain(note.what)}[/]{took}")
         if note.detail:
-            console.print(escape(redact(note.detail)), style="cyan", highlight=False)
+            console.print(_plain(note.detail), style="cyan", highlight=False)
     if runner.error is not None:
         console.print(f"\n[red]Failed after {runner.last_duration * 1000:.1f} ms: {runner.error.reason}[/]")
-        console.print(escape(redact(str(runner.error))), highlight=False)
+        console.print(_plain(str(runner.error)), highlight=False)
         if runner.error.remedy:
-            console.print(escape(runner.error.remedy), style="italic", highlight=False)
+            console.print(_plain(runner.error.remedy), style="italic", highlight=False)
         if len(left := source.down()):
             console.print("\nUntil it succeeds, there is of it:")
             _print_series(left, console)
@@ -71,7 +71,11 @@ def _print_series(collected: Collected, console: Console) -> None:
     families = [(family, [Part(samples)]) for family, samples in collected]
     text = "".join(
         line + "\n"
-        for line in Renderer().render(families).text.decode().splitlines()
+        for line in Renderer().render(families).text.decode().split("\n")
         if not line.startswith("# HELP")
     )
-    console.print(escape(redact(text).rstrip()), highlight=False)
+    console.print(_plain(text.rstrip()), highlight=False)
+
+
+def _plain(text: str) -> str:
+    return "\n".join(printable(line.expandtabs()) for line in redact(text).split("\n"))
