@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from exporter.demo.history.backfill import Present, write
-from exporter.demo.history.pasts import past
+from exporter.demo.history.pasts import calls, past
 from exporter.demo.history.story import DAY, DAYS, DEPLOYMENTS, HOUR, INCIDENTS, MINUTE, Story, moments
+from exporter.demo.world.database import of_day
 from exporter.generate import catalogue, files
 from exporter.generate import write as write_files
 from tests.support.programs import binary
@@ -264,6 +265,27 @@ def test_times_are_exact_and_labels_that_clash_are_kept_apart(samples: Samples) 
     (clashing,) = (series for series in samples if re.match(r"business_organizations\{.*team", series))
     assert 'exported_job="clash"' in clashing
     assert 'job="platform-exporter"' in clashing
+
+
+@pytest.mark.parametrize("hour", [3, 9, 15, 21])
+def test_the_calls_of_each_day_are_those_that_its_counter_counts(hour: int) -> None:
+    """The product's own tables know the days, whatever the hour of the start: calls per user come from them."""
+    now = NOW // DAY * DAY + hour * HOUR
+    story = Story(now, moments(now, ((8 * DAY, 300),)))
+    rates = calls(story, "completed")
+    left = story.until_now(rates)
+    midnights = [now // DAY * DAY - ago * DAY for ago in range(7)]
+    counted = [left[story.since(midnight)] for midnight in midnights]
+    for ago, midnight in enumerate(midnights):
+        of_this_day = counted[ago] - (counted[ago - 1] if ago else 0.0)
+        evenly = rates[-1] / story.traffic[-1] * min(DAY, now - midnight)
+        assert evenly * of_day(now, ago) == pytest.approx(of_this_day, rel=0.1), ago
+
+
+def test_calls_per_user_stay_where_calls_and_users_grow() -> None:
+    story = Story(NOW, [NOW - DAYS * DAY + 3600 * n for n in range(DAYS * 24)])
+    values = past(story, "business_calls_per_user", {}, 70.0, counter=False)
+    assert all(value == pytest.approx(70, rel=0.05) for value in values)
 
 
 def test_an_unknown_gauge_stays_and_an_unknown_counter_comes_from_its_first_seconds() -> None:

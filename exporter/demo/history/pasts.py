@@ -232,7 +232,7 @@ def today(story: Story, rates: Sequence[float], value: float) -> list[float]:
         total += rate * (time - before)
         before = time
         counted.append(total)
-    # The product's tables were filled without the rhythm of this story.
+    # The product's tables were filled without the noise of this story.
     scale = value / total if total and story.now // DAY == day else 1.0
     return [
         float(round(count * (scale if time // DAY == day else 1.0)))
@@ -275,7 +275,7 @@ _PASTS: tuple[tuple[re.Pattern[str], _Past], ...] = tuple(
         (r"business_mrr_dollars", _revenue),
         (r"business_calls_today", _today),
         (r"business_support_tickets_open", _tickets),
-        (r"business_\w+_seconds_avg", _averaged),
+        (r"business_(\w+_seconds_avg|calls_per_user)", _averaged),  # calls and users grow alike
         (r"business_(?!\w+_total$)\w+", _growing),
         (r"pg_up", _database_up),
         (r"pg_(database|table)_\w*size\w*", _filling),

@@ -125,9 +125,8 @@ class Story:
         )
         noise = noise[: len(times)]
         self.noise = noise
-        today = rhythm(now)
-        self.growth = [1 - _GROWTH * (now - time) / (DAYS * DAY) for time in times]
-        self.usual = [rhythm(time) / today * growth for time, growth in zip(times, self.growth, strict=True)]
+        self.growth = [_growth(now - time) for time in times]
+        self.usual = [usual(now, time) for time in times]
         self.traffic = [usual * (1 + 0.04 * wobble) for usual, wobble in zip(self.usual, noise, strict=True)]
         self.failing = [USUAL_FAILURES * (1 + 0.4 * abs(wobble)) for wobble in noise]
         self.slower = [1 + 0.06 * wobble for wobble in noise]
@@ -177,6 +176,15 @@ class Story:
         starts = sorted(self.now - ago for ago in DEPLOYMENTS)
         first = self.now - 33 * DAY
         return [starts[at - 1] if (at := bisect_right(starts, time)) else first for time in self.times]
+
+
+def usual(now: float, time: float) -> float:
+    """Return the traffic at `time` of an ordinary day, as a multiple of that at `now`, the start."""
+    return rhythm(time) / rhythm(now) * _growth(now - time)
+
+
+def _growth(ago: float) -> float:
+    return 1 - _GROWTH * ago / (DAYS * DAY)
 
 
 def rhythm(time: float) -> float:

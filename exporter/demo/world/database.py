@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from exporter.demo.history.story import DAY, rhythm
+from exporter.demo.history.story import DAY, usual
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,9 @@ async def prepare_product(product_url: str) -> None:
         row = await cursor.fetchone()
         if row is not None and not row[0]:
             await connection.execute(_script("history.sql"))
-            await connection.execute(_TODAY, {"share": today(time.time())})
+            now = time.time()
+            factors = [of_day(now, ago) for ago in range(_DAYS_OF_CALLS + 1)]
+            await connection.execute(_RHYTHM, {"factors": factors})
     async with await psycopg.AsyncConnection.connect(product_url, autocommit=True) as connection:
         await connection.execute("analyze")
         await connection.execute(
@@ -77,19 +79,24 @@ async def prepare_product(product_url: str) -> None:
         )  # the making of the demo is not its work
 
 
-# The tables were filled evenly; the calls of today are those that the rhythm of the day leads to by now.
-_TODAY = """
-    update daily_calls set calls = round(calls * %(share)s), seconds = round(seconds * %(share)s)
-    where day = current_date
+# The tables were filled evenly; the calls of each day are those that its rhythm leads to, of today by now.
+_DAYS_OF_CALLS = 61
+_RHYTHM = """
+    update daily_calls set calls = round(calls * factor), seconds = round(seconds * factor)
+    from unnest(%(factors)s::float8[]) with ordinality as f (factor, number)
+    where day = current_date - (number - 1)::integer
 """
 
 
-def today(now: float) -> float:
-    """Return the calls since midnight (UTC), as a share of what there were at the present pace all day."""
+def of_day(now: float, ago: int) -> float:
+    """Return the calls of the day (UTC) that many days ago, as a multiple of what there were at the present pace.
+
+    Of today those until now.
+    """
     steps = 96
-    midnight = now // DAY * DAY
-    paces = [rhythm(midnight + (now - midnight) * (step + 0.5) / steps) for step in range(steps)]
-    return sum(paces) / steps / rhythm(now)
+    midnight = (now // DAY - ago) * DAY
+    length = min(DAY, now - midnight)
+    return sum(usual(now, midnight + length * (step + 0.5) / steps) for step in range(steps)) / steps
 
 
 async def tidy_forever(product_url: str) -> None:
