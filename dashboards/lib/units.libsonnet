@@ -78,5 +78,5 @@ local base(unit, who) = check(std.get(from_base, unit, unit), who);
     if self.money(unit) then ', ' + std.get(signs, unit, unit[8:]) else '',
 
   // Can values of this unit be added up over labels? Counts, bytes and money can; durations and shares cannot.
-  additive(unit):: unit != 's' && unit != 'ms' && unit != 'percentunit',
+  additive(unit):: unit != 's' && unit != 'ms' && unit != 'dthms' && unit != 'percentunit',
 }
