@@ -47,7 +47,8 @@ local burn(catalogue, tier_name, action) = [
       step: duration.seconds(spans.step(catalogue, tier.long)),
       long: tier.long,
       short: tier.short,
-      factor: tier.factor,
+      // Of the tier, not as measured: a summary stays as it is while the alert fires.
+      pace: if tier.factor == '1' then 'faster than it lasts' else 'more than ' + tier.factor + ' times too fast',
       limit: tier.threshold,
       exhausted_in: tier.exhausted_in,
     },
@@ -61,7 +62,7 @@ local burn(catalogue, tier_name, action) = [
     |||,
     value: '{{ $value | humanizePercentage }} of the %(events)s of %(long)s failed',
     threshold: '{{ humanizePercentage %(limit)s }} over both %(long)s and %(short)s',
-    summary: '%(title)s burns its error budget %(factor)s times too fast.',
+    summary: '%(title)s burns its error budget %(pace)s.',
     // The query answers in seconds: what is left of the budget, spent as fast as in the long window.
     description: |||
       {{ $value | humanizePercentage }} of the %(events)s of the last %(long)s failed;
