@@ -60,13 +60,13 @@ def test_more_slow_sql_than_one_collection_has_time_for_is_no_failure(
     monkeypatch.setenv("CHECK_DSN", own_postgres.dsn())
     own_postgres.execute("create extension if not exists pg_stat_statements")
     slow = "\n".join(
-        f"  s{number}: {{title: Slow, database: main, timeout: 3s, sql: 'select 1 as value from pg_sleep(2)', "
+        f"  s{number}: {{title: Slow, database: main, timeout: 8s, sql: 'select 1 as value from pg_sleep(2)', "
         f"metrics: {{slow_{number}: {{type: gauge, help: Slow., value: value}}}}}}"
-        for number in range(4)
+        for number in range(8)
     )
     file = tmp_path / "platform.yml"
     file.write_text(
-        'platform: test\nsources: {postgres: {main: {dsn: "${env:CHECK_DSN}", timeout: 5s}}}\n'
+        'platform: test\nsources: {postgres: {main: {dsn: "${env:CHECK_DSN}", timeout: 10s}}}\n'
         f"queries:\n{slow}\n"
     )
     told = check(file)

@@ -83,7 +83,7 @@ async def test_at_the_deadline_what_arrived_is_kept_and_the_rest_is_ended_on_the
     slow, slower = (
         query(name, sql="select 1 as value from pg_sleep(30)", timeout="1m") for name in ("slow", "slower")
     )
-    subject = source(own_postgres.dsn(), query("before"), slow, slower, query("after"), timeout="3s")
+    subject = source(own_postgres.dsn(), query("before"), slow, slower, query("after"), timeout="6s")
     started = time.monotonic()
     families = await collect(subject)
     assert time.monotonic() - started < 15
