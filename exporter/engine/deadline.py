@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
-from exporter.engine.families import Collected
 from exporter.engine.source import SourceError
 from exporter.engine.state import StateError
 from exporter.logs import Log
@@ -14,16 +13,16 @@ _GIVE_UP_AFTER = 2.0
 
 log = Log()
 
-Work = Callable[[], Coroutine[Any, Any, Collected]]
+T = TypeVar("T")
 
 
 class Deadline:
-    """Runs the collections of one source, each within its time, and never two at once."""
+    """Runs work of one source, such as its collections: each within its time, and never two at once."""
 
     def __init__(self) -> None:
-        self._left_behind: asyncio.Task[Collected] | None = None
+        self._left_behind: asyncio.Task[Any] | None = None
 
-    async def within(self, seconds: float, work: Work) -> Collected:
+    async def within(self, seconds: float, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Await `work`; interrupt it after `seconds`, again and again if it clings to life, then leave it behind.
 
         As long as it lives no other is begun: they would become more and more.
@@ -34,7 +33,8 @@ class Deadline:
             raise SourceError(
                 "timeout", "an earlier collection does not end", remedy="Please report this, and restart."
             )
-        task = self._left_behind = asyncio.create_task(work())
+        task: asyncio.Task[T] = asyncio.create_task(work())
+        self._left_behind = task
         try:
             done, _ = await asyncio.wait({task}, timeout=seconds)
         except asyncio.CancelledError:
@@ -51,13 +51,13 @@ class Deadline:
         raise SourceError("timeout", f"no answer within {seconds:g} s", remedy=remedy)
 
 
-def _seen(task: asyncio.Task[Collected]) -> None:
+def _seen(task: asyncio.Task[Any]) -> None:
     """Note what is left behind when it ends; asyncio would complain of an error that nobody takes."""
     error = None if task.cancelled() else task.exception()
     log.info("source.stuck_no_more", task=repr(task.get_coro()), error=error and repr(error))
 
 
-async def _interrupt(task: asyncio.Task[Collected]) -> BaseException | None:
+async def _interrupt(task: asyncio.Task[Any]) -> BaseException | None:
     """End the task; return what it raised then."""
     for _ in range(int(_GIVE_UP_AFTER / _CANCEL_EVERY)):
         task.cancel()

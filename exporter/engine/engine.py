@@ -11,7 +11,7 @@ from exporter.engine.families import Collected
 from exporter.engine.lasting import lasting
 from exporter.engine.leader import Leadership
 from exporter.engine.process import OwnMetrics
-from exporter.engine.scheduler import Scheduler
+from exporter.engine.scheduler import Scheduler, close
 from exporter.engine.snapshot import Snapshot, SnapshotPublisher
 from exporter.engine.source import Source
 from exporter.engine.state.place import store
@@ -118,7 +118,7 @@ class Engine:
         self.scheduler.bound(platform.limits.series_per_family)
         self.own.platform_hash, self.own.loaded_at = platform_hash, time.time()
         self.own.reload_successful = True
-        await asyncio.gather(*(wanted[name].close() for name in same))
+        await asyncio.gather(*(close(wanted[name]) for name in same))
         before = await self.scheduler.stop(running.keys() - same)
         self.scheduler.start((source for name, source in wanted.items() if name not in same), before)
         log.info("reload.done", kept=sorted(same), stopped=sorted(running.keys() - wanted.keys()))

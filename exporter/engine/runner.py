@@ -196,7 +196,10 @@ class Runner:
         """Go on from what was known before a reload, if the same is asked: also when it may be asked again."""
         if before._told is not None:
             self._told = None, before._told[1]
-        if self.source.asks == before.source.asks and not before._otherwise:
+        if self.source.asks != before.source.asks:
+            return
+        self._deadline = before._deadline  # its last collection may still cling to life
+        if not before._otherwise:
             self._show(before._result())
             self.budget, self._held_until = before.budget, before._held_until
 

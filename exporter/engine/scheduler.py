@@ -5,15 +5,28 @@ import time
 from collections.abc import Callable, Hashable, Iterable
 
 from exporter.engine.cadence import Cadence
+from exporter.engine.deadline import Deadline
 from exporter.engine.families import Collected, Family
 from exporter.engine.leader import Leadership, SharedResult
 from exporter.engine.runner import Runner
 from exporter.engine.source import Source
 from exporter.logs import Log
+from exporter.platform.values import redact
+
+_CLOSING = 2.0
+"""Seconds that a source is given to give back what it holds."""
 
 _RESTART = "Restart the exporter: until then the counters that `other` has stay in it."
 
 log = Log()
+
+
+async def close(source: Source) -> None:
+    """Have a source give back what it holds; one that hangs or raises then is left as it is."""
+    try:
+        await Deadline().within(_CLOSING, source.close)
+    except Exception as error:  # noqa: BLE001  # whatever a source does wrong must end here
+        log.warning("source.not_closed", source=source.name, error=redact(f"{type(error).__name__}: {error}"))
 
 
 class Scheduler:
@@ -69,7 +82,7 @@ class Scheduler:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        closing = [runner.source.close() for runner in leaving]
+        closing = [close(runner.source) for runner in leaving]
         closing += [runner.shared.close() for runner in leaving if runner.shared is not None]
         await asyncio.gather(*closing, return_exceptions=True)
         for runner in leaving:
@@ -103,4 +116,4 @@ class Scheduler:
         """Note that what was gathered last is what scrapers are given."""
         for runner in self.runners.values():
             runner.shown = runner.gathered
-        self._ready |= bool(self.runners) and all(runner.shown for runner in self.runners.values())
+        self._ready |= all(runner.shown for runner in self.runners.values())

@@ -2,18 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
 
 from exporter.engine import deadline
 from exporter.engine import freshness as engine
+from exporter.engine import scheduler as scheduler_module
 from exporter.engine.families import Collected, Family, Samples
 from exporter.engine.result import Result
 from exporter.engine.runner import Runner
 from exporter.engine.scheduler import Scheduler
 from exporter.engine.source import REASONS, SourceError
+from exporter.logs import Log
+from tests.support.logged import said
 from tests.support.scripted import ALIVE, VALUE, Scripted, fine, running
 
 
@@ -83,13 +86,18 @@ async def test_none_is_begun_beside_one_that_clings_for_longer_than_it_is_given(
             with suppress(asyncio.CancelledError):
                 await free.wait()
 
-    source = Scripted("clings", cling_for_long, timeout=0.05)
+    source, after = (Scripted("clings", cling_for_long, timeout=0.05) for _ in range(2))
     async with running(source) as scheduler:
         runner = scheduler.runners["clings"]
         await eventually(lambda: runner.failures["timeout"] >= 3)
         assert (source.most, source.runs) == (1, 0)
+        scheduler.start([after], await scheduler.stop(["clings"]))
+        runner = scheduler.runners["clings"]
+        await eventually(lambda: runner.failures["timeout"] >= 5)
+        alive = source.running, after.most
         free.set()
-        await eventually(lambda: runner.error is None and source.runs >= 2)
+        assert alive == (1, 0), "nor by a reload"
+        await eventually(lambda: runner.error is None and after.runs >= 2)
 
 
 async def test_a_defect_of_the_engine_is_a_failure_and_the_source_is_asked_again(
@@ -126,6 +134,15 @@ async def test_a_source_is_waited_for_until_it_is_shown() -> None:
     await scheduler.stop(["s"])
 
 
+async def test_a_reload_that_adds_a_source_takes_nothing_back_even_if_there_was_none() -> None:
+    async with running() as scheduler:
+        scheduler.gather()
+        scheduler.published()
+        assert scheduler.waiting == []
+        scheduler.start([Scripted("hangs", hang, timeout=60)])
+        assert scheduler.waiting == []
+
+
 async def test_a_source_that_clings_is_interrupted_again() -> None:
     source = Scripted("clings", cling, timeout=0.1)
     async with running(source) as scheduler:
@@ -140,6 +157,30 @@ async def test_stopping_interrupts_what_is_running_and_closes() -> None:
         started = time.perf_counter()
     assert time.perf_counter() - started < 1
     assert source.closed
+
+
+@pytest.mark.parametrize("close", [hang, cling, broken])
+async def test_a_source_that_cannot_be_closed_holds_up_no_reload(
+    close: Callable[[], Awaitable[None]], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Held(Scripted):
+        async def close(self) -> None:
+            if not self.closed:
+                self.closed = True
+                await close()
+
+    monkeypatch.setattr(Log, "least", 30)
+    monkeypatch.setattr(scheduler_module, "_CLOSING", 0.05)
+    good = Scripted("good", fine)
+    async with running(Held("held", fine), good) as scheduler:
+        await eventually(lambda: good.runs > 0)
+        async with asyncio.timeout(10):
+            before = await scheduler.stop(["held", "good"])
+        assert not scheduler.runners
+        assert good.closed
+        scheduler.start([Scripted("held", fine)], before)
+        await eventually(lambda: scheduler.runners["held"].runs > 0)
+    assert '"source.not_closed", "source": "held"' in said(capfd)
 
 
 async def test_data_that_are_too_old_are_withdrawn_and_their_state_stays() -> None:
