@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from rich.console import Console
 from rich.markup import escape
 
-from exporter.engine.engine import build_sources
+from exporter.engine.engine import loaded
 from exporter.engine.families import Family
 from exporter.engine.runner import Runner
 from exporter.engine.source import Gap, Source, SourceError
@@ -50,7 +50,8 @@ async def check(path: Path, platform: Platform, console: Console) -> bool:
     if problems := list(unreadable_secrets(path, platform)):
         raise PlatformError(problems)
     most = platform.limits.series_per_family
-    findings = await asyncio.gather(*(_ask(source, most) for source in build_sources(platform)))
+    sources = await asyncio.to_thread(loaded, platform)  # before: it counts in no source's time-out
+    findings = await asyncio.gather(*(_ask(source, most) for source in sources))
     if platform.state.postgres is not None:
         findings.append(await _try_state(store(platform)))
     console.print(

@@ -41,8 +41,8 @@ def prepare(source: Source) -> None:
         log.exception("source.defect", source=source.name)
 
 
-def _loaded(platform: Platform) -> list[Source]:
-    """Build the sources with all they need."""
+def loaded(platform: Platform) -> list[Source]:
+    """Build the sources with all they need. Slow: not for the event loop."""
     sources = build_sources(platform)
     for source in sources:
         prepare(source)
@@ -81,7 +81,7 @@ class Engine:
         """
         await self.leadership.store.open()
         await self.leadership.renew()
-        self.scheduler.start(await asyncio.to_thread(_loaded, self.platform))
+        self.scheduler.start(await asyncio.to_thread(loaded, self.platform))
         await self.publisher.publish()
         work = (self.publisher.run, self.leadership.run, self._beat)
         self._tasks = [asyncio.create_task(lasting(each)) for each in work]
@@ -108,7 +108,7 @@ class Engine:
             self.publisher.changed()
             log.warning("reload.failed", problems=[str(problem) for problem in error.problems])
             raise
-        wanted = {source.name: source for source in await asyncio.to_thread(_loaded, platform)}
+        wanted = {source.name: source for source in await asyncio.to_thread(loaded, platform)}
         running = {name: runner.source for name, runner in self.scheduler.runners.items()}
         same = {
             name for name, source in wanted.items() if name in running and source.spec == running[name].spec

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from exporter import explain as explain_module
+from exporter.check import check
 from exporter.engine import engine as module
 from exporter.engine.engine import Engine
 from exporter.engine.families import Collected
@@ -98,6 +99,18 @@ async def test_explain_prepares_its_source_first(tmp_path: Path, monkeypatch: py
     (file := tmp_path / "platform.yml").write_text("platform: test\nsources: {}\n")
     assert await explain(file, load(file), "first", Console(quiet=True))
     assert source.asked == [True]
+
+
+async def test_check_prepares_all_sources_before_it_asks_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what it takes to load a library would count in their time-outs."""
+    sources = [Slow("first"), Slow("second")]
+    monkeypatch.setattr(module, "build_sources", lambda _: sources)
+    (file := tmp_path / "platform.yml").write_text("platform: test\nsources: {}\n")
+    assert await check(file, load(file), Console(quiet=True))
+    assert [source.asked for source in sources] == [[True], [True]]
+    assert threading.main_thread() not in {source.thread for source in sources}
 
 
 async def test_explain_shows_what_run_exports_while_a_source_fails(tmp_path: Path) -> None:
