@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from exporter.generate.deaf import OF_OTHERS
 from exporter.generate.matcher import Matcher
 from exporter.generate.mixin import alert_settings
 from exporter.platform.problems import suggestion
@@ -81,8 +82,9 @@ class Asked:
         open_ended: set[str] = set()
         for rule in self._rules:
             for name, value in rule.items():
-                found.setdefault(name, set()).add(value)
-                if "{{" in value or name == "check":
+                templated = "{{" in value
+                found.setdefault(name, set()).update(() if templated else (value,))
+                if (templated and rule["alertname"] not in OF_OTHERS) or name == "check":
                     open_ended.add(name)
         for route in self._root.walk():
             for matcher in route.matchers:

@@ -12,7 +12,7 @@ _UNTOLD = {
     "Unresolved": "it goes to the channels of its step of escalation alone",
 }
 """Alerts that Alertmanager routes before any channel is asked."""
-_OF_OTHERS = ("KnownIssue", "Unresolved")
+OF_OTHERS = ("KnownIssue", "Unresolved")
 """Alerts that have the labels of others."""
 _AUDIENCES = {"business"}
 """What the label `audience` can say, on platforms too that have no such alert yet."""
@@ -34,7 +34,7 @@ def never_said(
 
     Of other labels the series decide, or rules written by hand; these may also be about services of their own.
     """
-    rules = [rule for rule in rules if rule["alert"] not in _OF_OTHERS]
+    rules = [rule for rule in rules if rule["alert"] not in OF_OTHERS]
     known = {name: _said(rules, name) for name in ("kind", "priority", "service", "severity", "audience")}
     known["audience"] |= _AUDIENCES
     known |= {name: {catalogue[name]} for name in ("platform", "environment")}

@@ -92,6 +92,12 @@ def test_labels_lead_to_receivers(labels: list[str], receivers: str) -> None:
         (["severity=critical"], "default", "Assumed: no priority, as an alert of a rule written by hand."),
         (["priority=p9"], "default", "No alert has priority=p9. Known here: `p1`, `p2`, `p3`, `p4`."),
         (["priority=p1", "escalation=7m"], "default", "No alert has escalation=7m."),
+        (
+            ["priority=p1", "service=webb"],
+            "pager,critical,engineering,oncall-phone",
+            "No alert has service=webb. Did you mean `web`?",
+        ),
+        (["priority=p3", "kind=cuase"], "medium", "No alert has kind=cuase. Did you mean `cause`?"),
         (["priority=p1", "sevice=api"], "pager,critical,engineering,oncall-phone", "Did you mean `service`?"),
         (["alertname=DatabaseDwon"], "default", "Did you mean `DatabaseDown`?"),
         (["alertname=KnownIssue"], "silent", ""),
