@@ -97,7 +97,11 @@ def test_labels_lead_to_receivers(labels: list[str], receivers: str) -> None:
             "pager,critical,engineering,oncall-phone",
             "No alert has service=webb. Did you mean `web`?",
         ),
-        (["priority=p3", "kind=cuase"], "medium,engineering", "No alert has kind=cuase. Did you mean `cause`?"),
+        (
+            ["priority=p3", "kind=cuase"],
+            "medium,engineering",
+            "No alert has kind=cuase. Did you mean `cause`?",
+        ),
         (["priority=p1", "sevice=api"], "pager,critical,engineering,oncall-phone", "Did you mean `service`?"),
         (["alertname=DatabaseDwon"], "default", "Did you mean `DatabaseDown`?"),
         (["alertname=KnownIssue"], "silent", ""),
