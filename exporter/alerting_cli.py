@@ -178,13 +178,13 @@ _WORDS = {
 
 
 def _generated(platform: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return catalogue and generated documents of a platform file."""
+    """Return the catalogue of a platform file, and what Prometheus and Alertmanager get of it."""
     from exporter import generate as generator  # Jsonnet is needed by few commands
-    from exporter.generate.mixin import tree
+    from exporter.generate.mixin import rules_and_routes
 
     try:
         catalogue = generator.catalogue(platform)
-        return catalogue, tree(catalogue)
+        return catalogue, rules_and_routes(catalogue)
     except PlatformError as error:
         _fail(str(error))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.generate import catalogue
-from exporter.generate.mixin import alert_rules, alert_settings, tree
+from exporter.generate.mixin import alert_rules, alert_settings, rules_and_routes
 from exporter.routes import Row, rows
 
 BEGIN = "<!-- facts: made by `make golden` from the rules; do not edit -->"
@@ -26,7 +26,7 @@ def pages(folder: Path, platforms: Iterable[Path]) -> dict[str, str]:
         if not missing:
             break
         document = _unchanged(catalogue(platform))
-        rules, table = alert_rules(document), rows(document, tree(document))
+        rules, table = alert_rules(document), rows(document, rules_and_routes(document))
         for name in sorted(missing & {rule["alert"] for rule in rules}):
             own = _of_one_component(name, rules)
             block = facts(own, alert_settings()[name], f"platforms/{platform.name}", _ways(own, table))
