@@ -91,29 +91,43 @@ def _new_pages(server: Server, *, gzip: bool) -> Load:
 
 
 def _busy() -> None:
-    """Print latencies at moments of their own while everything refreshes and two sources hang."""
+    """Print latencies at moments of their own while everything refreshes and two sources hang.
+
+    By turns with nginx, which answers with a page that lies ready: what it takes is the machine's.
+    """
     busy = table(
         f"{TARGET_SERIES:,} series, every source refreshing each second, two hanging; scrapes over {SECONDS:g} s a run",
-        "Encoding",
+        "Server",
         "p50",
         "p99",
         "longest",
         "scrapes",
         "new pages seen",
-        "body",
+        "p99 to ours",
     )
     with ours(TARGET_SERIES, every=1, hanging=2) as server:
         for gzip in (False, True):
-            runs = [paced(server.port, server.pid, SECONDS, gzip=gzip) for _ in range(RUNS)]
-            busy.add_row(
-                "gzip" if gzip else "plain",
-                spread([run.quantile(0.5) for run in runs], "ms", 1000),
-                judged(tail(runs), median(run.quantile(0.99) for run in runs) * 1000, most=TARGET_P99),
-                spread([run.latencies[-1] for run in runs], "ms", 1000),
-                f"{min(len(run.latencies) for run in runs):,} or more",
-                f"{min(run.changes for run in runs)} or more",
-                f"{runs[0].body_bytes:,} B",
-            )
+            scraper = Scraper(server.port, gzip=gzip)
+            body = scraper.scrape()
+            scraper.close()
+            with nginx(body) as other:
+                pairs = [
+                    [paced(each.port, each.pid, SECONDS, gzip=gzip) for each in (server, other)]
+                    for _ in range(RUNS)
+                ]
+            own, peer = ([pair[index] for pair in pairs] for index in (0, 1))
+            p99 = [run.quantile(0.99) for run in own]
+            for name, runs in (("ours", own), (f"nginx {nginx_version()}, static file", peer)):
+                busy.add_row(
+                    f"{'gzip' if gzip else 'plain'}: {name}",
+                    spread([run.quantile(0.5) for run in runs], "ms", 1000),
+                    judged(tail(runs), median(p99) * 1000, most=TARGET_P99) if runs is own else tail(runs),
+                    spread([run.latencies[-1] for run in runs], "ms", 1000),
+                    f"{min(len(run.latencies) for run in runs):,} or more",
+                    f"{min(run.changes for run in runs)} or more",
+                    times([run.quantile(0.99) for run in runs], p99),
+                )
+            busy.add_section()
     console.print(busy)
 
 
