@@ -38,13 +38,15 @@ local burn = 'ErrorBudgetBurnFast';
   // and what these are read from and need themselves. A fault spreads along the whole chain in one minute, while each
   // service would take its own time to say of the next one that it is down.
   needs(catalogue, service)::
-    local direct = service.depends_on + std.flatMap(function(signal) std.get(signal, 'services', []), service.signals);
-    std.set(direct + std.flatMap(
-      function(needed)
-        [signal.kind + '.' + signal.target for signal in needed.signals if signal.kind == 'postgres']
-        + $.needs(catalogue, needed),
-      [needed for needed in catalogue.services if std.member(direct, needed.name)]
-    )),
+    local direct(one) = one.depends_on + std.flatMap(function(signal) std.get(signal, 'services', []), one.signals);
+    local reached(names) =
+      local more = std.set(names + std.flatMap(
+        function(one)
+          direct(one) + [signal.kind + '.' + signal.target for signal in one.signals if signal.kind == 'postgres'],
+        [one for one in catalogue.services if std.member(names, one.name)]
+      ));
+      if more == names then names else reached(more);
+    reached(std.set(direct(service))),
 
   // Whether the service of this name needs others.
   depends(catalogue, name)::
