@@ -81,7 +81,7 @@ def until_all_runs(process: subprocess.Popen[bytes], log: Path) -> None:
 
 def call(state: Path, *words: str) -> str:
     done = subprocess.run(
-        [COMMAND, "demo", *words, "--state", state], capture_output=True, text=True, timeout=180, check=False
+        [COMMAND, "demo", *words, "--state", state], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -263,7 +263,7 @@ def test_what_the_command_proves_the_exporter_knows(program: Path, state: str, t
             running.wait_value(0, "platform_exporter_drill_success", 60, channel="critical")
             words: list[str | Path] = [COMMAND, "drill", "-p", file]
             webhook.write_text(good)
-            done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+            done = subprocess.run(words, capture_output=True, text=True, timeout=600)
             assert done.returncode == 0, done.stdout + done.stderr
             assert "is not told" not in done.stdout
             for channel in EVERYWHERE:
@@ -271,7 +271,7 @@ def test_what_the_command_proves_the_exporter_knows(program: Path, state: str, t
             if state:
                 return  # whoever reads the platform file finds it
             words += ["--state-dir", tmp_path / "elsewhere"]
-            done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+            done = subprocess.run(words, capture_output=True, text=True, timeout=600)
             assert done.returncode == 0, done.stdout + done.stderr
             assert "The exporter is not told: there is no state in" in done.stdout
 
@@ -310,7 +310,7 @@ def test_the_command_prints_what_became_of_each_message(stack: Stack) -> None:
         "--sinks",
         here.url,
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [line.split()[:3] for line in done.stdout.splitlines()]
     assert ["pager", "pagerduty", "P1"] in lines

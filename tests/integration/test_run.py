@@ -191,7 +191,7 @@ def test_every_log_line_is_json_with_the_agreed_fields(subject: Exporter) -> Non
 
 def run(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     variables = {**os.environ, "COLUMNS": "200", **environment}
-    return subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=120, env=variables)
+    return subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=600, env=variables)
 
 
 def test_a_port_that_is_taken_is_told(subject: Exporter) -> None:

@@ -27,7 +27,7 @@ def platform(state: str = "") -> str:
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=120)
+    return subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=600)
 
 
 def test_it_has_a_file_of_its_own_and_a_second_exporter_is_told(tmp_path: Path) -> None:

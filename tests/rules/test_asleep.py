@@ -70,7 +70,7 @@ def test_which_alerts_a_silent_database_fires(
             }
         )
     )
-    done = subprocess.run([promtool, "test", "rules", test], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([promtool, "test", "rules", test], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -249,7 +249,7 @@ def test_no_burning_budget_is_told_when_an_outage_is_long_over(promtool: Path, t
     }
     (tmp_path / "test.yml").write_text(yaml.safe_dump(test))
     done = subprocess.run(
-        [promtool, "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True, timeout=120
+        [promtool, "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

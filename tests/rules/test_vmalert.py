@@ -13,7 +13,7 @@ PLATFORMS = sorted((Path(__file__).parents[2] / "platforms").glob("*.yml"))
 
 def _vmalert(folder: Path) -> subprocess.CompletedProcess[str]:
     command: list[str | Path] = [forky_binary("vmalert"), "-dryRun", f"-rule={folder}/*.yml"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.parametrize("platform", PLATFORMS, ids=lambda path: path.stem)

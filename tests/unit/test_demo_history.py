@@ -131,7 +131,7 @@ def test_each_collector_is_known_for_a_week(samples: Samples) -> None:
 def test_prometheus_takes_it_and_it_is_small(text: Path, tmp_path: Path) -> None:
     options = ["tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=744h"]
     command: list[str | Path] = [binary("promtool"), *options, text, tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     blocks = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
     assert text.stat().st_size < 200e6
