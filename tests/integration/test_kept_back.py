@@ -168,7 +168,7 @@ TABLE = [
     ),
     ("a slow API does not hide that the website fails", {**FAST, "sli": "latency"}, WEB, False),
     ("… nor does a part of its requests that fail", FAILING, WEB, False),
-    ("… but not the website, which depends on the API alone", DATABASE, WEB, False),
+    ("… and the website, which depends on the API", DATABASE, WEB, True),
     ("an API that is down explains the website", API, WEB, True),
     (
         "a warning about the database explains nothing",
