@@ -54,8 +54,9 @@ async def serve(
 
     async def reload() -> None:
         async with reading:
-            await web.read()
-            await engine.reload()
+            if not ending.is_set():
+                await web.read()
+                await engine.reload()
 
     async def reload_on_signal() -> None:
         try:
@@ -75,7 +76,8 @@ async def serve(
     loop.add_signal_handler(signal.SIGINT, ending.set)
     loop.add_signal_handler(signal.SIGHUP, reload_soon)
     listener.open(host, port)
-    started = await _start(engine, ending)
+    async with reading:  # a reload waits: it would start the same sources
+        started = await _start(engine, ending)
     try:
         if started:
             _settle()

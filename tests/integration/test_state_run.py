@@ -103,6 +103,20 @@ def test_it_can_be_ended_while_it_waits_for_the_state(silent_server: str, tmp_pa
     assert "Traceback" not in log.read_text()
 
 
+def test_a_reload_waits_until_the_exporter_has_started(silent_server: str, tmp_path: Path) -> None:
+    """It would start each source beside itself."""
+    file, log, port = tmp_path / "platform.yml", tmp_path / "log", free_port()
+    file.write_text(platform('state: {postgres: {dsn: "${env:STATE_DSN}"}}'))
+    state = f"host=127.0.0.1 port={urlsplit(silent_server).port} user=u dbname=d sslmode=disable"
+    command: list[str | Path] = [COMMAND, "run", "-p", file, "--listen", f"127.0.0.1:{port}"]
+    with running(command, log, env={"STATE_DSN": state}) as process:
+        wait_until(lambda: listens(port), 60, "the port", log=log)
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: '"reload.done"' in log.read_text(), 60, "the reload", log=log)
+    lines = log.read_text()
+    assert lines.index('"listening"') < lines.index('"reload.done"')
+
+
 def test_check_tries_the_state(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "platform.yml").write_text(platform('state: {postgres: {dsn: "${env:STATE_DSN}"}}'))
     unset = run("check", "-p", tmp_path / "platform.yml")
