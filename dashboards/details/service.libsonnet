@@ -7,9 +7,49 @@ local numbers = import '../lib/numbers.libsonnet';
 local panels = import '../lib/panels.libsonnet';
 local states = import '../lib/states.libsonnet';
 local t = import '../lib/targets.libsonnet';
+local services = import '../rows/services.libsonnet';
 local slo = import '../rows/slo.libsonnet';
 
 local of(metric) = metric + '{service="$service"}';
+
+// Services that share their limits: [{marks, names}, …]. The page shows one service, and a number has colours of its own.
+local groups(ctx) =
+  local all = [{ name: s.name, marks: services.marks(ctx, s) } for s in ctx.services];
+  [
+    { marks: marks, names: [s.name for s in all if s.marks == marks] }
+    for marks in std.uniq(std.sort([s.marks for s in all], std.toString), std.toString)
+  ];
+
+local failed(ctx) =
+  local all = groups(ctx);
+  local one = std.length(all) == 1;
+  local series(group) =
+    'service:error_ratio:rate5m{service="$service"'
+    + (if one then '' else ', service=~"' + std.join('|', group.names) + '"') + '}';
+  local now(group) = known.asked(series(group));
+  local name(group) = if one then 'failed' else 'failed: ' + std.join(', ', group.names);
+  panels.stat(
+    'service/failed',
+    'Failed',
+    what='Share of the requests of the last five minutes that failed.',
+    good='Zero, or less than its objective allows: orange is more, red is what pages; without one, by usual limits.',
+    act='Look for the part that failed at the same moment, then at the last deployment (blue marks).',
+    targets=(
+      if one then [t.range(known.asked(known.largest(series(all[0]))), name(all[0]))]
+      else [t.instant(now(group), name(group)) for group in all]
+    ),
+    now=now(all[0]),
+    unit='percentunit',
+    links=[ctx.links.technical, ctx.links.firing],
+    decimals=2,
+    sparkline=one,  // of a single number
+    noValue='not known',
+    thresholds=all[0].marks,
+    overrides=[
+      panels.named(name(group), { thresholds: panels.steps(group.marks, 'service/failed') })
+      for group in all[1:]
+    ],
+  );
 
 local vitals(ctx) = [
   panels.stat(
@@ -25,24 +65,7 @@ local vitals(ctx) = [
     sparkline=true,
     noValue='not known',
   ),
-  panels.stat(
-    'service/failed',
-    'Failed',
-    what='Share of the requests of the last five minutes that failed.',
-    good='Zero.',
-    act='Look for the part that failed at the same moment, then at the last deployment (blue marks).',
-    targets=[t.range(known.asked(of('service:error_ratio:rate5m')), 'failed')],
-    unit='percentunit',
-    links=[ctx.links.technical, ctx.links.firing],
-    decimals=2,
-    sparkline=true,
-    noValue='not known',
-    thresholds=[
-      [null, colours.good],
-      [ctx.limits.error_ratio.warn, colours.warn],
-      [ctx.limits.error_ratio.bad, colours.bad],
-    ],
-  ),
+  failed(ctx),
   panels.stat(
     'service/p95',
     'Time to answer (p95)',
@@ -93,10 +116,10 @@ local signals(ctx) = [
   panels.timeseries(
     'service/errors',
     'Failed share',
-    what='Share of the requests that failed, and the share that an objective allows (dashed).',
+    what='Share of the requests that failed, in the worst five minutes of each step; dashed: what an objective allows.',
     good='Below the dashed line.',
     act='Look for the part that failed at the same moment, then at the last deployment (blue marks).',
-    targets=[t.range(known.line(of('service:error_ratio:rate5m')), 'failed')] + (
+    targets=[t.range(known.largest(of('service:error_ratio:rate5m')), 'failed')] + (
       if std.length(ctx.slos) == 0 then []
       else [t.range('max(slo:error_budget:ratio{service="$service", sli="availability"})', 'allowed')]
     ),
@@ -194,7 +217,7 @@ local promises(ctx) = [
   panels.timeseries(
     'service/burn',
     'Burn rate',
-    what='How many times faster than planned each error budget is being spent, over five minutes, by powers of ten; dashed: what pages.',
+    what='How many times faster than planned each error budget is being spent, in the worst five minutes of each step, by powers of ten; dashed: what pages.',
     good='Under 1×.',
     act='Above ' + slo.paging_text(ctx.slos) + ' somebody is paged: open the service level.',
     targets=slo.pace_targets(ctx.slos, 'service="$service"'),

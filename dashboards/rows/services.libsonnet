@@ -25,12 +25,16 @@ local traffic(ctx, service) = panels.timeseries(
   overrides=[panels.before],
 );
 
-local errors(ctx, service) =
+// Shares of failed requests: what the objective allows, and what pages somebody; usual limits without one.
+local marks(ctx, service) =
   local slo = service.availability;
   local limits = ctx.limits.error_ratio;
-  local marks =
-    if slo == null then [[null, colours.good], [limits.warn, colours.warn], [limits.bad, colours.bad]]
-    else [[null, colours.good], [slo.budget, colours.warn], [slo.tiers[0].threshold, colours.bad]];
+  if slo == null then [[null, colours.good], [limits.warn, colours.warn], [limits.bad, colours.bad]]
+  else [[null, colours.good], [slo.budget, colours.warn], [slo.tiers[0].threshold, colours.bad]];
+
+local errors(ctx, service) =
+  local slo = service.availability;
+  local limits = marks(ctx, service);
   panels.timeseries(
     'service/' + service.name + '/errors',
     service.title + ' · failed share',
@@ -45,8 +49,8 @@ local errors(ctx, service) =
       ctx.links.service(service.name),
       if slo == null then ctx.links.recorded else ctx.links.runbook('ErrorBudgetBurnFast'),
     ],
-    thresholds=marks,
-    softMax=marks[2][0] * 1.2,
+    thresholds=limits,
+    softMax=limits[2][0] * 1.2,
     noValue='not known',
     colour=colours.bad,
     legend=false,
@@ -97,6 +101,7 @@ local question(ctx, service) =
   );
 
 {
+  marks:: marks,
   question:: question,
   section(ctx):: layout.section('Services', [
     [traffic(ctx, s), errors(ctx, s), if s.measures_latency then latency(ctx, s)]

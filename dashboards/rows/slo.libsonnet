@@ -41,8 +41,8 @@ local windows(levels) =
     for long in longs
   ];
 
-// The burn rate over each window that alerts, up to now: one that only begins is seen, too. `matcher` selects one of
-// `levels`. An outage burns a thousand times faster than the slowest limit: drawn by powers of ten, from `least` up.
+// The burn rate over each window that alerts, the highest of each step, up to now: a short one is seen on a page of a
+// month, one that only begins, too. `matcher` selects one of `levels`. An outage burns a thousand times faster than the slowest limit: drawn by powers of ten, from `least` up.
 // Limits are series: a logarithmic axis of Grafana ends at the highest of these, and leaves out lines above it.
 local least = 0.1;
 local limit_of(window) = 'limit of ' + window.long;
@@ -53,14 +53,14 @@ local burn_targets(levels, matcher) =
   [
     local these = selecting(levels, w.names, matcher);
     t.range(
-      'clamp_min(' + known.line('slo:sli_error:ratio_rate' + w.long + these)
+      'clamp_min(' + known.largest('slo:sli_error:ratio_rate' + w.long + these)
       + ' / on (slo) slo:error_budget:ratio' + these + ', ' + numbers.text(least) + ')',
       'over ' + w.long
     )
     for w in all
   ] + [
     t.range(std.join(' or ', [
-      numbers.text(limit.factor) + ' + 0 * ' + known.line(known_at + selecting(levels, limit.names, matcher))
+      numbers.text(limit.factor) + ' + 0 * ' + known.largest(known_at + selecting(levels, limit.names, matcher))
       for limit in w.limits
     ]), limit_of(w))
     for w in all
@@ -111,10 +111,10 @@ local pace(levels, matcher, asked) = {
   ],
 };
 
-// Current burn rates over time, and where they page, by powers of ten.
+// Current burn rates over time, the highest of each step, and where they page, by powers of ten.
 local pages_at(levels, p) = if std.length(paging(levels)) == 1 then 'pages' else 'pages, ' + pace_name(levels, p);
 local pace_targets(levels, matcher) =
-  local burn(selector) = known.line('slo:current_burn_rate:ratio' + selector);
+  local burn(selector) = known.largest('slo:current_burn_rate:ratio' + selector);
   [t.range('clamp_min(' + burn('{' + matcher + '}') + ', ' + numbers.text(least) + ')', '{{slo}}')] + [
     t.range(numbers.text(p.factor) + ' + 0 * max(' + burn(selecting(levels, p.names, matcher)) + ')', pages_at(levels, p))
     for p in paging(levels)

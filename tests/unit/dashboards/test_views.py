@@ -1,6 +1,7 @@
 """Single views: the numbers that a platform file gives reach the panels that show them."""
 
 import copy
+import re
 
 import pytest
 
@@ -212,13 +213,37 @@ def test_a_limit_of_its_own_colours_each_share(demo: Json) -> None:
     assert all(target["expr"].endswith(" or vector(NaN)") for target in full["targets"])
 
 
-@pytest.mark.parametrize(
-    ("view", "title"), [("technical", "API · failed share"), ("business", "API · requests answered well")]
-)
-def test_no_width_skips_a_short_failure(demo: Json, view: str, title: str) -> None:
+FAILED = r"service:error_ratio:\w+|service:latency_seconds:\w+|slo:current_burn_rate:ratio|slo:sli_error:ratio_rate\w+"
+
+
+def test_no_width_skips_a_short_failure(boards: list[Json]) -> None:
     """A point of a week on a phone stands for an hour: it is as bad as the worst of it."""
-    (target,) = _panel(tree(demo), view, title)["targets"]
-    assert 'max_over_time(service:error_ratio:rate5m{service="api"}[$__rate_interval]' in target["expr"]
+    for board in boards:
+        for panel in shown(board):
+            for target in panel["targets"]:
+                for name in re.findall(FAILED, target["expr"]) if target.get("range") else ():
+                    assert f"max_over_time({name}" in target["expr"], (board["uid"], panel["title"])
+
+
+def test_failures_are_coloured_by_what_the_objective_allows(demo: Json) -> None:
+    """Each service by its own, as its chart is: one may fail a hundred times as often as the other."""
+    card = _panel(tree(demo), "service", "Failed")
+    assert _steps(card)[-2:] == [0.001, 0.0144]
+    assert card["options"]["graphMode"] == "area"
+
+    demo = copy.deepcopy(demo)
+    demo["services"].append(demo["services"][0] | {"name": "web", "title": "Web", "slos": []})
+    found = tree(demo)
+    card = _panel(found, "service", "Failed")
+    own = {
+        override["matcher"]["options"]: override["properties"][0]["value"]["steps"]
+        for override in card["fieldConfig"]["overrides"]
+    }
+    usual = card["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    for target, name, title in zip(card["targets"], ("api", "web"), ("API", "Web"), strict=True):
+        assert f'service=~"{name}"' in target["expr"]
+        limits = [step["value"] for step in own.get(target["legendFormat"], usual)]
+        assert limits[-2:] == _steps(_panel(found, "technical", f"{title} · failed share"))[-2:]
 
 
 def test_what_began_to_fail_a_moment_ago_is_seen_in_a_week(demo: Json) -> None:
