@@ -66,6 +66,27 @@ async def test_rows_beyond_the_limit_are_cut_off_and_said(
     assert gap.optional, "it works as it was told to"
 
 
+async def test_a_row_that_a_fold_did_not_see_for_the_limit_counts_from_where_it_stands(
+    own_postgres: PostgresCluster, source: MakeSource
+) -> None:
+    own_postgres.execute("create table usage as select n, 1000 as calls from generate_series(1, 6) as n")
+    folded = query(
+        sql="select n::text as customer, calls from usage order by usage.n",
+        labels=["customer"],
+        fold={"keep": 1, "by": "calls", "other": "customer"},
+        limit=3,
+        metrics={"calls_total": {"type": "counter", "help": "Calls.", "value": "calls"}},
+    )
+    subject = source(own_postgres.dsn(), folded)
+    gained = []
+    for first in range(1, 5):
+        own_postgres.execute(f"delete from usage where n < {first}")
+        own_postgres.execute("update usage set calls = calls + 1 where n = 4")
+        await asyncio.sleep(0.1)  # until it is due again
+        gained.append(sum((await collect(subject))["calls_total"].values()))
+    assert gained == [0, 0, 1, 2], "customer 4 is seen from the second time on"
+
+
 async def test_own_sql_may_be_called_like_a_built_in_collector(
     own_postgres: PostgresCluster, source: MakeSource
 ) -> None:
@@ -372,6 +393,27 @@ async def test_what_the_server_could_not_do_now_is_asked_again_when_it_is_due(
         "create or replace function boom(state text, message text) returns int language sql as 'select 1'"
     )
     assert (await collect(subject))["failing"] == {("main",): 1.0}
+
+
+@pytest.mark.parametrize(
+    "refused", ["select value from wanted", "select value from forbidden"], ids=["rejected", "permission"]
+)
+async def test_what_runs_seldom_and_is_refused_is_asked_again_long_before_it_is_due(
+    refused: str, own_postgres: PostgresCluster, source: MakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a deploy drops a table and creates it anew, or a GRANT was forgotten."""
+    monkeypatch.setattr("exporter.sources.postgres.turns._FIRST_WAIT", 0.1)  # a minute
+    own_postgres.execute("create role visitor login password 'visitor'")
+    own_postgres.execute("create table forbidden as select 1 as value")
+    dsn = own_postgres.dsn(user="visitor", password="visitor")
+    subject = source(dsn, query(sql=refused, every="1h"))
+    assert "mine" not in await collect(subject)
+    own_postgres.execute("create table wanted as select 1 as value")
+    own_postgres.execute("grant select on wanted, forbidden to visitor")
+    deadline = time.monotonic() + 30
+    while "mine" not in (families := await collect(subject)):
+        assert time.monotonic() < deadline
+    assert families["mine"] == {("main",): 1.0}
 
 
 async def test_what_takes_more_than_its_source_has_is_said_with_the_key_to_raise(

@@ -20,6 +20,7 @@ class Server:
     keep: int = 2
     now: float = 1000.0
     rows: dict[Labels, list[float]] = field(default_factory=dict)
+    limit: int = 1000
 
     def __post_init__(self) -> None:
         self.fold = Fold(LABELS, self.keep, "seconds", "user", clock=lambda: self.now)
@@ -31,10 +32,11 @@ class Server:
 
     def scrape(self, after: float = 60) -> dict[Labels, tuple[float | None, ...]]:
         self.now += after
+        keys = list(self.rows)[: self.limit]
         columns: Columns = {
-            name: [row[place] for row in self.rows.values()] for place, name in enumerate(COLUMNS)
+            name: [self.rows[key][place] for key in keys] for place, name in enumerate(COLUMNS)
         }
-        labels, values = self.fold.apply(list(self.rows), columns)
+        labels, values = self.fold.apply(keys, columns, whole=len(self.rows) <= self.limit)
         assert len(set(labels)) == len(labels)
         return dict(zip(labels, zip(*values.values(), strict=True), strict=True))
 
@@ -68,6 +70,23 @@ def test_a_row_that_is_new_counts_from_nothing() -> None:
     assert server.scrape() == {app("new"): (0, 0), OTHER: (7, 1)}
     server.gain("new", 2)
     assert server.scrape() == {app("new"): (2, 1), OTHER: (7, 1)}
+
+
+def test_what_a_cut_answer_did_not_show_is_not_new() -> None:
+    server = Server(keep=0, limit=2)
+    for queryid in "abcd":
+        server.gain(queryid, 1000, 100)
+    assert server.scrape() == {OTHER: (0, 0)}
+    del server.rows[app("a")]
+    assert server.scrape() == {OTHER: (0, 0)}, "c was there, and was cut off"
+    del server.rows[app("b")]
+    server.gain("c", 5)
+    assert server.scrape() == {OTHER: (5, 1)}, "nor is d, in an answer that is whole"
+    del server.rows[app("c")]
+    for queryid, seconds in (("d", 2), ("e", 3), ("f", 4)):
+        server.gain(queryid, seconds)
+    assert server.scrape() == {OTHER: (10, 3)}, "e was in no whole answer, so it is new in a cut one too"
+    assert server.totals() == {("shop",): (10, 3)}
 
 
 def test_a_row_that_is_forgotten_keeps_what_it_gave_and_begins_again() -> None:

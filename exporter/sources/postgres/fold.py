@@ -10,7 +10,8 @@ between two collections of the same row:
   went in between. What a series had gained before it was given up is not moved into the remainder: it was counted.
 - A row that is gone keeps what it gave; one that is back with less has begun at 0 again, as has one that was gone so
   long, or before so many others, that it is no longer remembered.
-- What the rows held when the watch began is the baseline and counts nowhere.
+- What the rows held when the watch began is the baseline and counts nowhere. So is what a row held that was not seen
+  before, if the last answer was cut off: it may have been there all the time.
 
 Rows are ranked by what they gained lately (half of it is forgotten every ten minutes). One that is not shown takes
 the place of the weakest that is only when it gained more than twice as much, so that two equals do not swap places at
@@ -81,9 +82,10 @@ class Fold:
         self._most = _REMEMBER
         self._known: dict[str, bool] = {}
         self._last: float | None = None
+        self._whole = False
 
-    def apply(self, labels: list[Labels], values: Columns) -> Rows:
-        """Take the rows of one collection; return the shown ones and the remainders.
+    def apply(self, labels: list[Labels], values: Columns, *, whole: bool = True) -> Rows:
+        """Take the rows of one collection, `whole` unless some were cut off; return the shown ones and the remainders.
 
         Rows with the same labels are one row. The columns are the same each time; one that never held a number stays
         None. Every series begins at 0 and only grows.
@@ -94,6 +96,7 @@ class Fold:
         self._most = max(self._most, 2 * len(labels))
         self._decay(now)
         gains = self._gains(labels, values, now)
+        self._last, self._whole = now, whole
         self._forget(now)
         chosen = self._choose(now)
         for key, gained in gains:
@@ -126,7 +129,7 @@ class Fold:
         numbers = [
             [value or 0.0 for value in column] if None in column else column for column in values.values()
         ]
-        by, baseline = list(values).index(self._by), self._last is None
+        by, baseline = list(values).index(self._by), not self._whole
         zeros = (0.0,) * len(values)
         gains: list[tuple[Labels, list[float]]] = []
         for key, current in zip(labels, zip(*numbers, strict=True), strict=True):
@@ -147,7 +150,6 @@ class Fold:
             if gained[by] > 0:
                 row.rank += gained[by]
                 row.busy = now
-        self._last = now
         return gains
 
     def _add(self, key: Labels, gained: list[float]) -> None:

@@ -93,7 +93,7 @@ class Table:
             name: _numbers(collector, name, self.columns[name])
             for name in dict.fromkeys(column.value for column in collector.columns)
         }
-        kept = fold.apply(list(zip(*labels, strict=True)), values)
+        kept = fold.apply(list(zip(*labels, strict=True)), values, whole=not self.truncated)
         return Table(_columns(collector, kept), self.truncated, Table(_columns(collector, fold.totals())))
 
 

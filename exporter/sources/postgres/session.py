@@ -432,7 +432,6 @@ class Session:
         if run.windowed is not None:
             run.windowed.shorten()
         elif error.reason in ("permission", "rejected") and not isinstance(error, ServerTrouble):
-            wait = run.every
             if run.error is None:
                 self._asked = 0.0  # something was dropped, revoked or updated: see what the server has now
             else:
