@@ -248,6 +248,15 @@ def test_a_port_that_is_no_number_is_told_from_a_password_that_is_cut(
     assert CANARY not in f"{caught.value} {caught.value.remedy}"
 
 
+@pytest.mark.parametrize("scheme", ["mysql", "postgresql+asyncpg", "https"])
+def test_another_scheme_is_no_matter_of_the_password(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_DSN", f"{scheme}://u:{CANARY}@127.0.0.1/db")
+    with pytest.raises(SourceError, match="is no connection string") as caught:
+        settings(Secret("env", "TEST_DSN"))
+    assert caught.value.remedy.startswith("Write postgresql://")
+    assert CANARY not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "part", "value"),
     [

@@ -16,6 +16,7 @@ _FORMS = "Write postgresql://USER:PASSWORD@HOST/DATABASE or host=… user=… pa
 _ENCODE = "Write @ / and % in its password as %40 %2F and %25, or write host=… user=… password='…' dbname=…."
 _DIGITS = "Write the port in digits. If a password stands there: write @ / and % in it as %40 %2F and %25."
 _QUOTE = "Write host=… user=… password='…' dbname=…, the password in single quotes, with \\' for ' and \\\\ for \\."
+_SCHEMES = ("postgresql", "postgres")
 _PASSWORD = re.compile(r"password\s*=\s*(.*)")
 
 
@@ -77,7 +78,7 @@ def _misread(text: str, found: dict[str, Any]) -> tuple[str, str] | None:
     """Return what a URL holds that was not meant, and the remedy: a part of a password that was taken for host, port or
     database, as when it has a bare @ or /; or a port of other than digits, which may be a part of one too."""
     scheme, _, rest = text.partition("://")
-    if scheme not in ("postgresql", "postgres"):
+    if scheme not in _SCHEMES:
         return None
     authority, _, path = rest.partition("?")[0].partition("/")
     if authority.count("@") > 1 or "@" in path:
@@ -89,8 +90,9 @@ def _misread(text: str, found: dict[str, Any]) -> tuple[str, str] | None:
 
 def _form(text: str) -> str:
     """Return how to write what was meant."""
-    if "://" in text:
-        return _ENCODE if "@" in text else _FORMS
+    scheme, url, rest = text.partition("://")
+    if url:
+        return _ENCODE if scheme in _SCHEMES and "@" in rest else _FORMS
     return _QUOTE if _PASSWORD.search(text) else _FORMS
 
 
