@@ -87,10 +87,10 @@ class Collector:
     def sql(self, facts: Facts, words: dict[str, str], limit: int) -> bytes:
         """Fit the statement to the server, and cut it off one row after `limit`.
 
-        `words` are further pieces that built-in statements may name.
+        `words` are further pieces that built-in statements may name, beside `{limit}`, which is that row's number.
         """
         text = self.statement.sql.strip().rstrip(";")
-        pieces = {} if self.own else dict(words)
+        pieces = {} if self.own else {**words, "limit": str(limit + 1)}
         for name, choices in self.statement.choose.items():
             pieces[name] = _choice(choices, facts)
         if schema := self._schema(facts):

@@ -32,7 +32,8 @@ class CollectorOverride(Part):
     every: Interval | None = None
     timeout: Interval | None = None
     limit: Annotated[int, Field(gt=0, le=50_000)] | None = None
-    """Most rows."""
+    """Most rows. Collectors that tell the worst alone have a bound of their own, which this does not raise:
+    `table_bloat`, `index_problems`, `sequences`, `table_xid_age`."""
 
 
 def _known(changes: dict[str, CollectorOverride]) -> dict[str, CollectorOverride]:

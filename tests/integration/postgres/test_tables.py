@@ -68,6 +68,23 @@ async def test_a_cap_cuts_off_the_smallest(server: Server) -> None:
         assert samples.value("pg_scrape_collector_truncated", collector=collector) == 1.0
 
 
+async def test_the_cap_on_indexes_can_be_raised(server: Server) -> None:
+    many = """do $$ begin for n in 1..60 loop
+        execute format('create table t%s (a int)', n);
+        for i in 1..10 loop execute format('create index t%s_%s on t%s (a)', n, i, n); end loop;
+    end loop; end $$"""
+    with server.database(many) as name:
+        for limit, expected, cut in ((550, 550, 1.0), (600, 600, 0.0)):
+            caps = {"index_usage": {"limit": limit}}
+            async with asking(server.dsn(database=name), databases={"most": 0}, collectors=caps) as asked:
+                samples = await asked.collect()
+            found = samples.all("pg_stat_user_indexes_idx_scan_total")
+            assert (len(found), samples.value("pg_scrape_collector_truncated", collector="index_usage")) == (
+                expected,
+                cut,
+            )
+
+
 async def test_temporary_tables_leave_no_series(server: Server) -> None:
     with server.session(
         "create temporary table scratch (id int)", "insert into scratch values (1)"
