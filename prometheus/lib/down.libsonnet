@@ -35,8 +35,9 @@ local burn = 'ErrorBudgetBurnFast';
   unheard(catalogue, service):: $.known(catalogue, [burn] + outages, service),
 
   // What a service needs, at however many removes: what it depends on, the parts of one that is several services as one,
-  // and what these are read from and need themselves. A fault spreads along the whole chain in one minute, while each
-  // service would take its own time to say of the next one that it is down.
+  // and what these are read from and need themselves; of a source also the service that its alerts speak of. A fault
+  // spreads along the whole chain in one minute, while each service would take its own time to say of the next one that
+  // it is down.
   needs(catalogue, service)::
     local direct(one) = one.depends_on + std.flatMap(function(signal) std.get(signal, 'services', []), one.signals);
     local reached(names) =
@@ -44,9 +45,9 @@ local burn = 'ErrorBudgetBurnFast';
         function(one)
           direct(one) + [signal.kind + '.' + signal.target for signal in one.signals if signal.kind == 'postgres'],
         [one for one in catalogue.services if std.member(names, one.name)]
-      ));
+      ) + [source.service for source in catalogue.sources if std.member(names, source.source)]);
       if more == names then names else reached(more);
-    reached(std.set(direct(service))),
+    std.setDiff(reached(std.set(direct(service))), [service.name]),
 
   // Whether the service of this name needs others.
   depends(catalogue, name)::

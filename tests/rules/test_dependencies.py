@@ -196,6 +196,34 @@ def test_a_dependency_of_a_dependency_explains_as_well(promtool: Path, tmp_path:
     _expect(OUTAGE + WEB, {DATABASE % "p1": "1x180"}, 10, "web", ALL, promtool, tmp_path)
 
 
+def test_a_source_as_dependency_is_the_service_that_its_alerts_speak_of(
+    promtool: Path, tmp_path: Path
+) -> None:
+    text = PLATFORM.replace("depends_on: [api]", "depends_on: [health.api]")
+    _expect(text, {UNHEALTHY % "p1": "1x180"}, 10, "web", ALL, promtool, tmp_path)
+
+
+def test_what_a_service_needs_is_found_however_many_ways_lead_there(tmp_path: Path) -> None:
+    """Three layers of two services each: eight ways."""
+    layers = [
+        f"  {name}{layer}: {{title: S, question: Up, signals: {{health: api}}, "
+        f"depends_on: [{f'a{layer - 1}, b{layer - 1}' if layer else 'api'}]}}\n"
+        for layer in range(3)
+        for name in "ab"
+    ]
+    file = tmp_path / "shop.yml"
+    file.write_text(PLATFORM + "".join(layers))
+    rules = yaml.safe_load(files(catalogue(file))["alertmanager/alertmanager.yml"])["inhibit_rules"]
+    over = {
+        matcher
+        for rule in rules
+        if 'service = "a2"' in rule["target_matchers"]
+        for matcher in rule["source_matchers"]
+        if matcher.startswith("service")
+    }
+    assert over == {f'service = "{name}{layer}"' for name in "ab" for layer in range(2)} | {'service = "api"'}
+
+
 def test_a_window_that_mutes_a_dependency_lets_what_depends_on_it_be_told(tmp_path: Path) -> None:
     """Alertmanager is left with p1 alone, which no window mutes."""
     file = tmp_path / "shop.yml"
