@@ -32,15 +32,19 @@ def never_said(
 ) -> Iterator[tuple[str, str, set[str]]]:
     """Yield (label, value, what it can be) of labels that every rule has, with a value that none of `rules` has.
 
-    Of other labels the series decide, or rules written by hand; these may also be about services of their own.
+    Of other labels the series decide, or rules written by hand; these may also be about services that the file does not
+    declare.
     """
+    declared = {each["name"] for each in catalogue["services"]} | {
+        each["source"] for each in catalogue["sources"]
+    }
     rules = [rule for rule in rules if rule["alert"] not in OF_OTHERS]
     known = {name: _said(rules, name) for name in ("kind", "priority", "service", "severity", "audience")}
     known["audience"] |= _AUDIENCES
     known |= {name: {catalogue[name]} for name in ("platform", "environment")}
     for label, value in labels.items():
         values = known.get(label, {value})
-        if label == "service" and nearest(value, values) is None:
+        if label == "service" and value not in declared and nearest(value, values) is None:
             continue
         if value not in values and not any("{{" in each for each in values):
             yield label, value, values

@@ -1,7 +1,7 @@
 """What a platform file says of alerts to no effect: held against the rules that are generated, or the day."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from exporter.catalog import metric_families
@@ -92,6 +92,14 @@ def _unknown_values(catalogue: dict[str, Any], rules: list[dict[str, Any]]) -> I
     """Known issues of a misspelt service, priority and so on. One may outlive its service, or precede it."""
     for number, issue in enumerate(catalogue["alerting"]["known_issues"]):
         own = [rule for rule in rules if issue["alert"] in ("", rule["alert"])]
+        if issue["alert"] == "Watchdog":
+            yield Problem(
+                catalogue["file"],
+                issue["line"],
+                f"alerting.known_issues.{number}.alert",
+                "Watchdog is the dead man's switch: silent, it says that nobody is told of anything",
+                "Take it out.",
+            )
         if not own:
             continue  # what feeds the alert may come later
         for label, value, values in never_said(catalogue, issue["labels"], own):
@@ -105,7 +113,7 @@ def _unknown_values(catalogue: dict[str, Any], rules: list[dict[str, Any]]) -> I
 
 
 def _unknown_labels(catalogue: dict[str, Any], rules: list[dict[str, Any]]) -> Iterator[Problem]:
-    """Known issues by a label that no alert has. Rules written by hand may have others, if no alert is named."""
+    """Known issues and channels by a label that no alert has. Rules written by hand may, if no alert is named."""
     labels = {"platform", "environment", *_OF_OTHERS}
     labels.update(label for rule in rules for label in rule.get("labels", ()))
     labels.update(label for family in metric_families() for label in family.labels)
@@ -118,16 +126,32 @@ def _unknown_labels(catalogue: dict[str, Any], rules: list[dict[str, Any]]) -> I
     # What expressions make of them, in label_replace and the like: a word too many refuses too little. Those about
     # other alerts hold the labels of known issues themselves.
     words = {word for rule in rules if "ALERTS{" not in rule["expr"] for word in _WORD.findall(rule["expr"])}
+
+    def unknown(asked: Iterable[str], alert: str) -> list[str]:
+        return [
+            label
+            for label in asked
+            if label not in labels | words and (alert or nearest(label, labels) is not None)
+        ]
+
     for number, issue in enumerate(catalogue["alerting"]["known_issues"]):
-        for label in issue["labels"]:
-            if label not in labels | words and (issue["alert"] or nearest(label, labels) is not None):
-                yield Problem(
-                    catalogue["file"],
-                    issue["line"],
-                    f"alerting.known_issues.{number}.labels.{label}",
-                    f"{_whose(issue)} a label `{label}`, so nothing would be silent",
-                    suggestion(label, labels),
-                )
+        for label in unknown(issue["labels"], issue["alert"]):
+            yield Problem(
+                catalogue["file"],
+                issue["line"],
+                f"alerting.known_issues.{number}.labels.{label}",
+                f"{_whose(issue)} a label `{label}`, so nothing would be silent",
+                suggestion(label, labels),
+            )
+    for channel in catalogue["alerting"]["channels"]:
+        for label in unknown(channel["only"], ""):
+            yield Problem(
+                catalogue["file"],
+                channel["lines"]["only"],
+                f"alerting.channels.{channel['name']}.only.{label}",
+                f"no alert has a label `{label}`, so {channel['name']} would never be told anything",
+                suggestion(label, labels),
+            )
 
 
 def _whose(issue: dict[str, Any]) -> str:

@@ -106,6 +106,7 @@ def test_collectors_that_are_off_have_no_alerts(tmp_path: Path) -> None:
         ("labels: {service: postgres.mian}", "service", "Did you mean `postgres.main`?"),
         ("alert: DatabaseDown, labels: {severity: critcal}", "severity", "Did you mean `critical`?"),
         ("alert: DatabaseDown, labels: {priority: p4}", "priority", "Known here: `p1`."),
+        ("alert: DatabaseDown, labels: {service: web}", "service", "Known here: `postgres.main`."),
         ("labels: {environment: staging}", "environment", "Known here: `production`."),
     ],
 )
@@ -116,6 +117,7 @@ def test_a_known_issue_by_a_value_that_its_alert_never_has_is_refused(
     file.write_text(
         "platform: shop\n"
         'sources: {postgres: {main: {dsn: "${env:DATABASE_URL}"}}}\n'
+        "services: {web: {title: Web, question: Up, signals: {postgres: main}}}\n"
         "alerting:\n"
         "  known_issues:\n"
         "    - {alert: DatabaseDown, labels: {service: postgres.main}, ticket: OPS-1, expires: 2036-01-01}\n"
@@ -125,9 +127,26 @@ def test_a_known_issue_by_a_value_that_its_alert_never_has_is_refused(
     with pytest.raises(PlatformError) as caught:
         files(catalogue(file))
     [problem] = caught.value.problems
-    assert (problem.line, problem.key) == (7, f"alerting.known_issues.2.labels.{label}")
+    assert (problem.line, problem.key) == (8, f"alerting.known_issues.2.labels.{label}")
     assert problem.message.endswith("so nothing would be silent")
     assert problem.remedy == remedy
+
+
+@pytest.mark.parametrize(
+    ("alerting", "key"),
+    [
+        ("known_issues: [{alert: Watchdog, ticket: OPS-1, expires: 2036-01-01}]", "known_issues.0.alert"),
+        ("channels: {team: {CHANNEL, only: {servce: web}}}", "channels.team.only.servce"),
+        ("channels: {team: {CHANNEL, only: {audiance: business}}}", "channels.team.only.audiance"),
+    ],
+)
+def test_what_would_silence_or_tell_nothing_is_refused(alerting: str, key: str, tmp_path: Path) -> None:
+    file = tmp_path / "platform.yml"
+    channel = 'slack: {webhook: "${file:slack}", channel: "#t"}, priorities: [p1]'
+    file.write_text(f"platform: shop\nalerting:\n  {alerting.replace('CHANNEL', channel)}\n")
+    with pytest.raises(PlatformError) as caught:
+        files(catalogue(file))
+    assert [(problem.line, problem.key) for problem in caught.value.problems] == [(3, f"alerting.{key}")]
 
 
 def test_a_known_issue_by_a_label_that_no_alert_has_is_refused(tmp_path: Path) -> None:
