@@ -47,7 +47,9 @@ local burn = 'ErrorBudgetBurnFast';
         [one for one in catalogue.services if std.member(names, one.name)]
       ) + [source.service for source in catalogue.sources if std.member(names, source.source)]);
       if more == names then names else reached(more);
-    std.setDiff(reached(std.set(direct(service))), [service.name]),
+    // No alert has the name of a source that a service speaks for.
+    local spoken_for = [source.source for source in catalogue.sources if source.service != source.source];
+    std.setDiff(reached(std.set(direct(service))), std.set([service.name] + spoken_for)),
 
   // Whether the service of this name needs others.
   depends(catalogue, name)::
