@@ -46,6 +46,7 @@ class Server:
 
 
 OTHER = ("shop", "other", "other")
+REST_OF_FIRST = ("first", "other", "other")
 
 
 def app(queryid: str) -> Labels:
@@ -70,6 +71,26 @@ def test_a_row_that_is_new_counts_from_nothing() -> None:
     assert server.scrape() == {app("new"): (0, 0), OTHER: (7, 1)}
     server.gain("new", 2)
     assert server.scrape() == {app("new"): (2, 1), OTHER: (7, 1)}
+
+
+def test_what_another_server_holds_does_not_count() -> None:
+    server = Server()
+    server.gain("both", 3)
+    server.gain("gone", 3, datname="first")
+    server.scrape()
+    server.gain("both", 2)
+    assert server.scrape()[app("both")] == (2, 1)
+    server.fold.begin_anew()
+    server.rows = {app("both"): [1000.0, 100.0], app("its"): [500.0, 50.0]}
+    assert server.scrape() == {app("both"): (0, 0), app("its"): (0, 0), OTHER: (0, 0), REST_OF_FIRST: (0, 0)}
+    assert server.totals() == {("shop",): (2, 1), ("first",): (0, 0)}
+    server.gain("both", 4)
+    server.gain("new", 5)
+    assert server.scrape()[app("both")] == (4, 1)
+    assert server.totals()["shop",] == (11, 3)
+    assert ("first",) in server.totals()
+    server.scrape(after=3600)
+    assert ("first",) not in server.totals(), "what only the other one had is forgotten in its time"
 
 
 def test_what_a_cut_answer_did_not_show_is_not_new() -> None:

@@ -11,7 +11,7 @@ between two collections of the same row:
 - A row that is gone keeps what it gave; one that is back with less has begun at 0 again, as has one that was gone so
   long, or before so many others, that it is no longer remembered.
 - What the rows held when the watch began is the baseline and counts nowhere. So is what a row held that was not seen
-  before, if the last answer was cut off: it may have been there all the time.
+  before, if the last answer was cut off: it may have been there all the time; and what the rows of another server hold.
 
 Rows are ranked by what they gained lately (half of it is forgotten every ten minutes). One that is not shown takes
 the place of the weakest that is only when it gained more than twice as much, so that two equals do not swap places at
@@ -107,6 +107,12 @@ class Fold:
         return self._written(
             [*shown, *((group + self._fill, gained) for group, gained in self._rest.items())]
         )
+
+    def begin_anew(self) -> None:
+        """Take the next rows for a baseline: they are another server's. What was counted stays counted."""
+        self._left.update((key[: self._groups], row.seen) for key, row in self._rows.items())
+        self._rows.clear()
+        self._whole = False
 
     def shown(self) -> list[Labels]:
         """Return the rows that have a series of their own."""

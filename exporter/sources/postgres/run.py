@@ -7,6 +7,7 @@ from exporter.engine.source import SourceError
 from exporter.sources.postgres.collector import Collector
 from exporter.sources.postgres.fold import Fold
 from exporter.sources.postgres.rows import Last
+from exporter.sources.postgres.transaction import Moment
 from exporter.sources.postgres.turns import Turn
 from exporter.sources.postgres.windowed import Windowed
 
@@ -30,4 +31,6 @@ class Run(Turn):
     truncated: bool = False
     error: SourceError | None = None
     fold: Fold | None = None
+    folded: Moment | None = None
+    """Which server's rows the fold took last, and when."""
     windowed: Windowed | None = None

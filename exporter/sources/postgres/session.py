@@ -31,6 +31,7 @@ from exporter.sources.postgres.transaction import (
     END,
     OWN_PATH,
     STATEMENT_TIMEOUT_MS,
+    Moment,
     begin,
     milliseconds,
 )
@@ -85,7 +86,7 @@ class Session:
         self._asked = 0.0
         self._blame = Blame()
         self._round_trip = self._opening = 0.0
-        self._server_time = 0.0
+        self._moment = Moment(0.0, 0.0)
         self._ahead = 0.0  # unknown yet: what is counted is checked against the server's own time anyway
         self.server: Server | None = None
         self.runs: list[Run] = []
@@ -233,8 +234,8 @@ class Session:
     def _read_clock(self, began: Answer, sent: float) -> None:
         """Learn the server's time, and how far ahead of it ours is: windows are cut by the server's."""
         assert began.result is not None, "BEGIN ends with asking for the time"
-        self._server_time = float(began.result.get_value(0, 0) or 0)
-        self._ahead = sent + began.seconds - self._server_time
+        self._moment = Moment.of(began.result)
+        self._ahead = sent + began.seconds - self._moment.time
 
     async def _opened(self, run: Run, now: float) -> bool:
         """Say whether there is something to ask for: a windowed statement waits until its next window is complete."""
@@ -388,7 +389,7 @@ class Session:
                 async with asyncio.timeout(_STATE_SECONDS):
                     filled = max(answer.seconds / min(run.timeout, most), answer.result.ntuples / run.limit)
                     data = await run.windowed.count(
-                        data, whole=not run.truncated, as_of=self._server_time, filled=filled
+                        data, whole=not run.truncated, as_of=self._moment.time, filled=filled
                     )
             run.data = data
         except (SourceError, TimeoutError) as error:
@@ -415,7 +416,10 @@ class Session:
             assert self.server is not None, "an open session knows its server"
             before = (self._target, self.server.database)
         if run.fold is not None:
+            if run.folded is not None and not self._moment.same_server(run.folded):
+                run.fold.begin_anew()
             table = table.folded(run.fold, run.collector)
+            run.folded = self._moment
         return samples(run.collector, before, table, run.previous), table.truncated
 
     def _cut_off(self, run: Run, had: float, now: float, *, whole: bool) -> None:

@@ -6,13 +6,16 @@ another schema would win, wherever pg_catalog stands in the path. The isolation 
 serializable is refused by a standby, and holds back vacuum elsewhere.
 """
 
+from dataclasses import dataclass
+
+from psycopg.pq.abc import PGresult
+
 LOCK_TIMEOUT_MS = 200
 STATEMENT_TIMEOUT_MS = 2000
 
 
 def begin(statement_timeout: int) -> tuple[bytes, ...]:
-    """Return what begins it, with the limit of its statements in milliseconds. The answer is the server's time, Unix
-    seconds."""
+    """Return what begins it, with the limit of its statements in milliseconds. The answer is a row for Moment.of."""
     return (
         b"begin isolation level read committed read only not deferrable",
         f"set local lock_timeout = {LOCK_TIMEOUT_MS}".encode(),
@@ -21,8 +24,29 @@ def begin(statement_timeout: int) -> tuple[bytes, ...]:
         b"set local extra_float_digits = 1",
         b"set local jit = off",  # a statement over many relations looks dear enough to compile, which costs more
         b"savepoint collector",
-        b"select extract(epoch from clock_timestamp())::float8",
+        b"select extract(epoch from clock_timestamp())::float8, extract(epoch from pg_postmaster_start_time())::float8",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When the server was asked, and when it had been started: Unix seconds, by its own clock."""
+
+    time: float
+    started: float
+
+    @classmethod
+    def of(cls, began: PGresult) -> "Moment":
+        """Read the answer of a transaction's beginning."""
+        time, started = (float(began.get_value(0, place) or 0) for place in range(2))
+        return cls(time, started)
+
+    def same_server(self, before: "Moment") -> bool:
+        """Say whether the server may be the one of `before`, which may have been started anew since.
+
+        One that was running by then is another one, whose statistics tell of what it did all the time.
+        """
+        return self.started == before.started or self.started > before.time
 
 
 def milliseconds(seconds: float) -> int:

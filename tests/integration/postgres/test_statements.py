@@ -2,7 +2,11 @@
 
 import itertools
 
-from tests.integration.postgres.support import Samples, Server, asking
+import psycopg
+
+from tests.integration.postgres.support import DATABASE, Samples, Server, asking
+from tests.support.postgres import PostgresCluster, postgres_cluster
+from tests.support.postgres_versions import programs
 
 TYPES = ("int2", "int4", "int8", "float4", "float8", "numeric", "text", "bool")
 """A constant's type makes a statement another one, its value does not."""
@@ -17,7 +21,8 @@ def distinct(count: int) -> list[str]:
 
 def gained(name: str, before: Samples, after: Samples) -> float:
     """Return what the series of a family gained together between two collections, as Prometheus reckons it."""
-    return sum(value - before.all(name).get(labels, 0) for labels, value in after.all(name).items())
+    values = ((value, before.all(name).get(labels, 0)) for labels, value in after.all(name).items())
+    return sum(value - old if value >= old else value for value, old in values)
 
 
 def remainder(samples: Samples) -> float:
@@ -47,6 +52,47 @@ async def test_more_statements_than_are_kept(server: Server) -> None:
     assert samples.number("pg_stat_statements_entries") <= 100
     dealloc = samples.value("pg_stat_statements_dealloc_total")
     assert dealloc is None if server.version < 14 else dealloc
+
+
+def run_each(cluster: PostgresCluster, times: int, database: str = "postgres") -> None:
+    """Run 50 statements so many times."""
+    with psycopg.connect(cluster.dsn(database), autocommit=True) as connection, connection.pipeline():
+        for statement in times * distinct(50):
+            connection.execute(statement.encode())
+
+
+async def test_what_another_server_did_before_is_not_counted_when_it_takes_over(server: Server) -> None:
+    with (
+        postgres_cluster(programs(server.version)) as first,
+        postgres_cluster(programs(server.version)) as second,
+    ):
+        for cluster, times in ((first, 1), (second, 40)):
+            cluster.execute("create extension pg_stat_statements")
+            cluster.execute("create role monitor login password 'monitor' in role pg_monitor")
+            run_each(cluster, times)
+        dsn = f"host=127.0.0.1,127.0.0.1 port={first.port},{second.port} user=monitor password=monitor"
+        async with asking(f"{dsn} dbname=postgres", databases={"most": 0}) as asked:
+            await asked.collect()
+            before = await asked.collect()
+            first.stop()
+            after = await asked.collect()
+            run_each(second, 3)
+            last = await asked.collect()
+    for name in ("pg_stat_statements_calls_total", "pg_stat_statements_top_calls_total"):
+        assert gained(name, before, after) == 0
+        assert 150 <= gained(name, after, last) < 1000
+
+
+async def test_what_a_server_did_before_it_was_started_anew_is_counted(server: Server) -> None:
+    async with asking(server.dsn(), databases={"most": 0}) as asked:
+        server.run("select pg_stat_statements_reset()")
+        await asked.collect()
+        before = await asked.collect()
+        run_each(server.cluster, 3, DATABASE)
+        server.cluster.stop()
+        server.cluster.start()
+        after = await asked.collect()
+    assert gained("pg_stat_statements_calls_total", before, after) >= 150
 
 
 async def test_no_literal_and_no_comment_is_told(server: Server) -> None:
