@@ -109,22 +109,23 @@ def drill(
 
 
 async def _drill(platform: Platform, sinks: str | None) -> bool:
-    from rich.console import Console
     from rich.table import Table
 
     from exporter.drill.source import GOOD, drill_source
+    from exporter.engine.scheduler import close
+    from exporter.terminal import console, one_line
 
-    console = Console(soft_wrap=True, highlight=False)
+    screen = console()
     source, deadline = drill_source(platform, 0, sinks), Deadline()
     store, untold = await _state(platform, sinks)
     source.keep_in(store)
     try:
-        with console.status("Waiting for what arrives …"):
+        with screen.status("Waiting for what arrives …"):
             while (run := source.own) is None:
                 await deadline.within(source.timeout, source.collect)
                 await asyncio.sleep(0.5)
     finally:
-        await source.close()
+        await close(source)
         await store.close()
     out = Table("Channel", "By", "Priority", "What became of it", "After", box=None, pad_edge=False)
     for outcome in run.outcomes:
@@ -138,11 +139,11 @@ async def _drill(platform: Platform, sinks: str | None) -> bool:
             became,
             after,
         )
-    console.print(out)
+    screen.print(out)
     wrong = [outcome for outcome in run.outcomes if outcome.verdict not in (*GOOD, "quiet")]
-    console.print(f"{run.name}: {len(run.outcomes) - len(wrong)} of {len(run.outcomes)} messages.")
+    screen.print(f"{run.name}: {len(run.outcomes) - len(wrong)} of {len(run.outcomes)} messages.")
     if untold:
-        console.print(f"The exporter is not told: {untold}")
+        screen.print(f"The exporter is not told: {one_line(untold)}")
     return bool(run.outcomes) and not wrong
 
 

@@ -9,11 +9,12 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from exporter.engine.engine import loaded
 from exporter.engine.families import Family
 from exporter.engine.runner import Runner
+from exporter.engine.scheduler import close
 from exporter.engine.source import Gap, Source, SourceError
 from exporter.engine.state import Conflict, StateError, StateStore
 from exporter.engine.state.place import store
@@ -21,9 +22,12 @@ from exporter.platform.document import Location
 from exporter.platform.load import locate
 from exporter.platform.model import Platform
 from exporter.platform.problems import PlatformError, Problem
-from exporter.platform.values import Secret, redact
+from exporter.platform.values import Secret
 from exporter.sources import KINDS
 from exporter.sources.postgres.supabase import Supabase
+from exporter.terminal import lines, one_line
+
+_GOOD, _BAD, _OPTIONAL = ("✓", "green"), ("✗", "red"), ("○", "yellow")
 
 
 @dataclass(slots=True)
@@ -54,40 +58,30 @@ async def check(path: Path, platform: Platform, console: Console) -> bool:
     findings = await asyncio.gather(*(_ask(source, most) for source in sources))
     if platform.state.postgres is not None:
         findings.append(await _try_state(store(platform)))
-    console.print(
-        f"{platform.title or platform.platform} ({platform.environment})", style="bold", markup=False
-    )
+    console.print(Text(f"{platform.title or platform.platform} ({platform.environment})", style="bold"))
     for finding in findings:
         _tell(finding, console)
     bad = [finding for finding in findings if finding.bad]
     series = sum(finding.series for finding in findings)
     console.print(f"{len(findings)} sources, {len(bad)} with something missing, {series} series.")
     if over := max(0, series - platform.limits.series):
-        console.print(
-            f"[red]✗[/] {over:,} series are over the bound of {platform.limits.series:,} for all families together. "
-            "[italic]Raise limits.series.[/]"
+        told = (
+            f" {over:,} series are over the bound of {platform.limits.series:,} for all families together. "
         )
+        console.print(Text.assemble(_BAD, told, ("Raise limits.series.", "italic")))
     return not bad and not over
 
 
 def _tell(finding: Finding, console: Console) -> None:
     """Print what one source answered, and below it what is missing: each statement whole, on a line of its own."""
-    mark = "[red]✗[/]" if finding.bad else "[green]✓[/]"
-    told = (finding.reached and _plain(finding.reached)) or "nothing reached"
-    console.print(f"{mark} [bold]{escape(finding.source)}[/]: {told}; {finding.series:,} series")
+    told = (finding.reached and one_line(finding.reached)) or "nothing reached"
+    mark, name = _BAD if finding.bad else _GOOD, (finding.source, "bold")
+    console.print(Text.assemble(mark, " ", name, f": {told}; {finding.series:,} series"))
     for gap in finding.gaps:
-        console.print(f"    {'[yellow]○[/]' if gap.optional else '[red]✗[/]'} {_plain(gap.missing)}")
-        for line in filter(None, redact(gap.remedy).split("\n")):
-            console.print(f"        {printable(line)}")
-
-
-def _plain(text: str) -> str:
-    return printable(redact(text))
-
-
-def printable(text: str) -> str:
-    """Take out what would move a terminal's cursor or hide a line: names may hold anything."""
-    return escape("".join(letter if letter.isprintable() else "�" for letter in text))
+        mark = _OPTIONAL if gap.optional else _BAD
+        console.print(Text.assemble("    ", mark, f" {one_line(gap.missing)}"))
+        for line in filter(None, lines(gap.remedy).split("\n")):
+            console.print(Text(f"        {line}"))
 
 
 async def _ask(source: Source, most: int) -> Finding:
@@ -116,7 +110,7 @@ async def _ask(source: Source, most: int) -> Finding:
     except TimeoutError:
         finding.gaps = [Gap(f"timeout: no answer within {source.timeout:g} s", "")]
     finally:
-        await source.close()
+        await close(source)
     return finding
 
 

@@ -169,10 +169,9 @@ def check(
     secrets_dir: SecretsDir = None,
 ) -> None:
     """Validate the file, resolve its secrets, ask every source once and say what is missing. Exit 1 on any failure."""
-    from rich.console import Console  # what prints tables is needed by the commands for people alone
-
     from exporter import generate as generator  # Jsonnet is needed by the commands for people alone
     from exporter.check import check as run_check
+    from exporter.terminal import console  # as is what prints
 
     _secrets(secrets_dir)
     logs.silence()
@@ -183,7 +182,7 @@ def check(
         if offline:
             typer.echo(f"{platform}: valid.")
             return
-        _ask(run_check(platform, loaded, Console(soft_wrap=True, highlight=False)))
+        _ask(run_check(platform, loaded, console()))
     except PlatformError as error:
         _fail(str(error))
 
@@ -195,15 +194,14 @@ def explain(
     secrets_dir: SecretsDir = None,
 ) -> None:
     """Ask one source once and tell every step: what was asked, how long it took, which series came of it."""
-    from rich.console import Console
-
     from exporter.explain import UnknownSource
     from exporter.explain import explain as run_explain
+    from exporter.terminal import console
 
     _secrets(secrets_dir)
     logs.silence()
     try:
-        _ask(run_explain(platform, load(platform), source, Console(soft_wrap=True)))
+        _ask(run_explain(platform, load(platform), source, console()))
     except (PlatformError, UnknownSource) as error:
         _fail(str(error))
 

@@ -4,18 +4,19 @@ import asyncio
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
-from exporter.check import printable, unreadable_secrets
+from exporter.check import unreadable_secrets
 from exporter.engine.engine import build_sources, prepare
 from exporter.engine.exposition import Part, Renderer
 from exporter.engine.families import Collected
 from exporter.engine.runner import Runner
+from exporter.engine.scheduler import close
 from exporter.engine.source import Source
 from exporter.engine.trace import Trace, tracing
 from exporter.platform.model import Platform
 from exporter.platform.problems import PlatformError, suggestion
-from exporter.platform.values import redact
+from exporter.terminal import lines
 
 
 class UnknownSource(Exception):
@@ -41,30 +42,35 @@ async def explain(path: Path, platform: Platform, name: str, console: Console) -
         with tracing() as trace:
             await runner.collect()
     finally:
-        for each in sources.values():
-            await each.close()
+        await asyncio.gather(*(close(each) for each in sources.values()))
     _print(source, runner, trace, console)
     return runner.error is None
 
 
 def _print(source: Source, runner: Runner, trace: Trace, console: Console) -> None:
-    console.print(f"[bold]{escape(source.name)}[/] every {source.every:g} s, time-out {source.timeout:g} s\n")
+    console.print(_bold(source.name), f"every {source.every:g} s, time-out {source.timeout:g} s\n")
     for number, note in enumerate(trace.notes, 1):
-        took = "" if note.seconds is None else f" [dim]{note.seconds * 1000:.1f} ms[/]"
-        console.print(f"[bold]{number}. {_plain(note.what)}[/]{took}")
+        took = "" if note.seconds is None else f" {note.seconds * 1000:.1f} ms"
+        console.print(_bold(f"{number}. {lines(note.what)}").append(took, style="not bold dim"))
         if note.detail:
-            console.print(_plain(note.detail), style="cyan", highlight=False)
+            console.print(Text(lines(note.detail), style="cyan"))
     if runner.error is not None:
-        console.print(f"\n[red]Failed after {runner.last_duration * 1000:.1f} ms: {runner.error.reason}[/]")
-        console.print(_plain(str(runner.error)), highlight=False)
+        failed = f"\nFailed after {runner.last_duration * 1000:.1f} ms: {runner.error.reason}"
+        console.print(Text(failed, style="red"))
+        console.print(Text(lines(str(runner.error))))
         if runner.error.remedy:
-            console.print(_plain(runner.error.remedy), style="italic", highlight=False)
+            console.print(Text(lines(runner.error.remedy), style="italic"))
         if len(left := source.down()):
             console.print("\nUntil it succeeds, there is of it:")
             _print_series(left, console)
         return
-    console.print(f"\n[green]{len(runner.data)} series after {runner.last_duration * 1000:.1f} ms[/]")
+    came = f"\n{len(runner.data)} series after {runner.last_duration * 1000:.1f} ms"
+    console.print(Text(came, style="green"))
     _print_series(runner.data, console)
+
+
+def _bold(text: str) -> Text:
+    return Text(text, style="bold")
 
 
 def _print_series(collected: Collected, console: Console) -> None:
@@ -74,8 +80,4 @@ def _print_series(collected: Collected, console: Console) -> None:
         for line in Renderer().render(families).text.decode().split("\n")
         if not line.startswith("# HELP")
     )
-    console.print(_plain(text.rstrip()), highlight=False)
-
-
-def _plain(text: str) -> str:
-    return "\n".join(printable(line.expandtabs()) for line in redact(text).split("\n"))
+    console.print(Text(lines(text.rstrip())))

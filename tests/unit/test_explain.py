@@ -13,7 +13,7 @@ from exporter.engine.trace import note
 from exporter.explain import explain
 from exporter.platform.load import load
 
-NASTY = "db\x1b]0;pwned\x07\x1b[2J\r\x0b\x85# HELP"
+NASTY = "db\x1b]0;pwned\x07\x1b[2J\r\x0b\x85# HELP 'HH24:m:SS' [red]x[/]:key:\\"
 CHECK = Family("check_ok", "gauge", "Whether it is well.", ("check",))
 
 
@@ -46,7 +46,7 @@ async def test_what_a_vendor_says_moves_no_cursor(
     assert await explain(file, load(file), "api", Console(file=told, width=200)) is not fails
     lines = told.getvalue().split("\n")
     assert [line for line in lines if not line.isprintable()] == []
-    harmless = "db�]0;pwned��[2J���# HELP"
+    harmless = "db�]0;pwned��[2J���# HELP 'HH24:m:SS' [red]x[/]:key:\\"
     assert [f"1. asked {harmless}", "first", f"        second [bold] {harmless}"] == lines[2:5]
-    assert f'check_ok{{check="{harmless}"}} 0.0' in lines
+    assert f'check_ok{{check="{harmless}\\"}} 0.0' in lines
     assert ({"500", harmless, f"Mend it. {harmless}"} <= set(lines)) is fails
