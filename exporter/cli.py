@@ -169,16 +169,15 @@ def check(
     secrets_dir: SecretsDir = None,
 ) -> None:
     """Validate the file, resolve its secrets, ask every source once and say what is missing. Exit 1 on any failure."""
-    from exporter import generate as generator  # Jsonnet is needed by the commands for people alone
     from exporter.check import check as run_check
-    from exporter.terminal import console  # as is what prints
+    from exporter.terminal import console  # what prints is needed by the commands for people alone
+    from exporter.usable import refuse_unusable  # as Jsonnet is
 
     _secrets(secrets_dir)
     logs.silence()
     try:
         loaded = load(platform)
-        # what could be run, but not generated, is no valid file
-        generator.files(generator.catalogue(platform))
+        refuse_unusable(platform)  # what could be run, but not generated, is no valid file
         if offline:
             typer.echo(f"{platform}: valid.")
             return
