@@ -1,6 +1,7 @@
 """The same faults side by side: what each exporter answers while a table is locked, and while the server is frozen.
 
-query-exporter is given our SQL, which does not wait for a locked table; SQL that asks for sizes as usual does.
+query-exporter and sql_exporter are given our SQL, which does not wait for a locked table; SQL that asks for sizes as
+usual does.
 """
 
 import time
@@ -18,6 +19,7 @@ from tests.bench.postgres_peers import (
     ours,
     postgres_exporter,
     query_exporter,
+    sql_exporter,
 )
 from tests.bench.postgres_server import DATABASE, BenchServer
 from tests.bench.servers import Server
@@ -28,6 +30,8 @@ PATIENCE = 25.0
 EVERY, TIMEOUT = 3.0, 2.0
 SETTLE = 7.0
 """Seconds after which the scraper asks, and asks again: more than our interval and time-out together."""
+_FAMILIES = (b"pg_", b"sql_")
+"""How names of Postgres series begin: sql_exporter puts its own name before them."""
 _BRIEF = 3.0
 """Seconds that the first of both scrapes waits: it only shows whether the second has the same values still."""
 
@@ -41,7 +45,7 @@ class Seen:
 
     def series(self) -> int:
         """Return how many Postgres series there were."""
-        return sum(1 for line in (self.page or b"").splitlines() if line.startswith(b"pg_"))
+        return sum(1 for line in (self.page or b"").splitlines() if line.startswith(_FAMILIES))
 
 
 def compare(server: BenchServer) -> None:
@@ -71,7 +75,7 @@ def compare(server: BenchServer) -> None:
 def _start(stack: ExitStack, server: BenchServer) -> dict[str, Server]:
     dsns = {
         role: server.cluster.dsn(DATABASE, user=server.role(role), password=role)
-        for role in ("mine", "theirs", "other")
+        for role in ("mine", "theirs", "other", "sql")
     }
     peer = stack.enter_context(postgres_exporter(dsns["theirs"]))
     same = collectors_of(families(body(peer)))
@@ -83,6 +87,7 @@ def _start(stack: ExitStack, server: BenchServer) -> dict[str, Server]:
         subjects["query-exporter 5.0.2"] = stack.enter_context(query_exporter(dsns["other"], EVERY, same))
     except PeerMissing as missing:
         console.print(str(missing))
+    subjects["sql_exporter 0.9"] = stack.enter_context(sql_exporter(dsns["sql"], EVERY, same))
     return subjects
 
 
@@ -115,7 +120,7 @@ def _zeros(page: bytes, family: bytes) -> int:
 def _counters(seen: Seen) -> set[bytes]:
     """Return what any working server moves: each exporter's own transactions count."""
     lines = (seen.page or b"").splitlines()
-    return {line for line in lines if line.startswith(b"pg_stat_database_xact_commit")}
+    return {line for line in lines if b"pg_stat_database_xact_commit" in line}
 
 
 @contextmanager

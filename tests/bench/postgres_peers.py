@@ -1,28 +1,24 @@
-"""The exporters that are compared, as processes: ours, postgres_exporter, query-exporter."""
+"""The exporters that are compared, as processes: ours, postgres_exporter, query-exporter, sql_exporter."""
 
-import asyncio
 import gzip
 import os
 import re
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import yaml
 
-from exporter.platform.conditions import Facts
 from exporter.platform.values import Duration
-from exporter.sources.postgres.collector import Collector, builtin
-from exporter.sources.postgres.facts import discover
+from exporter.sources.postgres.collector import builtin
 from tests.bench.load import Scraper
+from tests.bench.postgres_own_sql import for_query_exporter, for_sql_exporter
 from tests.bench.servers import Server
 from tests.support import fetch
-from tests.support.forky import forky_binary
+from tests.support.forky import forky_binary, unpacked
 from tests.support.process import free_port, running, wait_until
 
 QUERY_EXPORTER = ("query-exporter==5.0.2", "psycopg2-binary==2.9.13")
@@ -115,7 +111,7 @@ def query_exporter(dsn: str, every: float, collectors: Collection[str]) -> Itera
     environment = fetch.once(fetch.CACHE / "peers" / "query-exporter", _install)
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
-        (folder / "config.yaml").write_text(yaml.safe_dump(_configuration(dsn, every, collectors)))
+        (folder / "config.yaml").write_text(yaml.safe_dump(for_query_exporter(dsn, every, collectors)))
         command: list[str | Path] = [
             environment / "bin/python",
             "-c",
@@ -130,6 +126,28 @@ def query_exporter(dsn: str, every: float, collectors: Collection[str]) -> Itera
             server = Server(port, process.pid)
             wait_until(
                 lambda: b"\npg_stat_database" in body(server), 90, "query-exporter", log=folder / "log"
+            )
+            yield server
+
+
+@contextmanager
+def sql_exporter(dsn: str, every: float, collectors: Collection[str]) -> Iterator[Server]:
+    """Run justwatchcom's sql_exporter, which asks at intervals, with the SQL of `collectors`."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, port = Path(name), free_port()
+        (folder / "config.yml").write_text(yaml.safe_dump(for_sql_exporter(dsn, every, collectors)))
+        command: list[str | Path] = [
+            unpacked("prometheus-sql-exporter") / "usr/bin/prometheus-sql-exporter",
+            f"-config.file={folder / 'config.yml'}",
+            f"-web.listen-address=127.0.0.1:{port}",
+        ]
+        with running(command, folder / "log") as process:
+            server = Server(port, process.pid)
+            wait_until(
+                lambda: b"pg_stat_database_xact_commit" in body(server),
+                90,
+                "sql_exporter",
+                log=folder / "log",
             )
             yield server
 
@@ -176,57 +194,3 @@ def _install(folder: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ})
         if done.returncode:
             raise PeerMissing(f"query-exporter cannot be installed: {done.stderr.strip().splitlines()[-1]}")
-
-
-def _configuration(dsn: str, every: float, collectors: Collection[str]) -> dict[str, object]:
-    """Write our collectors as its configuration. It knows no pivot, so settings are one family with a label."""
-    facts = asyncio.run(_facts(dsn))
-    metrics: dict[str, object] = {}
-    queries: dict[str, object] = {}
-    for collector in builtin():
-        if collector.name in collectors and collector.applies(facts):
-            for labels, columns in _by_labels(collector).items():
-                sql = collector.sql(facts, {"platform_roles": "array[]::text[]"}, 50_000).decode()
-                name = f"{collector.name}_{len(queries)}"
-                values = ", ".join(f"({value})::float8 as {metric}" for metric, value in columns)
-                given = ", ".join(
-                    f"coalesce(({_source(collector, label)})::text, '') as \"{label}\"" for label in labels
-                )
-                queries[name] = {
-                    "databases": ["main"],
-                    "metrics": [metric for metric, _ in columns],
-                    "interval": max(1, int(every)),
-                    "sql": f"select {', '.join(filter(None, (values, given)))} from ({sql}) as rows".replace(
-                        ":", "\\:"
-                    ),
-                }
-                for metric, _ in columns:
-                    metrics[metric] = {"type": "gauge", **({"labels": list(labels)} if labels else {})}
-    address = dsn.replace("postgresql://", "postgresql+psycopg2://")
-    return {"databases": {"main": {"dsn": address}}, "metrics": metrics, "queries": queries}
-
-
-def _source(collector: Collector, label: str) -> str:
-    """Return the column of a label, or what our exporter puts in by itself."""
-    return (
-        "current_database()"
-        if collector.statement.scope == "database" and label == "datname"
-        else f'"{label}"'
-    )
-
-
-def _by_labels(collector: Collector) -> dict[tuple[str, ...], list[tuple[str, str]]]:
-    """Return (metric, column) by labels: it wants one set of labels a query."""
-    if collector.statement.pivot:
-        return {("name",): [("pg_settings", "value")]}
-    found: dict[tuple[str, ...], list[tuple[str, str]]] = {}
-    for column in collector.columns:
-        found.setdefault(column.family.labels[1:], []).append((column.family.name, column.value))
-    return found
-
-
-async def _facts(dsn: str) -> Facts:
-    conditions: Sequence[str] = [condition for collector in builtin() for condition in collector.conditions()]
-    connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True)
-    async with connection:
-        return (await discover(connection, conditions, "generic", time.monotonic() + 30)).facts

@@ -61,7 +61,7 @@ def page(families: Iterable[Family]) -> Iterator[str]:
         *(f"- **{name}**: {release}" for name, release in data.exporters.items()),
         "",
         "Names and values were compared with a running postgres_exporter 0.19.1 (`make test`), costs with that",
-        "and with query-exporter 5.0.2 (`make bench`).",
+        "and with query-exporter 5.0.2, faults with these and justwatchcom/sql_exporter 0.9 (`make bench`).",
         "",
         f"{_THERE} on by default · {_OFF} there, but off by default, optional or outside the standard preset · "
         f"{_PARTLY} in part · {_NOT} not there",
