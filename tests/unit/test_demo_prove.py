@@ -30,6 +30,11 @@ def slack(channel: str) -> dict[str, Any]:
     return arrived("slack", channel=channel, attachments=[{"title": TITLE, "text": TEXT}])
 
 
+def over(channel: str, text: str = "over at 2026-01-01 00:00:05 UTC after 5s") -> dict[str, Any]:
+    title = TITLE.replace("[P0]", "[resolved]")
+    return arrived("slack", channel=channel, attachments=[{"title": title, "text": f"postgres.main {text}"}])
+
+
 ALL = [
     arrived("pagerduty", payload={"summary": TITLE, "custom_details": {"description": TEXT}}),
     slack("#alerts-critical"),
@@ -62,7 +67,8 @@ async def test_a_receiver_that_was_not_told_is_named() -> None:
 
 
 async def test_a_receiver_that_should_not_have_been_told_is_named() -> None:
-    assert await problems([*ALL, slack("#random")]) == ["Slack #random was told of DatabaseDown"]
+    assert await problems([*ALL, slack("#random")]) == ["Slack #random was told of DatabaseDown (firing)"]
+    assert await problems([*ALL, over("#random")]) == ["Slack #random was told of DatabaseDown (resolved)"]
 
 
 async def test_words_that_are_missing_are_named() -> None:
@@ -72,13 +78,19 @@ async def test_words_that_are_missing_are_named() -> None:
     assert problem.startswith("Slack #alerts-critical does not say 'reason: connect'")
 
 
+async def test_an_end_that_does_not_say_how_long_it_lasted_is_named() -> None:
+    assert await problems([*ALL, over("#alerts-critical")]) == []
+    (problem,) = await problems([*ALL, over("#alerts-critical", "over at 2026-01-01 00:00:05 UTC")])
+    assert problem.startswith("Slack #alerts-critical does not say ' after '")
+
+
 @pytest.mark.parametrize(
     "title", ["[resolved] DatabaseDown: over", "[P0] DatabaseDownAgain: x", "[P0] HealthUnhealthy: x"]
 )
 async def test_another_message_counts_as_none(title: str) -> None:
     items = [slack("#alerts-critical")]
     items[0]["body"]["attachments"][0]["title"] = title
-    assert len(await problems(items)) == len(P1)
+    assert sum("was not told" in problem for problem in await problems(items)) == len(P1)
 
 
 def test_the_page_has_a_row_for_each_fault() -> None:

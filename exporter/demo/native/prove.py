@@ -23,6 +23,8 @@ SECONDS_TO_FIRE = 150.0
 SECONDS_TO_TELL = 60.0
 SECONDS_TO_END = 420.0  # the burn rates remember five minutes
 PAUSE = 0.5
+OVER = ("over at ", " after ")
+"""What every message of an end says: when it was, and how long the fault lasted."""
 
 
 @dataclass(slots=True)
@@ -128,7 +130,6 @@ class Prover:
             else:
                 proof.problems.append(f"{expected.alert} does not fire with {dict(expected.labels)}")
             await self._until(told, SECONDS_TO_TELL)
-            proof.problems += await self.problems(expected, proof)
         finally:
             mended = time.time()
             await asyncio.to_thread(fault.mend, self._demo)
@@ -144,20 +145,25 @@ class Prover:
         if not await self._until(over, SECONDS_TO_END):
             missing = sorted(set(expected.receivers) - proof.over.keys())
             proof.problems.append(f"{', '.join(missing)} never heard that {expected.alert} was over")
+        proof.problems += await self.problems(expected, proof)
 
     async def problems(self, expected: Expected, proof: Proof) -> list[str]:
-        """Return what is wrong with what has been told: whom, and in which words."""
-        wanted, told = set(expected.receivers), proof.told.keys()
-        problems = [f"{receiver} was not told of {expected.alert}" for receiver in sorted(wanted - told)]
+        """Return what is wrong with all that has been told since the fault began: whom, and in which words."""
+        wanted = set(expected.receivers)
+        missing = sorted(wanted - proof.told.keys())
+        problems = [f"{receiver} was not told of {expected.alert}" for receiver in missing]
         allowed = wanted | ({SMS} if expected.labels.get("priority") == "p1" else set())
-        problems += [f"{receiver} was told of {expected.alert}" for receiver in sorted(told - allowed)]
-        for receiver, item in await self._items(expected, proof.began, "firing"):
-            text = " ".join(orjson.dumps(item["body"]).decode().replace("\\r\\n", " ").split())
-            problems += [
-                f"{receiver} does not say {words!r}: {text[:1000]}"
-                for words in expected.words
-                if receiver != SMS and words not in text
-            ]
+        for status, wording in (("firing", expected.words), ("resolved", OVER)):
+            items = await self._items(expected, proof.began, status)
+            strangers = sorted({receiver for receiver, _ in items} - allowed)
+            problems += [f"{receiver} was told of {expected.alert} ({status})" for receiver in strangers]
+            for receiver, item in items:
+                text = " ".join(orjson.dumps(item["body"]).decode().replace("\\r\\n", " ").split())
+                problems += [
+                    f"{receiver} does not say {words!r}: {text[:1000]}"
+                    for words in wording
+                    if receiver != SMS and words not in text
+                ]
         return problems
 
     async def heard(self, expected: Expected, since: float, status: str) -> dict[str, float]:
