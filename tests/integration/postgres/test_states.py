@@ -51,23 +51,22 @@ async def test_a_transaction_that_wrote_and_waits_holds_the_horizon_back(server:
 
 
 async def test_ratios_to_wraparound(server: Server) -> None:
-    async with asking(server.dsn()) as asked:
-        samples = await asked.collect()
-    [(xid, mxid, freeze, multixact_freeze)] = server.run(
-        "select age(datfrozenxid), mxid_age(datminmxid), current_setting('autovacuum_freeze_max_age')::int, "
-        "current_setting('autovacuum_multixact_freeze_max_age')::int "
-        "from pg_database where datname = current_database()"
-    )
-    assert samples.value("pg_database_xid_age", datname=DATABASE) == pytest.approx(xid, abs=100)
-    assert samples.value("pg_database_mxid_age", datname=DATABASE) == pytest.approx(mxid, abs=100)
-    for name, age, limit in (
-        ("pg_database_xid_ratio", xid, freeze),
-        ("pg_database_mxid_ratio", mxid, multixact_freeze),
-    ):
-        near = samples.value(name, datname=DATABASE, limit="autovacuum_freeze_max_age")
-        far = samples.value(name, datname=DATABASE, limit="wraparound")
-        assert near == pytest.approx(age / limit, abs=1e-6)
-        assert far == pytest.approx(age / 2**31, rel=0.1, abs=1e-7)
+    with server.database() as name:
+        server.run(
+            "update pg_database set datfrozenxid = ((txid_current() + 2394967296) % 4294967296)::text::xid, "
+            f"datminmxid = '{2**32 + 1 - 300_000_000}' where datname = '{name}'"
+        )
+        [(freeze, multixact_freeze)] = server.run(
+            "select current_setting('autovacuum_freeze_max_age')::int, "
+            "current_setting('autovacuum_multixact_freeze_max_age')::int"
+        )
+        async with asking(server.dsn()) as asked:
+            samples = await asked.collect()
+    for kind, age, limit in (("xid", 1_900_000_000, freeze), ("mxid", 300_000_000, multixact_freeze)):
+        assert samples.value(f"pg_database_{kind}_age", datname=name) == pytest.approx(age, rel=1e-4)
+        for bound, most in (("autovacuum_freeze_max_age", limit), ("wraparound", 2**31)):
+            ratio = samples.value(f"pg_database_{kind}_ratio", datname=name, limit=bound)
+            assert ratio == pytest.approx(age / most, rel=1e-4), (kind, bound)
 
 
 async def test_sequence_that_its_column_cannot_follow(server: Server) -> None:
