@@ -2,13 +2,14 @@
 
 A scraper is a connection: Prometheus keeps one open to each target. After three scrapes at an even pace its next one is
 predicted; whoever comes at odd times, or opens a connection for each request, is never predicted and disturbs nothing.
+Nor is more than a few: each has sources asked for it, and who may scrape must not decide how often that is.
 All times are seconds of one monotonic clock.
 """
 
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from statistics import median
 
 _REMEMBERED = 8
@@ -19,6 +20,9 @@ _MISSED = 2.5
 """After so many intervals without a scrape a scraper is forgotten."""
 
 _MOST_SCRAPERS = 64
+
+_MOST_PREDICTED = 3
+"""Scrapers that are predicted, of all that are even: two replicas, and one that takes the place of another."""
 
 
 @dataclass(slots=True)
@@ -61,12 +65,14 @@ class Cadence:
         self._scrapers.setdefault(scraper, _Scraper()).times.append(now)
 
     def upcoming(self, now: float, until: float) -> list[Upcoming]:
-        """Return the scrapes predicted in (now, until], in order."""
+        """Return the scrapes predicted in (now, until], in order: of the scrapers that are known longest."""
         found = []
-        for name, scraper in self._scrapers.items():
-            if (pace := scraper.pace) is None or now - scraper.times[-1] > _MISSED * pace[0]:
-                continue
-            interval, deviation = pace
+        even = (
+            (name, scraper, pace)
+            for name, scraper in self._scrapers.items()
+            if (pace := scraper.pace) is not None and now - scraper.times[-1] <= _MISSED * pace[0]
+        )
+        for name, scraper, (interval, deviation) in islice(even, _MOST_PREDICTED):
             scrape = scraper.times[-1] + interval
             while scrape <= until:
                 if scrape > now:

@@ -388,8 +388,9 @@ class Runner:
     def _before_scrape(self, started: float, due: float) -> float:
         """Return when to start so as to end just before a scrape that is predicted near `due`; else `due` itself.
 
-        Each scraper gets fresh data of its own, so with two of them a source is asked twice as often; but for one
-        scraper never sooner than four fifths of the interval, and scrapes close together are served by one collection.
+        Each scraper gets fresh data of its own, so with two of them a source is asked twice as often, with the three
+        that are predicted at most up to three times. For one scraper collections are four fifths of the interval apart,
+        with one that it had no scrape of half of it; scrapes close together are served by one collection.
         """
         every = self.source.every
         predicted = self.cadence.upcoming(started, due + every)

@@ -76,7 +76,8 @@ class Source(ABC):
         every: seconds between collections.
         timeout: seconds that one collection may take; then it is interrupted.
         spec: all it was built from; a reload leaves a source alone whose spec stays equal.
-        phase_lock: whether its collections may be moved to end just before Prometheus scrapes.
+        phase_lock: whether its collections may be moved to end just before Prometheus scrapes; for two or three
+            scrapers it is asked up to as many times as often.
         exclusive: whether one of several exporters is to ask it for all: APIs and probes, not a server's statistics.
     """
 

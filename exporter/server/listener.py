@@ -21,7 +21,8 @@ from exporter.server.webfile import WebFile
 
 log = Log()
 
-_KEEP_ALIVE_SECONDS = 75
+_KEEP_ALIVE_SECONDS = 330
+"""More than the five minutes after which Prometheus closes one: a scraper is known by its connection (see Cadence)."""
 _HANDSHAKE_SECONDS = 5.0
 _DRAIN_SECONDS = 0.7
 _BACKLOG = 2048

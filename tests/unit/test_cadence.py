@@ -78,7 +78,19 @@ def test_scrapers_with_a_pace_are_not_given_up_for_others() -> None:
     for number in range(64):
         seen(cadence, f"prometheus {number}", 0, 15, 30)
     seen(cadence, "one more", 31)
-    assert len({upcoming.scraper for upcoming in cadence.upcoming(31, 46)}) == 64
+    assert list(cadence._scrapers) == [f"prometheus {number}" for number in range(64)]
+
+
+def test_those_known_longest_are_predicted_and_others_when_they_stay_away() -> None:
+    cadence = Cadence()
+    for scrape in range(3):
+        for number in range(5):
+            seen(cadence, f"{number}", 15 * scrape + number)
+    assert [upcoming.scraper for upcoming in cadence.upcoming(34, 52)] == ["0", "1", "2"]
+    for scrape in range(3, 6):
+        for number in range(2, 5):
+            seen(cadence, f"{number}", 15 * scrape + number)
+    assert [upcoming.scraper for upcoming in cadence.upcoming(79, 97)] == ["2", "3", "4"]
 
 
 class Quick(Source):
@@ -125,6 +137,19 @@ def test_a_slow_scraper_leaves_the_interval_as_it_is_in_between() -> None:
     seen(cadence, "a", 0, 60, 120)
     assert locked(15, 0.1, cadence, started=120) == 135
     assert locked(15, 0.1, cadence, started=165) == pytest.approx(180 - 0.27, abs=0.01)
+
+
+def test_many_scrapers_have_a_source_asked_three_times_as_often_at_most() -> None:
+    cadence = Cadence()
+    runner = Runner(Quick("q", every=60, timeout=1), 10, lambda: None, lambda *_: None, cadence)
+    scrapes = [(6 * number, f"{number % 10}") for number in range(600)]  # ten, each of them every 60 s
+    started, asked = 0.0, 0
+    while started < 3600:
+        while scrapes and scrapes[0][0] <= started:
+            at, name = scrapes.pop(0)
+            cadence.seen(name, at)
+        started, asked = runner._before_scrape(started, started + 60), asked + 1
+    assert asked <= 3 * 3600 / 60
 
 
 def test_each_of_two_scrapers_gets_fresh_data_and_no_more_is_asked() -> None:

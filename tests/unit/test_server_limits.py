@@ -65,6 +65,24 @@ async def test_an_ordinary_request_keeps_its_connection() -> None:
         assert [(await client.answer())[0] for _ in range(5)] == [200] * 5
 
 
+async def test_a_connection_outlives_the_pauses_of_a_scraper_that_seldom_comes() -> None:
+    """A scraper is known by its connection, which Prometheus itself closes after five idle minutes."""
+    listener, port = Listener(echo, WebFile(None)), free_port()
+    listener.open("127.0.0.1", port)
+    listener.start()
+    try:
+        async with connected(port) as client:
+            await client.say(GET)
+            assert (await client.answer())[0] == 200
+            [connection] = listener._state.connections
+            assert isinstance(connection, protocol.GuardedProtocol)
+            closing = connection.timeout_keep_alive_task
+            assert closing is not None
+            assert closing.when() - asyncio.get_running_loop().time() > 300
+    finally:
+        await listener.close()
+
+
 async def test_only_http_1_0_may_leave_the_host_out() -> None:
     async with listening() as port, connected(port) as client:
         await client.say(b"GET / HTTP/1.0\r\n\r\n")

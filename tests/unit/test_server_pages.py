@@ -19,6 +19,8 @@ from exporter.server.app import application
 from exporter.server.front import Front
 from exporter.server.webfile import WebFile
 
+HANDBOOK = Path("docs/web-config.md").read_text(encoding="utf-8")
+
 WITH_PAGE = """
 platform: test
 services: {api: {title: API, question: "Does it answer?", signals: {health: api}}}
@@ -74,6 +76,12 @@ async def front(engine: Engine) -> Front:
 @pytest.fixture
 async def client(front: Front) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url="http://exporter")
+
+
+async def test_every_path_is_in_the_handbook(client: httpx.AsyncClient) -> None:
+    _, paths = HANDBOOK.split("## Paths")
+    served = (await client.get("/openapi.json")).json()["paths"]
+    assert [path for path in served if f"`{path}`" not in paths] == []
 
 
 async def test_the_document_is_openapi_3_1(client: httpx.AsyncClient) -> None:
