@@ -275,7 +275,7 @@ class Secret(_Written):
                 raise missing_variable(self.name)
         else:
             try:
-                value = self.path.read_text(encoding="utf-8").strip()
+                value = self.path.read_text(encoding="utf-8-sig").strip()
             except OSError as error:
                 raise fault(
                     "missing_file",

@@ -273,6 +273,13 @@ def test_what_only_looks_wrong(text: str, part: str, value: str, monkeypatch: py
     assert settings(Secret("env", "TEST_DSN"))[part] == value
 
 
+def test_a_byte_order_mark_is_no_part_of_a_file_s_secret(tmp_path: Path) -> None:
+    """Editors of Windows write it."""
+    file = tmp_path / "dsn"
+    file.write_text("postgresql://u:p@127.0.0.1/db\r\n", encoding="utf-8-sig")
+    assert settings(Secret("file", str(file)))["user"] == "u"
+
+
 class Plaintext:
     """A server that has no TLS, and keeps what it is told."""
 
