@@ -228,7 +228,7 @@ local dependencies(catalogue) = [
     ['service = "' + service.name + '"', 'kind = "symptom"', down.no_more_urgent(told)] + not_elsewhere(catalogue)
   )
   for service in catalogue.services
-  for dependency in down.needs(catalogue, service)
+  for dependency in service.needs
   if down.unheard(catalogue, dependency) == [] && down.alerts(catalogue) != ''
   for told in down.urgent
   if told == 'p1' || down.muted(catalogue, dependency) == []

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from exporter.generate.intervals import hours_intervals, window_intervals
 from exporter.generate.mixin import alert_settings
+from exporter.generate.needs import reached
 from exporter.platform.alerting import Alerting, AlertOverride, Channel, KnownIssue
 from exporter.platform.calendar import window_names
 from exporter.platform.document import Location
@@ -122,14 +123,10 @@ def _status_page(platform: Platform, page: StatusPage) -> dict[str, Any]:
 
 def concerned(platform: Platform, page: StatusPage) -> set[str]:
     """Return what the label `service` says of the page's components and of all that they depend on, directly or not."""
-    found: set[str] = set()
-    waiting = [name.partition("/")[0] for name in page.components]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            service = platform.services.get(name)
-            waiting += service.needs if service is not None else []
+    components = [name.partition("/")[0] for name in page.components]
+    found = reached(
+        components, lambda name: platform.services[name].needs if name in platform.services else []
+    )
     return {speaks_for(platform, name) for name in found}
 
 

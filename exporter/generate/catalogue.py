@@ -12,6 +12,7 @@ from exporter.generate.alerting import (
     unknown_alerts,
     unreadable_secrets,
 )
+from exporter.generate.needs import mutual_needs
 from exporter.generate.scrapes import scrape_entries, unreadable_keys
 from exporter.generate.services import service_entry, unusable_levels
 from exporter.platform.kpis import Kpi
@@ -36,6 +37,7 @@ def catalogue(path: Path) -> dict[str, Any]:
     platform = load(path)
     if problems := [
         *unusable_levels(path, platform),
+        *mutual_needs(path, platform),
         *unreadable_secrets(path, platform),
         *unknown_alerts(path, platform),
         *split_text_messages(path, platform),
@@ -49,7 +51,7 @@ def catalogue(path: Path) -> dict[str, Any]:
         "hash": fingerprint(path),
         "file": path.name,
         "monitoring": _monitoring(platform),
-        "services": [service_entry(name, service) for name, service in platform.services.items()],
+        "services": [service_entry(platform, name) for name in platform.services],
         "sources": _sources(platform),
         "scrapes": scrape_entries(platform),
         "queries": _queries(platform),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.generate.alerting import SEVERITIES
+from exporter.generate.needs import needs, windows
 from exporter.platform.load import locate
 from exporter.platform.model import Platform
 from exporter.platform.problems import Problem
@@ -60,8 +61,9 @@ class Level:
     priority: str = "p1"
 
 
-def service_entry(name: str, service: Service) -> dict[str, Any]:
+def service_entry(platform: Platform, name: str) -> dict[str, Any]:
     """Return one service of the document."""
+    service = platform.services[name]
     return {
         "name": name,
         "title": service.title,
@@ -69,6 +71,8 @@ def service_entry(name: str, service: Service) -> dict[str, Any]:
         "signals": [_signal(service.signals)],
         "slos": [_slo(name, service, level) for level in _levels(service)],
         "depends_on": list(service.depends_on),
+        "needs": needs(platform, name),
+        "maintenance": windows(platform, name),
     }
 
 

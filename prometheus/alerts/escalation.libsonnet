@@ -18,34 +18,48 @@ local unless_muted(catalogue, dependency) =
   local windows = down.muted(catalogue, dependency);
   if windows == [] then ''
   else
-    '\nunless on (priority)\nlabel_replace(platform_exporter_maintenance_active{%s} == 1, "priority", "p2", "window", ".*")'
-    % promql.matcher('window', windows);
+    '\nunless on (priority)\nlabel_replace(platform_exporter_maintenance_active{' + promql.matcher('window', windows)
+    + '} == 1, "priority", "p2", "window", ".*")';
 
 // A budget that burns while most requests fail; but not while a dependency that is long up again hides only that. What it
 // hides has the priority in `hides`: a burn rate of another one is told, and speaks for others as before.
 local burning(catalogue, dependency, urgent) =
-  local covered = 'ALERTS{alertname="DependencyDown", alertstate="firing", service="%s", covers="%s"}';
+  local service = 'service="' + dependency + '"';
+  local covered(covers) = 'ALERTS{alertname="DependencyDown", alertstate="firing", ' + service + ', covers="' + covers + '"}';
   local hidden = [
     'unless on (service, priority)',
     'label_replace(',
-    '  ' + covered % [dependency, 'budget'],
+    '  ' + covered('budget'),
     '  unless on (service, hides)',
-    '  ' + covered % [dependency, 'symptom'] + ',',
+    '  ' + covered('symptom') + ',',
     '  "priority", "$1", "hides", "(.*)"',
     ')',
   ];
   std.join('\n    ', [
     '',
     'or',
-    'ALERTS{alertstate="firing", slo_tier="fast", sli="availability", service="%s", priority=~"%s"}' % [dependency, urgent],
+    'ALERTS{alertstate="firing", slo_tier="fast", sli="availability", ' + service + ', priority=~"' + urgent + '"}',
     'and on (service)',
-    'service:error_ratio:rate5m{service="%s"} > 0.5' % dependency,
+    'service:error_ratio:rate5m{' + service + '} > 0.5',
   ] + (if down.depends(catalogue, dependency) then hidden else []));
 
 // "unless …" where people know of a burn rate that is as urgent, and would wait for its end: Prometheus says for 15 minutes
 // that an alert is over, and Alertmanager forgets what it cannot tell within these.
 local unless_told(service, priority) =
-  '\nunless on ()\nalert:told{service="%s", slo_tier!="", priority="%s"}' % [service, priority];
+  '\nunless on ()\nalert:told{service="' + service + '", slo_tier!="", priority="' + priority + '"}';
+
+// What all rules of DependencyDown about this one say, by the most urgent priority that they hide: computed once, where an
+// object's field is computed at every look.
+local spoken(catalogue, dependency) =
+  local alerts = down.alerts(catalogue);
+  local burns = down.burns(catalogue);
+  local unless = unless_known(catalogue, dependency) + unless_muted(catalogue, dependency);
+  local words(urgent) =
+    local burn = if burns then burning(catalogue, dependency, urgent) else '';
+    { down: alerts, urgent: urgent, burns: burn, unless: unless };
+  local first = words('p1');
+  local both = words(std.join('|', down.urgent));
+  function(hides) if hides == 'p1' then first else both;
 
 function(catalogue) {
   Unresolved: {
@@ -91,14 +105,10 @@ function(catalogue) {
         severity: 'none',
         labels: { dependency: dependency, covers: covers, hides: hides },
         keep_firing_for: catalogue.alerting.timing.recovery[covers],
-        words: {
+        words: about(hides) {
           title: service.title,
           dependency: dependency,
-          down: down.alerts(catalogue),
-          urgent: std.join('|', [priority for priority in down.urgent if priority <= hides]),
-          burns: if down.burns(catalogue) then burning(catalogue, dependency, self.urgent) else '',
           unless_told: if covers == 'budget' then unless_told(service.name, hides) else '',
-          unless: unless_known(catalogue, dependency) + unless_muted(catalogue, dependency),
           after: catalogue.alerting.timing.recovery[covers],
           hides: hides,
           what: { symptom: 'symptoms', budget: 'burn rates' }[covers],
@@ -119,7 +129,8 @@ function(catalogue) {
         panel: 'glance/alerts',
       }
       for service in catalogue.services
-      for dependency in down.needs(catalogue, service)
+      for dependency in service.needs
+      for about in [spoken(catalogue, dependency)]
       for covers in ['symptom', 'budget']
       for hides in down.hidden
     ],

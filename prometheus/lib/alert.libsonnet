@@ -53,10 +53,10 @@ local rule(catalogue, name, alert, part, settled) =
     + (if threshold == null then {} else { limit: unit.limit(threshold) })
   );
   local whole = { value: '%(value)s', threshold: '%(limit)s' } + part;
-  local filled(key) = text.fill(whole[key], places);
+  local filled = text.fill([whole.expr] + [whole[key] for key in texts], places);
   {
     alert: name,
-    expr: filled('expr'),
+    expr: filled[0],
     [if std.objectHas(settled, 'for') then 'for']: settled['for'],
     [if std.objectHas(settled, 'keep_firing_for') then 'keep_firing_for']: settled.keep_firing_for,
     labels: std.get(part, 'labels', {}) {
@@ -66,8 +66,8 @@ local rule(catalogue, name, alert, part, settled) =
       kind: alert.kind,
     },
     annotations: {
-      [key]: text.paragraph(filled(key))
-      for key in texts
+      [texts[number]]: text.paragraph(filled[number + 1])
+      for number in std.range(0, std.length(texts) - 1)
     } + {
       runbook_url: url.trim(catalogue.monitoring.runbooks) + '/' + name + '.md',
       dashboard_url: dashboard_url(catalogue, part),

@@ -34,26 +34,9 @@ local burn = 'ErrorBudgetBurnFast';
   // Known issues that keep an outage of the service from being told.
   unheard(catalogue, service):: $.known(catalogue, [burn] + outages, service),
 
-  // What a service needs, at however many removes: what it depends on, the parts of one that is several services as one,
-  // and what these are read from and need themselves; of a source also the service that its alerts speak of. A fault
-  // spreads along the whole chain in one minute, while each service would take its own time to say of the next one that
-  // it is down.
-  needs(catalogue, service)::
-    local direct(one) = one.depends_on + std.flatMap(function(signal) std.get(signal, 'services', []), one.signals);
-    local reached(names) =
-      local more = std.set(names + std.flatMap(
-        function(one)
-          direct(one) + [signal.kind + '.' + signal.target for signal in one.signals if signal.kind == 'postgres'],
-        [one for one in catalogue.services if std.member(names, one.name)]
-      ) + [source.service for source in catalogue.sources if std.member(names, source.source)]);
-      if more == names then names else reached(more);
-    // No alert has the name of a source that a service speaks for.
-    local spoken_for = [source.source for source in catalogue.sources if source.service != source.source];
-    std.setDiff(reached(std.set(direct(service))), std.set([service.name] + spoken_for)),
-
   // Whether the service of this name needs others.
   depends(catalogue, name)::
-    [service for service in catalogue.services if service.name == name && $.needs(catalogue, service) != []] != [],
+    std.any([service.needs != [] for service in catalogue.services if service.name == name]),
 
   // Names of the windows in which nobody is told of an outage of the service, unless it is p1. One that mutes all of the
   // whole platform mutes what depends on it as well.

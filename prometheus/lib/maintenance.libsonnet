@@ -3,27 +3,12 @@
 // A window for no service in particular is for all. Service levels leave its time out, and five minutes more: so long do
 // the recorded rates remember what happened in it.
 
-// The sources that a signal is read from.
-local measured_on(signal) =
-  if signal.kind == 'cloudflare_worker' then ['cloudflare.workers']
-  else if signal.kind == 'freshness' then (if std.objectHas(signal, 'source') then [signal.source] else [])
-  else if std.member(['health', 'postgres'], signal.kind) then [signal.kind + '.' + signal.target]
-  else [];
-local windows(catalogue) = std.get(catalogue.alerting, 'maintenance', []);
-// A service, what it is measured on, and all that it depends on: work on any of these is work on the service.
-local parts(catalogue, name) = [name] + std.flatMap(
-  function(service)
-    std.flatMap(measured_on, service.signals)
-    + std.flatMap(function(other) parts(catalogue, other), service.depends_on),
-  [service for service in catalogue.services if service.name == name]
-);
+// The windows that concern any of the services of these names.
 local concerned(catalogue, services) =
-  local touched = std.set(std.flatMap(function(name) parts(catalogue, name), services));
-  [
-    window
-    for window in windows(catalogue)
-    if window.services == [] || std.length(std.setInter(std.set(window.services), touched)) > 0
-  ];
+  local named = std.flatMap(
+    function(service) if std.member(services, service.name) then service.maintenance else [], catalogue.services
+  );
+  [window for window in std.get(catalogue.alerting, 'maintenance', []) if std.member(named, window.name)];
 // What the exporter says of a window; none is open while it says nothing.
 local open(window) = '(max(platform_exporter_maintenance_active{window="' + window.name + '"}) or vector(0))';
 // 1 when one of the expressions is.
