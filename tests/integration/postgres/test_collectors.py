@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.integration.postgres.support import DATABASE, Samples, Server, asking, soon
+from tests.integration.postgres.support import DATABASE, MONITOR, Samples, Server, asking, soon
 
 
 @contextlib.contextmanager
@@ -137,6 +137,22 @@ async def test_who_is_connected(server: Server) -> None:
     assert ratio is not None
     assert 0 < ratio < 1
     assert (samples.value("pg_backends", backend_type="checkpointer")) == 1.0
+
+
+async def test_the_exporter_counts_none_of_its_own_sessions(server: Server) -> None:
+    server.wait_for_no_session_of(MONITOR)
+    with server.database() as name, psycopg.connect(server.dsn(), autocommit=True):
+        async with asking(server.dsn(), databases={"include": [name]}) as asked:
+            await asked.collect()
+            samples = await asked.collect()
+            [(own,)] = server.run(
+                "select count(*) from pg_stat_activity where application_name = 'platform-exporter'"
+            )
+            assert own == 2, "the connection to the other database is kept"
+    sessions = samples.all("pg_sessions")
+    assert not [key for key in sessions if key[0] == name]
+    assert samples.value("pg_sessions_by_application", application_name="platform-exporter") is None
+    assert samples.number("pg_sessions", datname=DATABASE, state="idle", user_class="app") >= 1
 
 
 async def test_a_prepared_transaction_at_the_root_of_the_blocking(server: Server) -> None:

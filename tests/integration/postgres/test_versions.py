@@ -7,6 +7,8 @@ import os
 from contextlib import ExitStack
 from pathlib import Path
 
+import psycopg
+
 from exporter.sources.postgres.collector import builtin
 from tests.integration.postgres.conftest import started
 from tests.integration.postgres.support import BARE, DATABASE, MONITOR, Server, asking
@@ -72,11 +74,13 @@ async def test_what_each_version_gives_is_what_is_written_down(server: Server) -
 
 
 async def _told(dsn: str) -> set[str]:
-    async with asking(dsn) as asked:
-        await asked.collect()
-        samples = await asked.collect()
-        assert samples.failing() == {}
-        return set(samples.declarations())
+    """Return what is told of a server with somebody connected."""
+    with psycopg.connect(dsn):
+        async with asking(dsn) as asked:
+            await asked.collect()
+            samples = await asked.collect()
+            assert samples.failing() == {}
+            return set(samples.declarations())
 
 
 def _written(told: dict[str, set[str]]) -> str:
