@@ -81,17 +81,19 @@ local labels = {
 // red for what is wrong. The first four are told apart as thin lines, on white too.
 local different = [hue.sky, hue.orange, hue.purple, hue.blue, hue.plum, hue.yellow, hue.grey];
 
+local plain = different[:4];
 local palette = { [hue[name]]: name for name in std.objectFields(hue) };
+local words = outcomes + sessions + plans + quantiles;
 
 hue + meaning + {
   // `colour` if it is one of these, else an error that names `who`.
   check(colour, who)::
-    if std.isString(colour) && std.objectHas(palette, colour) then colour
+    if std.objectHasEx(palette, colour, false) then colour
     else error who + ': ' + std.toString(colour) + ' is no colour of lib/colours.libsonnet',
 
   different: different,
-  plain: different[:4],
-  words: outcomes + sessions + plans + quantiles,
+  plain: plain,
+  words: words,
   // The words that are usual in a label; none for a label that is not known here.
   of_label(label):: std.objectFields(std.get(labels, label, {})),
 }

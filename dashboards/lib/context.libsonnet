@@ -20,12 +20,12 @@ local level(slo) =
 // Failures that are no accident, where no objective says how many are.
 local usual_accidents = 5;
 
-local service(catalogue, s) =
+local service(catalogue, look, s) =
   local signal = signals.signal(catalogue, s);
   local slos = [level(slo) for slo in s.slos];
   local scripts = [x.script_name for x in s.signals if x.kind == 'cloudflare_worker'];
   local availability = ([slo for slo in slos if slo.sli == 'availability'] + [null])[0];
-  local now = present(catalogue, s, if availability == null then usual_accidents else availability.minimum_bad_events);
+  local now = look(s, if availability == null then usual_accidents else availability.minimum_bad_events);
   s {
     slos: slos,
     now: now,
@@ -61,9 +61,26 @@ local kpi(k, queries) =
   k { target: target, help: help, unit: unit, reads: reads };
 
 function(catalogue)
-  local sources(kind) = [s for s in catalogue.sources if s.kind == kind];
+  local look = present(catalogue);
+  // What the exporter does itself has no title in the platform file; others may have that of the service they tell of.
+  local titles = [s.title for s in catalogue.services + catalogue.sources];
+  local named(source) =
+    local own = {
+      drill: 'Drill',
+      status_page: 'Status page',
+      'cloudflare.workers': 'Cloudflare Workers',
+    };
+    local kinds = { health: 'health', pgbouncer: 'pooler', postgres: 'database' };
+    local title = std.get(own, source.source, source.title);
+    if std.count(titles, title) > 1 && std.objectHas(kinds, source.kind) then title + ' · ' + kinds[source.kind] else title;
+  local laned = [
+    local lane = named(s);
+    s { lane:: lane }
+    for s in catalogue.sources
+  ];
+  local sources(kind) = [s for s in laned if s.kind == kind];
   // Those without a signal have no traffic, errors or latency to show.
-  local services = [service(catalogue, s) for s in catalogue.services if std.length(s.signals) > 0];
+  local services = [service(catalogue, look, s) for s in catalogue.services if std.length(s.signals) > 0];
   local slos = [slo for s in services for slo in s.slos];
   local postgres = sources('postgres');
   // Their names stand beside each other: without a title the key, which stands behind a title that several have, too.
@@ -81,13 +98,9 @@ function(catalogue)
 
   local some(list) = std.length(list) > 0;
   // Every dashboard there is: whom it serves, and whether this platform has anything to show on it.
-  local view(name, folder, title, exists=true) = {
-    name: name,
-    folder: folder,
-    title: title,
-    exists: exists,
-    uid: catalogue.platform + '-' + name,
-  };
+  local view(name, folder, title, exists=true) =
+    local uid = catalogue.platform + '-' + name;
+    { name: name, folder: folder, title: title, exists: exists, uid: uid };
   local views = {
     home: view('home', 'Home', 'Home'),
     executive: view('executive', 'Executive', 'Executive'),
@@ -104,20 +117,9 @@ function(catalogue)
   };
   local limits = thresholds_of(catalogue);
   local links = links_of(catalogue.monitoring, views, limits);
-  // What the exporter does itself has no title in the platform file; others may have that of the service they tell of.
-  local lane(source) =
-    local own = {
-      drill: 'Drill',
-      status_page: 'Status page',
-      'cloudflare.workers': 'Cloudflare Workers',
-    };
-    local kinds = { health: 'health', pgbouncer: 'pooler', postgres: 'database' };
-    local named = std.get(own, source.source, source.title);
-    if std.count([s.title for s in catalogue.services + catalogue.sources], named) > 1 && std.objectHas(kinds, source.kind)
-    then named + ' · ' + kinds[source.kind] else named;
   {
     // Name of a source among services and other sources.
-    lane:: lane,
+    lane(source):: source.lane,
     platform: catalogue.platform,
     environment: catalogue.environment,
     title: catalogue.title,
@@ -126,7 +128,7 @@ function(catalogue)
     limits: limits,
     services: services,
     slos: slos,
-    sources: catalogue.sources,
+    sources: laned,
     postgres: postgres,
     health: health,
     workers: workers,
@@ -142,7 +144,7 @@ function(catalogue)
               ['platform-exporter', 'Exporter'],
               ['prometheus', 'Prometheus'],
               ['alertmanager', 'Alertmanager'],
-            ] + [[s.name, s.title] for s in catalogue.services] + [[s.source, lane(s)] for s in catalogue.sources]
+            ] + [[s.name, s.title] for s in catalogue.services] + [[s.source, s.lane] for s in laned]
             + [['quota ' + quota.name, quota.title] for quota in quotas],
     // Alerts by what they concern, in the label service, which the quotas share.
     concerned(alerts)::

@@ -27,7 +27,8 @@ local ascending(list) =
 
 local override(matcher, pattern, properties) = {
   matcher: { id: matcher, options: pattern },
-  properties: [{ id: id, value: properties[id] } for id in std.objectFields(properties)],
+  local names = std.objectFieldsEx(properties, false),
+  properties: std.makeArray(std.length(names), function(i) { id: names[i], value: properties[names[i]] }),
 };
 
 // A name in a regular expression of JavaScript. strReplace is native in C++ Jsonnet; what goes by the letter is dear.
@@ -50,7 +51,7 @@ local by_name =
   local letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
   local n = std.length(colours.plain);
   local classes = [
-    '[' + std.join('', [letters[k] + std.asciiUpper(letters[k]) for k in std.range(0, 35) if k % n == i]) + ']'
+    '[' + std.join('', [letters[k * n + i] + std.asciiUpper(letters[k * n + i]) for k in std.range(0, 36 / n - 1)]) + ']'
     for i in std.range(0, n - 1)
   ];
   [
@@ -58,7 +59,7 @@ local by_name =
       classes[first] + '.*' + classes[last]
       for first in std.range(0, n - 1)
       for last in std.range(0, n - 1)
-      if (first + 2 * last) % n == i
+      if std.primitiveEquals(std.modulo(first + 2 * last, n), i)
     ]) + ')\\W*$/', { color: { mode: 'shades', fixedColor: colours.plain[i] } })
     for i in std.range(0, n - 1)
   ];

@@ -8,27 +8,37 @@ local columns = 24;
 
 // [0, w1, w1+w2, …]: where each panel of a line begins, for panels of wished widths, in the same proportion.
 local edges(wished) =
-  local sums = std.foldl(function(done, w) done + [done[std.length(done) - 1] + w], wished, [0]);
-  local total = sums[std.length(sums) - 1];
-  [std.round(columns * sum / total) for sum in sums];
+  local n = std.length(wished);
+  local sums(i, sum, done) = if i >= n then done else sums(i + 1, sum + wished[i], done + [sum + wished[i]]) tailstrict;
+  local all = sums(0, 0, [0]);
+  [std.floor(columns * sum / all[n] + 0.5) for sum in all];
+
+// Everything of a stack that stands above its panel k.
+local above(stack, k) = if k <= 0 then 0 else above(stack, k - 1) + stack[k - 1].height;
+local tall(stack) = above(stack, std.length(stack));
+local tallest(stacks, i, height) =
+  if i >= std.length(stacks) then height
+  else
+    local own = tall(stacks[i]);
+    tallest(stacks, i + 1, if own > height then own else height) tailstrict;
 
 local place(line, y) =
-  local stacks = [if std.isArray(p) then p else [p] for p in line];
+  local stacks = [if std.type(p) == 'array' then p else [p] for p in line];
   local xs = edges([stack[0].wish for stack in stacks]);
-  local tall(stack) = std.foldl(function(sum, p) sum + p.height, stack, 0);
-  local height = std.foldl(function(a, stack) std.max(a, tall(stack)), stacks, 0);
-  local placed = std.flattenArrays(std.mapWithIndex(
-    function(i, stack) std.mapWithIndex(
-      function(k, p)
-        local above = tall(stack[:k]);
-        local own = if k + 1 == std.length(stack) then height - above else p.height;
-        p { gridPos: { x: xs[i], y: y + above, w: xs[i + 1] - xs[i], h: own } },
-      stack
-    ),
-    stacks
-  ));
+  local height = tallest(stacks, 0, 0);
+  local placed = [
+    local stack = stacks[i];
+    local top = above(stack, k);
+    local own = if k + 1 < std.length(stack) then stack[k].height else height - top;
+    local grid = { x: xs[i], y: y + top, w: xs[i + 1] - xs[i], h: own };
+    stack[k] { gridPos: grid }
+    for i in std.range(0, std.length(stacks) - 1)
+    for k in std.range(0, std.length(stacks[i]) - 1)
+  ];
   // The order of panels is that of reading: those that hang lower come later.
-  { height: height, panels: std.sort(placed, function(p) p.gridPos.y * columns + p.gridPos.x) };
+  local sorted =
+    if std.length(placed) > std.length(stacks) then std.sort(placed, function(p) p.gridPos.y * columns + p.gridPos.x) else placed;
+  { height: height, panels: sorted };
 
 local placeLines(lines, i, y, done) =
   if i == std.length(lines) then { y: y, panels: done }
@@ -61,8 +71,11 @@ local placeSections(sections, i, y, done) =
 {
   // A section with a heading; `null` panels and lines that became empty are dropped.
   section(title, lines, collapsed=false)::
-    local kept = [[p for p in line if p != null] for line in lines];
-    { title: title, collapsed: collapsed, lines: [line for line in kept if std.length(line) > 0] },
+    local there = std.filter(function(line) std.length(line) > 0, [
+      std.filter(function(p) !std.primitiveEquals(p, null), line)
+      for line in lines
+    ]);
+    { title: title, collapsed: collapsed, lines: there },
 
   // Panels of equal rank, broken into as few lines of at most `most` as possible, of as equal length as possible.
   spread(panels, most)::

@@ -9,19 +9,26 @@ function(monitoring, views, limits)
   local to(name, variable='', value='') =
     if !std.objectHas(views, name) then error 'there is no dashboard ' + name
     else if !views[name].exists then null
-    else {
-      title: views[name].title,
-      url: '/d/' + views[name].uid + kept + (if variable == '' then '' else '&var-' + variable + '=' + value),
-    };
+    else
+      local view = views[name];
+      local title = view.title;
+      local url = '/d/' + view.uid + kept + (if variable == '' then '' else '&var-' + variable + '=' + value);
+      { title: title, url: url };
   // Locals, because fields are evaluated anew for each panel that names them.
-  local fixed = { [name]: to(name) for name in std.objectFields(views) };
+  local executive = to('executive');
+  local technical = to('technical');
+  local business = to('business');
+  local operations = to('operations');
+  local health = to('health');
+  local workers = to('workers');
+  local exporter = to('exporter');
   local firing = outside('Alerts in Alertmanager', alertmanager + '/#/alerts');
   local rules = outside('Alert rules in Prometheus', prometheus + '/alerts');
   local recorded = outside('Recording rules in Prometheus', prometheus + '/rules');
   local scrapes = outside('Targets in Prometheus', prometheus + '/targets');
   {
     // The dashboard `name` of this platform.
-    to(name):: fixed[name],
+    to(name):: to(name),
 
     // Drill-downs with their subject chosen; the subject may be a label of the series clicked on.
     service(name):: to('service', 'service', name),
@@ -32,13 +39,13 @@ function(monitoring, views, limits)
     // The value of the cell itself, as it was before words stood for it.
     cell: '${__value.raw}',
 
-    executive: fixed.executive,
-    technical: fixed.technical,
-    business: fixed.business,
-    operations: fixed.operations,
-    health: fixed.health,
-    workers: fixed.workers,
-    exporter: fixed.exporter,
+    executive: executive,
+    technical: technical,
+    business: business,
+    operations: operations,
+    health: health,
+    workers: workers,
+    exporter: exporter,
     firing: firing,
     rules: rules,
     recorded: recorded,

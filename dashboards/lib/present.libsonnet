@@ -8,10 +8,9 @@ local shortest = 60;
 local recorded = 300;  // seconds of service:error_ratio:rate5m
 
 local number(text) = std.parseJson(text);
-local scrape(catalogue) = duration.seconds(catalogue.monitoring.scrape_interval);
 
 // Seconds between two values of a signal.
-local pace(catalogue, signal) =
+local pace(catalogue, scrape, signal) =
   local of_source(kind) = [s for s in catalogue.sources if s.kind == kind && std.get(s, 'target') == std.get(signal, 'target')];
   local edge = [s for s in catalogue.sources if s.kind == 'cloudflare_workers'];
   local counting = [
@@ -24,18 +23,18 @@ local pace(catalogue, signal) =
     if signal.kind == 'cloudflare_worker' then edge
     else if signal.kind == 'metrics' then counting
     else of_source(signal.kind);
-  if std.length(asked) == 0 then scrape(catalogue) else number(asked[0].every_seconds);
+  if std.length(asked) == 0 then scrape else number(asked[0].every_seconds);
 
 // Seconds to look back: at least four scrapes and two values of the source, so that a late one leaves no hole.
-local window(catalogue, signal) =
-  std.min(recorded, std.foldl(std.max, [4 * scrape(catalogue), 2 * pace(catalogue, signal)], shortest));
+local window(catalogue, scrape, signal) =
+  std.min(recorded, std.foldl(std.max, [4 * scrape, 2 * pace(catalogue, scrape, signal)], shortest));
 
 local one_line(text) = std.strReplace(std.strReplace(text, '\n', ' '), '  ', '');
 local of_minutes(name) = 'service:error_ratio:rate5m{service="' + name + '"}';
 
-local single(catalogue, service, enough) =
+local single(catalogue, scrape, service, enough) =
   local signal = signals.signal(catalogue, service);
-  local seconds = window(catalogue, service.signals[0]);
+  local seconds = window(catalogue, scrape, service.signals[0]);
   local range = seconds + 's';
   local total = one_line(signal.total(range));
   local bad = '(' + one_line(signal.bad(range)) + ')';
@@ -54,20 +53,22 @@ local single(catalogue, service, enough) =
 
 // {expr: share of what failed just now, without labels or with those of the service; seconds: how far it looks back}.
 // `enough` is how many failures are no accident.
-function(catalogue, service, enough)
-  local signal = service.signals[0];
-  if signal.kind != 'services' then single(catalogue, service, enough)
-  else
-    local parts = [
-      { name: s.name } + single(catalogue, s, enough)
-      for s in signals.with_signal(catalogue)
-      if std.member(signal.services, s.name)
-    ];
-    local named = [
-      'label_replace(max(' + part.expr + '), "service", "' + part.name + '", "", "")'
-      for part in parts
-    ];
-    {
-      seconds: std.foldl(std.max, [part.seconds for part in parts], 0),
-      expr: 'max((' + std.join(' or ', named) + ')' + maintenance.outside(catalogue, signal.services) + ')',
-    }
+function(catalogue)
+  local scrape = duration.seconds(catalogue.monitoring.scrape_interval);
+  function(service, enough)
+    local signal = service.signals[0];
+    if signal.kind != 'services' then single(catalogue, scrape, service, enough)
+    else
+      local parts = [
+        { name: s.name } + single(catalogue, scrape, s, enough)
+        for s in signals.with_signal(catalogue)
+        if std.member(signal.services, s.name)
+      ];
+      local named = [
+        'label_replace(max(' + part.expr + '), "service", "' + part.name + '", "", "")'
+        for part in parts
+      ];
+      {
+        seconds: std.foldl(std.max, [part.seconds for part in parts], 0),
+        expr: 'max((' + std.join(' or ', named) + ')' + maintenance.outside(catalogue, signal.services) + ')',
+      }

@@ -15,13 +15,24 @@ function(catalogue)
   // The milder level lies before the other: of what is left, above it. The platform file may make the other as mild.
   local both(alert) =
     local bad = of(alert);
-    local falls = std.parseJson(settings[alert].warn) > std.parseJson(settings[alert].threshold);
-    { warn: (if falls then std.max else std.min)(number(alert, 'warn'), bad), bad: bad };
+    local own = settings[alert];
+    local falls = std.parseJson(own.warn) > std.parseJson(own.threshold);
+    local warn = (if falls then std.max else std.min)(number(alert, 'warn'), bad);
+    { warn: warn, bad: bad };
   // Steps of a panel of what is bad when it is high.
   local steps_of(limits) =
     [[null, colours.good]]
     + (if limits.warn < limits.bad then [[limits.warn, colours.warn]] else [])
     + [[limits.bad, colours.bad]];
+  // Fields are evaluated at each access, locals once.
+  local connections = both('DatabaseConnectionsHigh');
+  local forgotten = of('DatabaseIdleInTransaction');
+  local busy = of('DatabaseTransactionLong');
+  local transactions = { warn: std.min(forgotten, busy), bad: std.max(forgotten, busy) };
+  local budget_left = both('ErrorBudgetLow');
+  local errors = of('ErrorRateHigh');
+  local cpu = of('WorkerCpuHigh');
+  local capacity = both('QuotaHigh');
   {
     of:: of,
     both:: both,
@@ -29,18 +40,15 @@ function(catalogue)
     steps_of:: steps_of,
     steps(alert):: steps_of(both(alert)),
     exists(alert):: std.objectHas(settings, alert),
-    connections: both('DatabaseConnectionsHigh'),  // share of max_connections
+    connections: connections,  // share of max_connections
     cache_hit: { warn: 0.99, bad: 0.9 },  // share of blocks found in shared buffers
     // Age of the oldest open transaction: forgotten ones alert sooner than busy ones, unless the platform file says otherwise.
-    transaction_seconds:
-      local forgotten = of('DatabaseIdleInTransaction');
-      local busy = of('DatabaseTransactionLong');
-      { warn: std.min(forgotten, busy), bad: std.max(forgotten, busy) },
-    budget_left: both('ErrorBudgetLow'),  // share of the error budget
+    transaction_seconds: transactions,
+    budget_left: budget_left,  // share of the error budget
     // Share of failed requests, where no objective says it.
-    error_ratio: { warn: of('ErrorRateHigh') / 5, bad: of('ErrorRateHigh') },
+    error_ratio: { warn: errors / 5, bad: errors },
     // CPU time of one invocation, 99th percentile.
-    worker_cpu_seconds: { warn: of('WorkerCpuHigh') / 5, bad: of('WorkerCpuHigh') },
-    capacity: both('QuotaHigh'),  // share of any limit: quotas, connections, budgets, files
+    worker_cpu_seconds: { warn: cpu / 5, bad: cpu },
+    capacity: capacity,  // share of any limit: quotas, connections, budgets, files
     source_age: { warn: 2, bad: 3 },  // intervals since the last success
   }

@@ -45,7 +45,8 @@ local from_base = {
 };
 
 local check(unit, who) =
-  if std.objectHas(known, unit) || std.length([0 for f in families if std.startsWith(unit, f)]) > 0 then unit
+  local begins(family) = std.primitiveEquals(std.substr(unit, 0, std.length(family)), family);
+  if std.objectHasEx(known, unit, false) || std.length(std.filter(begins, families)) > 0 then unit
   else error who + ': "' + unit + '" is no unit of Grafana; want '
              + std.join(', ', std.objectFields(known)) + ', ' + std.join('…, ', families) + '…';
 
@@ -78,5 +79,5 @@ local base(unit, who) = check(std.get(from_base, unit, unit), who);
     if self.money(unit) then ', ' + std.get(signs, unit, unit[8:]) else '',
 
   // Can values of this unit be added up over labels? Counts, bytes and money can; durations and shares cannot.
-  additive(unit):: unit != 's' && unit != 'ms' && unit != 'dthms' && unit != 'percentunit',
+  additive(unit):: !std.objectHasEx({ s: 1, ms: 1, dthms: 1, percentunit: 1 }, unit, false),
 }

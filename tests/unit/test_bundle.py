@@ -31,6 +31,23 @@ def test_the_result_is_that_of_imports(tmp_path: Path) -> None:
     assert bundled["b"] == 20
 
 
+def test_the_standard_library_is_asked_by_local_variables(tmp_path: Path) -> None:
+    main = _write(
+        tmp_path,
+        main="""local it = 'it\\'s std.length('; // std.length(it) isn't asked
+        { n: std.length(it), map: std.map(function(x) std.length(x), [it, "std.map"]), it: it, block: |||
+            std.join is told of
+        ||| + std.toString(1), /* std.member */ std: { map: 1 }.map }""",
+    )
+    program = bundle(main, tmp_path)
+    assert program.startswith("local std_length = std.length; local std_map = std.map; local std_toString = ")
+    assert "std.join" in program
+    assert program.count("std.length") == 3
+    bundled = json.loads(_jsonnet.evaluate_snippet("bundle", program))
+    assert bundled == json.loads(_jsonnet.evaluate_file(str(main)))
+    assert bundled["n"] == len("it's std.length(")
+
+
 def test_files_of_the_folder_are_found_from_anywhere(tmp_path: Path) -> None:
     library = tmp_path / "library"
     library.mkdir()

@@ -7,15 +7,17 @@ local datasource = { type: 'prometheus', uid: '${datasource}' };
 local letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
 // A to Z, AA to AZ, and so on: a platform may have many services or key figures.
-local ref(number) = (if number < 26 then '' else ref(std.floor(number / 26) - 1)) + letters[number % 26];
+local ref(number) =
+  if number < 26 then letters[number] else ref(std.floor(number / 26) - 1) + letters[std.modulo(number, 26)];
 
 local oneOf(value, allowed, who) =
   if std.objectHas(allowed, value) then value
   else error who + ': "' + value + '" is none of ' + std.join(', ', std.objectFields(allowed));
 
+local ends = { '.': 1, '?': 1 };
+
 local sentence(text, part, who) =
-  local last = if text == '' then '' else text[std.length(text) - 1];
-  if last == '.' || last == '?' then text
+  if std.objectHasEx(ends, std.substr(text, std.length(text) - 1, 1), false) then text
   else error who + ': "' + part + '" must be a sentence with its full stop, not "' + text + '"';
 
 local between(value, low, high, part, who) =
@@ -34,12 +36,14 @@ local colour_of(colour, otherwise) =
 
 // What all panels with queries have. `field` holds what goes for all fields; thresholds and words are given as lists.
 local panel(type, p, field, options, more={}) =
-  local links = [link for link in p.links if link != null];
+  // As `== null`, which is ten times as dear: it looks for arrays and objects, too.
+  local missing(value) = std.primitiveEquals(value, null);
+  local links = std.filter(function(link) !missing(link), p.links);
   local drill =
-    if type == 'table' then []  // not every cell leads somewhere
-    else if p.drill != null then [p.drill]
-    else if std.length(links) == 0 then []
-    else [links[0]];
+    if std.primitiveEquals(type, 'table') then []  // not every cell leads somewhere
+    else if !missing(p.drill) then [p.drill]
+    else if std.length(links) > 0 then [links[0]]
+    else [];
   local thresholds = p.thresholds;
   assert std.length(p.targets) > 0 : p.key + ': a panel without queries';
   {
@@ -53,19 +57,17 @@ local panel(type, p, field, options, more={}) =
                  + '\n\n**Good:** ' + sentence(p.good, 'good', p.key)
                  + '\n\n**Otherwise:** ' + sentence(p.act, 'act', p.key),
     datasource: datasource,
-    targets: std.mapWithIndex(
-      function(i, t) t { refId: ref(i), datasource: datasource }, p.targets
-    ),
+    targets: std.makeArray(std.length(p.targets), function(i) p.targets[i] { refId: ref(i), datasource: datasource }),
     links: links,
     fieldConfig: {
       defaults: field {
         unit: units.check(p.unit, p.key),
-        noValue: if p.rare != null then p.rare else p.noValue,
+        noValue: if missing(p.rare) then p.noValue else p.rare,
         links: drill,  // with a single one Grafana makes the whole value clickable
         mappings: p.mappings,
-        [if p.min != null then 'min']: p.min,
-        [if p.max != null then 'max']: p.max,
-        [if p.decimals != null then 'decimals']: p.decimals,
+        [if !missing(p.min) then 'min']: p.min,
+        [if !missing(p.max) then 'max']: p.max,
+        [if !missing(p.decimals) then 'decimals']: p.decimals,
         [if std.length(thresholds) > 0 then 'thresholds']: fields.steps(thresholds, p.key),
       },
       overrides: p.overrides,
