@@ -3,7 +3,7 @@
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ _EXACT_FROM = 1e5
 _PAST = re.compile(r"\[|\boffset\b")
 _TIMES = "_timestamp_seconds"
 """Ages are drawn from times: those need as many samples as rates, all of their digits, and mean nothing from afar."""
+_LOOKBACK = 300
+"""Seconds for which Prometheus takes the last value of a series for that of now."""
 _UNSEEN: dict[str, float] = {
     "anomaly:level": 22 * DAY,
     "anomaly:expected": 25 * HOUR,
@@ -130,7 +132,14 @@ def _all(present: Present, story: Story, reach: Mapping[str, float]) -> Iterator
     for labels, values in (*recorded.series(), *recorded.key_figures(catalogue["kpis"])):
         yield labels, values, False
     for labels, begins, ends in recorded.alerts():
-        yield labels, [1.0 if begins <= at <= ends else None for at in story.times], False
+        yield labels, _fired(story.times, begins, ends), False
+
+
+def _fired(times: Sequence[float], begins: float, ends: float) -> Values:
+    """Return 1 while an alert fires. A past has no marks of an end: Prometheus goes on with each last value."""
+    first = min((at for at in times if at >= begins), default=begins)
+    last = max(first, ends - _LOOKBACK)
+    return [1.0 if first <= at <= last else None for at in times]
 
 
 def _at(target: Mapping[str, str], past_: Past) -> Past:
