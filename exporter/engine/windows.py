@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from sys import float_info
 
 import orjson
 
@@ -23,6 +22,9 @@ from exporter.logs import Log
 
 MOST_SERIES = 10_000
 """Series of one family that are kept; what comes beyond is added to one whose label values are all `other`."""
+
+_MOST_COUNTED = 2.0**53
+"""What a float can count up to: from there on it does not grow by 1."""
 
 log = Log()
 
@@ -51,14 +53,13 @@ def rfc3339(seconds: int) -> str:
 
 
 def grown(family: Family, before: float, by: object) -> float:
-    """Return what a counter of `family` has after it grew `by` a count; NaN and infinity could not be read back.
+    """Return what a counter of `family` has after it grew `by` a count.
 
-    Raises SourceError: parse, for what is no number or below 0, and for what no float holds.
+    Raises SourceError: parse, for what is no number or below 0, and for what would leave it above 2^53, where it would
+    stay for ever.
     """
-    if isinstance(by, int | float) and not isinstance(by, bool) and 0 <= by <= float_info.max:
-        after = before + by
-        if after <= float_info.max:
-            return after
+    if isinstance(by, int | float) and not isinstance(by, bool) and 0 <= by <= _MOST_COUNTED - before:
+        return before + by
     raise SourceError("parse", f"{family.name} is a counter, and {by!r:.80} is to be added to it")
 
 
@@ -99,15 +100,17 @@ class WindowedCounters:
         self.values: dict[Family, Samples] = {}
         self._gathered: dict[Family, int] = {}
 
-    async def next(self, now: float, longest: int | None = None) -> Window | None:
+    async def next(self, now: float, longest: int | None = None, *, sure: bool = True) -> Window | None:
         """Return the window to ask for at `now`, or None when no new one is complete. Raises StateError.
 
-        It spans no more than `longest` seconds, where that is given and shorter than usual.
+        It spans no more than `longest` seconds, where that is given and shorter than usual. Unless `now` is `sure` to
+        be by the API's clock, nothing is skipped as older than what it keeps: ours may be ahead.
         """
         await self._restore()
         end = (int(now) - self._lag) // self._step * self._step
         start = end - self._step if self.cursor is None else self.cursor
-        start = max(start, end - self._keeps)
+        if sure:
+            start = max(start, end - self._keeps)
         if end <= start:  # nothing new yet, or the clock was set back: wait until it has caught up
             return None
         return Window(start, min(end, start + min(self._longest, longest or self._longest)))

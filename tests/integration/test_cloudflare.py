@@ -116,6 +116,19 @@ async def test_no_invocation_is_counted_twice_or_forgotten(clock: Clock) -> None
     assert last == {("api", "success"): float(len(range(0, 600, 7)))}
 
 
+async def test_a_clock_that_is_ahead_at_the_start_skips_nothing(clock: Clock) -> None:
+    log, store = InvocationLog(), MemoryStore()
+    before, after = source(log), source(log)
+    for subject in (before, after):
+        subject.keep_in(store)
+    begin = clock.now.replace(second=0)
+    clock.now = begin + timedelta(minutes=1)
+    await before.collect()
+    log.add(invocation(begin + timedelta(seconds=30)))
+    clock.now = begin + timedelta(seconds=workers.KEEPS, days=1)  # the first request is by this one
+    assert values(await after.collect(), workers.REQUESTS) == {("api", "success"): 1.0}
+
+
 async def test_series_of_named_scripts_begin_at_zero(clock: Clock) -> None:
     subject = source(InvocationLog(), scripts=("api", "webhooks"))
     collected = await subject.collect()

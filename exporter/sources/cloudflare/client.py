@@ -59,6 +59,8 @@ class GraphqlClient:
         self.token = token
         self.answered: float | None = None
         """When the last answer was given, Unix time by Cloudflare's clock; None when it did not say."""
+        self.heard = False
+        """Whether an answer came at all, so that `now` is as good as it gets."""
         self._ahead: float | None = None
         self._timeout = timeout
 
@@ -109,7 +111,7 @@ class GraphqlClient:
 
     def _learn_time(self, response: "httpx.Response") -> None:
         """Read the answer's Date: whole seconds, cut off, and older by the way here."""
-        self.answered = None
+        self.heard, self.answered = True, None
         with suppress(ValueError, TypeError):
             self.answered = parsedate_to_datetime(response.headers.get("date")).timestamp()
             self._ahead = self.answered - time.monotonic()

@@ -186,7 +186,8 @@ class WorkersSource(Source):
 
         Without that they would be gone after each start, until a window is over.
         """
-        if (window := await self._counters.next(self._client.now())) is not None:
+        window = await self._counters.next(self._client.now(), sure=self._client.heard)
+        if window is not None:
             rows = await self._ask(window)
             sums, quantiles = _sums(rows), _quantiles(rows)
             await self._counters.add(window, sums, as_of=self._client.answered)
