@@ -158,7 +158,13 @@ TABLE = [
     ),
     ("a database that is down explains the API", DATABASE, API, True),
     ("… and its burning budget", DATABASE, FAST, True),
-    ("… but damaged pages do not", {**DATABASE, "alertname": "DatabaseDataCorrupt"}, API, False),
+    (
+        "… but a database that nothing of its chain needs does not",
+        {**DATABASE, "source": "postgres.other", "service": "postgres.other"},
+        API,
+        False,
+    ),
+    ("… nor do damaged pages", {**DATABASE, "alertname": "DatabaseDataCorrupt"}, API, False),
     ("what woke nobody silences nothing that must", {**DATABASE, "priority": "p2"}, API, False),
     (
         "… nor at once what is no more urgent, as a window may mute it",

@@ -63,6 +63,7 @@ services:
   whole: {title: All, question: Up, signals: {services: [database, api]}, objectives: {availability: 99.5%}}
 """
 WEB = "  web: {title: Web, question: Up, signals: {health: api}, depends_on: [api]}\n"
+FRONT = "  front: {title: Front, question: Up, signals: {metrics: {total: a_total, bad: b_total}}, depends_on: [web]}\n"
 UNHEALTHY = (
     'ALERTS{alertname="HealthUnhealthy", alertstate="firing", service="api", priority="%s", kind="symptom"}'
 )
@@ -201,6 +202,22 @@ def test_a_source_as_dependency_is_the_service_that_its_alerts_speak_of(
 ) -> None:
     text = PLATFORM.replace("depends_on: [api]", "depends_on: [health.api]")
     _expect(text, {UNHEALTHY % "p1": "1x180"}, 10, "web", ALL, promtool, tmp_path)
+
+
+def test_another_service_of_the_same_document_leads_to_the_one_that_alerts_speak_of(
+    promtool: Path, tmp_path: Path
+) -> None:
+    text = PLATFORM.replace("signals: {health: web}\n    depends_on: [api]", "signals: {health: api}") + FRONT
+    _expect(text, {UNHEALTHY % "p1": "1x180"}, 10, "front", ALL, promtool, tmp_path)
+
+
+def test_an_age_leads_to_the_database_that_it_is_the_age_of(promtool: Path, tmp_path: Path) -> None:
+    text = (OUTAGE + FRONT).replace(
+        "signals: {health: api}, objectives: {availability: 99.9%}, depends_on: [postgres.main]",
+        "signals: {freshness: {source: postgres.main, within: 5m}}",
+    )
+    text = text.replace("[database, api]", "[database]").replace("[web]", "[api]")
+    _expect(text, {DATABASE % "p1": "1x180"}, 10, "front", ALL, promtool, tmp_path)
 
 
 def test_what_a_service_needs_is_found_however_many_ways_lead_there(tmp_path: Path) -> None:

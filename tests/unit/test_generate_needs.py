@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.generate import catalogue
+from exporter.generate.mixin import alert_rules
 from exporter.generate.needs import reached
 from exporter.platform.problems import PlatformError
 
@@ -102,6 +103,21 @@ def test_services_that_need_each_other_by_what_they_are_read_from_are_refused(tm
     [problem] = caught.value.problems
     assert problem.key == "services.web.depends_on"
     assert "asker needs it too" in problem.message
+
+
+def test_alerts_of_a_database_name_all_that_need_it(tmp_path: Path) -> None:
+    """Their own alerts are silent meanwhile, so nobody would hear that the farther ones fail."""
+    file = tmp_path / "shop.yml"
+    file.write_text(SHOP.replace("DEPENDENCY", "twin"))
+    impact = {
+        rule["labels"]["service"]: rule["annotations"]["impact"].partition(": ")[2]
+        for rule in alert_rules(catalogue(file))
+        if rule["alert"] == "DatabaseDown"
+    }
+    assert impact == {
+        "postgres.main": "Web, All, Asker.",
+        "postgres.other": "no service names it as a dependency.",
+    }
 
 
 def _services(text: str, folder: Path) -> dict[str, dict[str, list[str]]]:
