@@ -102,6 +102,21 @@ def test_series_that_come_and_go_are_never_counted_twice(steps: list[dict[int, i
         before = other
 
 
+@given(
+    st.lists(st.dictionaries(st.integers(0, 5), st.tuples(st.booleans(), st.integers(0, 5))), max_size=6),
+)
+def test_of_counters_that_stay_nothing_is_lost(steps: list[dict[int, tuple[bool, int]]]) -> None:
+    """Also of those that begin anew: what they have then happened since."""
+    budget, now = budget_of(3), {f"/{number}": 7.0 for number in range(6)}
+    shown = budget.apply(collected(HITS, now)).families[HITS]
+    for step in steps:
+        shown_before, before = shown, dict(now)
+        for number, (anew, growth) in step.items():
+            now[f"/{number}"] = growth + (0.0 if anew else before[f"/{number}"])
+        shown = budget.apply(collected(HITS, now)).families[HITS]
+        assert grown(shown_before, shown) == grown(before, now)
+
+
 def test_what_was_shown_by_its_name_is_not_counted_again_in_other() -> None:
     budget = budget_of(2)
     budget.apply(collected(HITS, {"/a": 50.0, "/b": 1.0, "/c": 1.0}))

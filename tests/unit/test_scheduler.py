@@ -321,6 +321,36 @@ async def test_a_source_that_wants_to_be_left_alone_is_asked_as_soon_as_that_is_
     assert runner._wait(asked) == source.every
 
 
+async def test_no_scrape_has_a_source_asked_that_wants_to_be_left_alone() -> None:
+    class Reserved(Scripted):
+        async def collect(self) -> Collected:
+            out = await super().collect()
+            out.wait = 600
+            return out
+
+    source = Reserved("s", fine, every=10)
+    source.phase_lock = True
+    async with running(source) as scheduler:
+        now = time.monotonic()
+        for ago in (30, 15, 0):
+            scheduler.cadence.seen("prometheus", now - ago)
+        runner = scheduler.runners["s"]
+        await eventually(lambda: runner.runs > 0)
+        assert runner.due == pytest.approx(time.time() + 600, abs=60)
+
+
+async def test_a_source_that_fails_is_asked_at_once_after_a_reload() -> None:
+    """Unlike one that said when it may be asked again: what was wrong may just have been mended."""
+    before, after = (
+        Runner(Scripted("s", work, every=60), 10, lambda: None, lambda *_: None) for work in (broken, fine)
+    )
+    await before.collect()
+    after.succeed(before)
+    assert after.error is not None
+    await after.collect()
+    assert after.error is None
+
+
 async def test_how_long_a_collection_took_does_not_move_the_next() -> None:
     runner = Runner(Scripted("s", lambda: asyncio.sleep(0.05), every=0.2), 10, lambda: None, lambda *_: None)
     asked = time.monotonic()

@@ -2,6 +2,8 @@
 
 import json
 import math
+import threading
+from typing import Any
 
 import pytest
 
@@ -31,6 +33,24 @@ async def test_a_family_over_its_bound_is_cut_and_counted() -> None:
     await runner.collect()
     assert len(runner.data) == 10
     assert dropped == {"value": 40}
+
+
+async def test_rendering_does_not_hold_up_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    publisher, threads = SnapshotPublisher(list, max_series=100), []
+    render, pack = publisher._renderer.render, publisher._packer.pack
+
+    def rendered(*given: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return render(*given)
+
+    def packed(*given: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return pack(*given)
+
+    monkeypatch.setattr(publisher._renderer, "render", rendered)
+    monkeypatch.setattr(publisher._packer, "pack", packed)
+    await publisher.publish()
+    assert threads == ["snapshot_0", "snapshot_0"]
 
 
 async def test_a_series_that_two_sources_claim_is_shown_once_and_counted() -> None:
