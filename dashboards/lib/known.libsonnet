@@ -26,9 +26,9 @@
   line(series):: '(' + self.ever(series) + ' or ' + series + ')',
 
   // The same of the largest in each step: no zoom, and no narrow screen, skips what was short. `ago`, such as 1d, is how
-  // much earlier.
+  // much earlier. The sum takes the name from the series, as the maximum does: each is one line, not two.
   largest(series, ago='')::
-    if ago == '' then '(max_over_time(' + self.step(series) + ') or ' + series + ')'
+    if ago == '' then '(max_over_time(' + self.step(series) + ') or ' + series + ' + 0)'
     else 'max_over_time(' + series + '[$__rate_interval] offset ' + ago + ')',
 
   // What a card says beside such a line: a single value of a few seconds would be one of many.

@@ -64,7 +64,7 @@ local looked(ctx, offset='') =
   + 'up{job="platform-exporter"}' + offset + ')';
 
 // Each alert by what it concerns, however many of its kind fire at once.
-local each(ctx, alerts) = 'max by (alertname, service) (' + ctx.concerned(alerts) + ')';
+local each(ctx, alerts, of='max') = of + ' by (alertname, service) (' + ctx.concerned(alerts) + ')';
 local incidents(ctx) =
   local firing = incidents_of(ctx).all();
   // When each was seen firing: what fires is 1, and the time of the step is a number, while timestamp() is a hundred times
@@ -73,7 +73,7 @@ local incidents(ctx) =
   panels.table(
     'happened/list',
     'Incidents in this period',
-    what='What customers felt in the time shown, and databases that were down: for how long each alert was firing in all of it, and how long before the end of it it last was; what fires then comes first, then the longest. Looked at once a minute. Those with one end belong to one fault.',
+    what='What customers felt in the time shown, and databases that were down: how long before its end each alert was last firing, for how long in all of it, however often, and of what fires now, for how long its condition has held. What fires at the end comes first, then the longest. Looked at once a minute. Those with one end belong to one fault.',
     good='None.',
     act='Click a name for its runbook; ask for the review of each.',
     // Rows stand in the order of these answers. What is not seen without scrolling are the shortest that are over.
@@ -85,15 +85,17 @@ local incidents(ctx) =
         + ' or 0.5 * ' + each(ctx, firing), looked(ctx), 'service', 'No incident'
       ) + ')'),
       t.table('time() - ' + each(ctx, seen + ' or max_over_time(' + seen + '[$__range:1m])')),
+      t.table('time() - ' + each(ctx, 'ALERTS_FOR_STATE and ignoring (alertstate) ' + firing, 'min')),
     ],
     merge=true,
     unit='none',
     columns=[
-      // On a phone the first three are seen, names whole; the last comes with a swipe.
+      // On a phone the first three are seen, names whole; the others come with a swipe.
       ['service', 'Service'],
       ['alertname', 'Alert'],
-      ['Value #B', 'In all'],
       ['Value #C', 'Ago'],
+      ['Value #B', 'In all'],
+      ['Value #D', 'Open for'],
     ],
     links=[ctx.links.operations, ctx.links.firing],
     wish=12,
@@ -109,6 +111,7 @@ local incidents(ctx) =
         mappings: panels.words([[0, ' ', colours.unknown]]) + panels.ranges([[0.1, 0.9, '< 1 min', colours.bad]]),
         'custom.width': 70,  // 100 min
       }),
+      panels.named('Open for', { unit: 's', decimals: 1, noValue: 'over', 'custom.width': 80 }),
       panels.named('Ago', {
         unit: 's',
         decimals: 1,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.generate.mixin import tree
+from exporter.platform.values import Duration
 from tests.support.dashboards import Json, at_step, dashboards, shown
 from tests.support.promtool import evaluate
 
@@ -202,15 +203,18 @@ def test_incidents_are_those_of_the_time_shown(
     tmp_path: Path,
 ) -> None:
     """Whatever the range is; and none is said only where there is none."""
-    _, lasted, last = (target["expr"] for target in executive["Incidents in this period"]["targets"])
+    _, lasted, last, since = (target["expr"] for target in executive["Incidents in this period"]["targets"])
     series = {"ALERTS" + OVER % slo: "_x6 1x11 stale" for slo in ("a", "b")}
     series |= {"ALERTS" + NEW: "_x61 1x30", UP: "1x90"}
+    series["ALERTS_FOR_STATE" + NEW.replace(' alertstate="firing",', "")] = "_x57 570x34"
     labels = {
         "db": '{alertname="DatabaseDown", service="db"}',
         "api": '{alertname="HealthUnhealthy", service="api"}',
         "none": NONE,
     }
-    for expr, values in ((lasted, minutes), (last, ago)):
+    moment = float(Duration.parse(at))
+    held = {who: moment - 570 for who in ago if ago[who] == 0}
+    for expr, values in ((lasted, minutes), (last, ago), (since, held)):
         samples = [{"labels": labels[who], "value": value} for who, value in values.items()]
         evaluate(tmp_path, series, expr.replace("$__range", window), samples, every="10s", at=at)
 
@@ -286,7 +290,7 @@ def test_what_fires_now_and_the_longest_incident_are_seen_without_scrolling(
 ) -> None:
     """One fault tells of itself in four or five rows; a row is 36 pixels high, title and headings are 76."""
     panel = executive["Incidents in this period"]
-    now, minutes, _ = (target["expr"] for target in panel["targets"])
+    now, minutes, *_ = (target["expr"] for target in panel["targets"])
     assert re.fullmatch(r"max by \(alertname, service\) \((label_replace\()?\(ALERTS\{[^}]*\}.*\)", now)
     assert minutes.startswith("sort_desc(")
     # The rows stay as they were answered.
@@ -294,3 +298,14 @@ def test_what_fires_now_and_the_longest_incident_are_seen_without_scrolling(
     assert panel["transformations"][0]["id"] == "merge"
     assert "sortBy" not in {each["id"] for each in panel["transformations"]}
     assert (panel["gridPos"]["h"] * 38 - 8 - 76) // 36 >= 6
+
+
+def test_a_phone_says_when_an_incident_was(executive: dict[str, Json]) -> None:
+    """420 pixels have room for three columns; what fires says for how long, not what all of its kind add up to."""
+    panel = executive["Incidents in this period"]
+    organized = panel["transformations"][-1]["options"]
+    order = sorted(organized["indexByName"], key=organized["indexByName"].get)
+    assert [organized["renameByName"][name] for name in order[:3]] == ["Service", "Alert", "Ago"]
+    assert organized["renameByName"]["Value #D"] == "Open for"
+    assert panel["targets"][3]["expr"].startswith("time() - min by (alertname, service) (")
+    assert "ALERTS_FOR_STATE and ignoring (alertstate) (ALERTS{" in panel["targets"][3]["expr"]
