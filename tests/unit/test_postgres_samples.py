@@ -65,17 +65,27 @@ def test_a_fold_gives_the_shown_the_others_and_the_sums() -> None:
             }
         )
 
-    rows(0, 0, 9).folded(fold, of)
-    assert told(of, rows(1, 2, 12).folded(fold, of)) == {
+    last = Last()
+    rows(0, 0, 9).folded(fold, of, last)
+    assert told(of, rows(1, 2, 12).folded(fold, of, last)) == {
         "all_total": {("main", "shop"): 6.0},
         "each_total": {("main", "shop", "app", "3"): 3.0, ("main", "shop", "other", "other"): 3.0},
     }
 
 
+def test_a_fold_takes_the_labels_that_rows_have_by_now() -> None:
+    of, last = collector(), Last()
+    fold = Fold(of.statement.labels, 0, "calls", "user")
+    for datname, calls in (("a", 1), ("a", 2), ("b", 7), ("b", 9)):
+        table = Table({"datname": [datname], "user": ["app"], "queryid": ["1"], "calls": [float(calls)]})
+        sums = told(of, table.folded(fold, of, last))["all_total"]
+    assert sums == {("main", "a"): 1.0, ("main", "b"): 9.0}
+
+
 def test_a_fold_over_no_rows_gives_nothing() -> None:
     of = collector()
     empty = Table({"datname": [], "user": [], "queryid": [], "calls": []})
-    assert told(of, empty.folded(Fold(of.statement.labels, 1, "calls", "user"), of)) == {}
+    assert told(of, empty.folded(Fold(of.statement.labels, 1, "calls", "user"), of, Last())) == {}
 
 
 def test_the_built_in_statements_are_folded_by_a_column_that_they_export() -> None:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from itertools import zip_longest
+from itertools import compress
+from operator import ne
 from typing import cast
 
 from psycopg import adapters
@@ -15,7 +16,7 @@ from psycopg.pq.abc import PGresult
 from exporter.engine.families import Collected, Family, Key, Samples
 from exporter.engine.source import SourceError
 from exporter.sources.postgres.collector import Builtin, Collector
-from exporter.sources.postgres.fold import Fold, Rows
+from exporter.sources.postgres.fold import Fold, Labels, Rows
 from exporter.sources.postgres.querytext import scrub
 
 Cell = str | bytes | float | None
@@ -83,17 +84,19 @@ class Table:
             columns = {_text(name): [cell] for name, cell in zip(columns[pivot], columns[value], strict=True)}
         return cls(columns, truncated=result.ntuples > limit)
 
-    def folded(self, fold: Fold, collector: Collector) -> "Table":
-        """Return the rows that stay by themselves, and the rest of each group in one."""
+    def folded(self, fold: Fold, collector: Collector, last: "Last") -> "Table":
+        """Return the rows that stay by themselves, and the rest of each group in one. `last` is brought up to date."""
         for name in (*collector.statement.labels, *(column.value for column in collector.columns)):
             if name not in self.columns:
                 raise _missing(collector, self, name)
-        labels = (_texts(self.columns[name]) for name in collector.statement.labels)
+        texts = [self.columns[name] for name in collector.statement.labels]
+        if texts != last.folded[0]:
+            last.folded = texts, list(zip(*map(_texts, texts), strict=True))
         values = {
             name: _numbers(collector, name, self.columns[name])
             for name in dict.fromkeys(column.value for column in collector.columns)
         }
-        kept = fold.apply(list(zip(*labels, strict=True)), values, whole=not self.truncated)
+        kept = fold.apply(last.folded[1], values, whole=not self.truncated)
         return Table(_columns(collector, kept), self.truncated, Table(_columns(collector, fold.totals())))
 
 
@@ -132,8 +135,12 @@ def _floats(place: int, texts: Sequence[str | None], last: "Last") -> list[Cell]
     before, read = last.read.get(place, ((), []))
     if texts == before:
         return read
-    known = zip_longest(texts, before[: len(texts)], read[: len(texts)])
-    read = [number if text == old else None if text is None else float(text) for text, old, number in known]
+    count = len(texts)
+    new = [None] * (count - len(before))
+    read = [*read[:count], *new]
+    for row in compress(range(count), map(ne, texts, (*before[:count], *new))):
+        text = texts[row]
+        read[row] = None if text is None else float(text)
     last.read[place] = texts, read
     return read
 
@@ -148,6 +155,8 @@ class Last:
     samples: dict[Family, Samples] = field(default_factory=dict)
     read: dict[int, tuple[Sequence[str | None], list[Cell]]] = field(default_factory=dict)
     """Numbers as the server wrote them and as they were read, by the place of their column."""
+    folded: tuple[list[list[Cell]], list[Labels]] = field(default_factory=lambda: ([], []))
+    """Label columns that were folded, and the labels of each row: what is the same object is found at once."""
 
 
 def samples(collector: Collector, before: Key, table: Table, last: Last | None = None) -> Collected:

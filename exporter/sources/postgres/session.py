@@ -418,7 +418,7 @@ class Session:
         if run.fold is not None:
             if run.folded is not None and not self._moment.same_server(run.folded):
                 run.fold.begin_anew()
-            table = table.folded(run.fold, run.collector)
+            table = table.folded(run.fold, run.collector, run.previous)
             run.folded = self._moment
         return samples(run.collector, before, table, run.previous), table.truncated
 
