@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from exporter.platform.problems import Problem, nearest, suggestion
+from exporter.platform.problems import Problem
 
 _UNTOLD = {
     "KnownIssue": "it is there to silence others",
@@ -14,52 +14,27 @@ _UNTOLD = {
 """Alerts that Alertmanager routes before any channel is asked."""
 OF_OTHERS = ("KnownIssue", "Unresolved")
 """Alerts that have the labels of others."""
-_AUDIENCES = {"business"}
-"""What the label `audience` can say, on platforms too that have no such alert yet."""
 
 Rules = list[dict[str, Any]]
 
 
 def deaf_channels(catalogue: Mapping[str, Any], rules: Rules) -> Iterator[Problem]:
-    """Yield what a channel asks for (`alerts`, `only`) and no rule of this platform has."""
+    """Yield what a channel asks for (`alerts`, `only`) and no rule of this platform has, apart from single labels."""
     for channel in catalogue["alerting"]["channels"]:
-        unknown = list(_unknown_values(catalogue, channel, rules))
-        yield from unknown or _unheard_alerts(catalogue, channel, rules)
+        excluded = list(_excluded_priority(catalogue, channel))
+        yield from excluded or _unheard_alerts(catalogue, channel, rules)
 
 
-def never_said(
-    catalogue: Mapping[str, Any], labels: Mapping[str, str], rules: Rules
-) -> Iterator[tuple[str, str, set[str]]]:
-    """Yield (label, value, what it can be) of labels that every rule has, with a value that none of `rules` has.
-
-    Of other labels the series decide, or rules written by hand; these may also be about services that the file does not
-    declare.
-    """
-    declared = {each["name"] for each in catalogue["services"]} | {
-        each["source"] for each in catalogue["sources"]
-    }
-    rules = [rule for rule in rules if rule["alert"] not in OF_OTHERS]
-    known = {name: _said(rules, name) for name in ("kind", "priority", "service", "severity", "audience")}
-    known["audience"] |= _AUDIENCES
-    known |= {name: {catalogue[name]} for name in ("platform", "environment")}
-    for label, value in labels.items():
-        values = known.get(label, {value})
-        if label == "service" and value not in declared and nearest(value, values) is None:
-            continue
-        if value not in values and not any("{{" in each for each in values):
-            yield label, value, values
-
-
-def _unknown_values(
-    catalogue: Mapping[str, Any], channel: Mapping[str, Any], rules: Rules
-) -> Iterator[Problem]:
-    for label, value, values in never_said(catalogue, channel["only"], rules):
+def _excluded_priority(catalogue: Mapping[str, Any], channel: Mapping[str, Any]) -> Iterator[Problem]:
+    """`only` is asked beside `priorities`, not instead of them."""
+    name, priorities, only = channel["name"], channel["priorities"], channel["only"].get("priority")
+    if priorities and only is not None and only not in priorities:
         yield Problem(
             catalogue["file"],
             channel["lines"]["only"],
-            f"alerting.channels.{channel['name']}.only.{label}",
-            f"no alert has {label} `{value}`, so {channel['name']} would never be told anything",
-            suggestion(value, values),
+            f"alerting.channels.{name}.only.priority",
+            f"{name} takes {' and '.join(priorities)} alone, of which `only` leaves nothing",
+            "Take it out: `priorities` says which.",
         )
 
 
@@ -96,7 +71,3 @@ def _fits(labels: Mapping[str, str], only: Mapping[str, str]) -> bool:
     return all(
         "{{" in labels.get(label, "") or labels.get(label, value) == value for label, value in only.items()
     )
-
-
-def _said(rules: Rules, label: str) -> set[str]:
-    return {rule["labels"][label] for rule in rules if label in rule["labels"]}

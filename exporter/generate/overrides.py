@@ -119,7 +119,9 @@ def _problems(name: str, override: dict[str, Any], keys: Location, locate: Locat
             yield locate(
                 (*keys, level),
                 f"{name} compares a share, and {written} is {plain(100 * number)}%",
-                f"Write less than all: {example}.",
+                f"Write {written}%, or {plain(number / 100)}."
+                if written == _plain(written, unit) and number < 100
+                else f"Write less than all: {example}.",
             )
         elif (
             unit in _NEVER_ZERO

@@ -1,17 +1,12 @@
 """What a platform file says of alerts to no effect: held against the rules that are generated, or the day."""
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from exporter.catalog import metric_families
-from exporter.generate.deaf import deaf_channels, never_said
+from exporter.generate.deaf import deaf_channels
+from exporter.generate.labels import WORD, impossible_labels
 from exporter.generate.mixin import alert_rules
-from exporter.platform.problems import PlatformError, Problem, nearest, suggestion
-
-_OF_OTHERS = {"alertname", "device", "fstype", "instance", "job", "mountpoint"}
-"""Labels that Prometheus and node_exporter give."""
-_WORD = re.compile(r"[a-zA-Z_]\w*")
+from exporter.platform.problems import PlatformError, Problem
 
 
 def expired(catalogue: dict[str, Any], now: float) -> list[Problem]:
@@ -46,10 +41,12 @@ def refuse_unused(catalogue: dict[str, Any], documents: dict[str, Any]) -> None:
     rules = [rule for rule in all_rules if "alert" in rule]
     ruled = {rule["alert"] for rule in rules}
     alerting = catalogue["alerting"]
+    impossible = list(impossible_labels(catalogue, all_rules))
+    named = {problem.key for problem in impossible}
     if unused := [
-        *deaf_channels(catalogue, rules),
-        *_unknown_values(catalogue, rules),
-        *_unknown_labels(catalogue, all_rules),
+        *impossible,
+        *(problem for problem in deaf_channels(catalogue, rules) if problem.key not in named),
+        *_silent_switch(catalogue),
     ] + [
         Problem(
             catalogue["file"], alerting["lines"][name], f"alerting.alerts.{name}", *_unfed(catalogue, name)
@@ -69,7 +66,7 @@ def _unfed(catalogue: dict[str, Any], name: str) -> tuple[str, str]:
         word
         for rule in alert_rules({**catalogue, "sources": sources})
         if rule["alert"] == name
-        for word in _WORD.findall(rule["expr"])
+        for word in WORD.findall(rule["expr"])
     }
     off = [
         f"sources.{source['source']}.collectors.{collector}"
@@ -88,10 +85,8 @@ def _unfed(catalogue: dict[str, Any], name: str) -> tuple[str, str]:
     )
 
 
-def _unknown_values(catalogue: dict[str, Any], rules: list[dict[str, Any]]) -> Iterator[Problem]:
-    """Known issues of a misspelt service, priority and so on. One may outlive its service, or precede it."""
+def _silent_switch(catalogue: dict[str, Any]) -> Iterator[Problem]:
     for number, issue in enumerate(catalogue["alerting"]["known_issues"]):
-        own = [rule for rule in rules if issue["alert"] in ("", rule["alert"])]
         if issue["alert"] == "Watchdog":
             yield Problem(
                 catalogue["file"],
@@ -100,59 +95,3 @@ def _unknown_values(catalogue: dict[str, Any], rules: list[dict[str, Any]]) -> I
                 "Watchdog is the dead man's switch: silent, it says that nobody is told of anything",
                 "Take it out.",
             )
-        if not own:
-            continue  # what feeds the alert may come later
-        for label, value, values in never_said(catalogue, issue["labels"], own):
-            yield Problem(
-                catalogue["file"],
-                issue["line"],
-                f"alerting.known_issues.{number}.labels.{label}",
-                f"{_whose(issue)} {label} `{value}`, so nothing would be silent",
-                suggestion(value, values),
-            )
-
-
-def _unknown_labels(catalogue: dict[str, Any], rules: list[dict[str, Any]]) -> Iterator[Problem]:
-    """Known issues and channels by a label that no alert has. Rules written by hand may, if no alert is named."""
-    labels = {"platform", "environment", *_OF_OTHERS}
-    labels.update(label for rule in rules for label in rule.get("labels", ()))
-    labels.update(label for family in metric_families() for label in family.labels)
-    labels.update(
-        label
-        for query in catalogue["queries"]
-        for metric in query["metrics"]
-        for label in ("target", "datname", *metric["labels"])
-    )
-    # What expressions make of them, in label_replace and the like: a word too many refuses too little. Those about
-    # other alerts hold the labels of known issues themselves.
-    words = {word for rule in rules if "ALERTS{" not in rule["expr"] for word in _WORD.findall(rule["expr"])}
-
-    def unknown(asked: Iterable[str], alert: str) -> list[str]:
-        return [
-            label
-            for label in asked
-            if label not in labels | words and (alert or nearest(label, labels) is not None)
-        ]
-
-    for number, issue in enumerate(catalogue["alerting"]["known_issues"]):
-        for label in unknown(issue["labels"], issue["alert"]):
-            yield Problem(
-                catalogue["file"],
-                issue["line"],
-                f"alerting.known_issues.{number}.labels.{label}",
-                f"{_whose(issue)} a label `{label}`, so nothing would be silent",
-                suggestion(label, labels),
-            )
-    for channel in catalogue["alerting"]["channels"]:
-        for label in unknown(channel["only"], ""):
-            yield Problem(
-                catalogue["file"],
-                channel["lines"]["only"],
-                f"alerting.channels.{channel['name']}.only.{label}",
-                f"no alert has a label `{label}`, so {channel['name']} would never be told anything",
-                suggestion(label, labels),
-            )
-
-
-def _whose(issue: dict[str, Any]) -> str:
-    return f"{issue['alert']} never has" if issue["alert"] else "no alert has"

@@ -108,6 +108,14 @@ def test_collectors_that_are_off_have_no_alerts(tmp_path: Path) -> None:
         ("alert: DatabaseDown, labels: {priority: p4}", "priority", "Known here: `p1`."),
         ("alert: DatabaseDown, labels: {service: web}", "service", "Known here: `postgres.main`."),
         ("labels: {environment: staging}", "environment", "Known here: `production`."),
+        ("labels: {alertname: DatabaseDwn}", "alertname", "Did you mean `DatabaseDown`?"),
+        (
+            "alert: DatabaseDown, labels: {alertname: DatabaseDwn}",
+            "alertname",
+            "Did you mean `DatabaseDown`?",
+        ),
+        ("labels: {source: postgres.mian}", "source", "Did you mean `postgres.main`?"),
+        ("alert: DatabaseDown, labels: {target: mian}", "target", "Did you mean `main`?"),
     ],
 )
 def test_a_known_issue_by_a_value_that_its_alert_never_has_is_refused(
@@ -335,6 +343,10 @@ def test_yaml_and_json_say_what_the_documents_say(demo: dict[str, str]) -> None:
         ("priorities: [p1], only: {audience: busines}", "only.audience", "Did you mean `business`?"),
         ("priorities: [p1], only: {environment: staging}", "only.environment", "Known here: `production`"),
         ("priorities: [p1], only: {service: api}, alerts: [DatabaseDown]", "alerts", "labels in `only`"),
+        ("priorities: [p1], only: {priority: p2}", "only.priority", "phone takes p1 alone"),
+        ("priorities: [p1], only: {priority: p1}", "", ""),
+        ("priorities: [p1], only: {audiance: business}", "only.audiance", "Did you mean `audience`?"),
+        ("priorities: [p1], only: {alertname: ByHand}", "", ""),
         ("priorities: [p1], only: {audience: business}", "", ""),
         ("priorities: [p1], only: {team: mine}", "", ""),
         ("priorities: [p1], only: {service: billing}", "", ""),
