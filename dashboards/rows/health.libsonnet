@@ -35,7 +35,7 @@ local checks(ctx, h, wish=15) = panels.timeline(
 local durations(ctx) = panels.timeseries(
   'health/durations',
   "Time of a component's check",
-  what="How long each component took to answer the platform's own check; dashed: what alerts.",
+  what="How long each component took to answer the platform's own check; dashed, once one comes near it: what alerts.",
   good='Flat, and far below a second.',
   act='A component that slows down fails next: look at it before it turns.',
   targets=each(ctx, function(selector, prefix) t.range(

@@ -64,6 +64,7 @@ local share(kpi) = kpi.unit == 'percentunit';
     wish=wish,
     height=6,
     min=null,
+    fill=0,
     softMin=kpi.target,  // the axis always reaches the target
     softMax=kpi.target,
     max=if share(kpi) then 1 else null,

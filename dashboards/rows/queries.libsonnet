@@ -144,6 +144,7 @@ local level(query, metric, links) = panels.timeseries(
   unit=metric.unit,
   links=links,
   min=if units.additive(metric.unit) then null else 0,
+  fill=if units.additive(metric.unit) then 0 else 12,  // an area without its zero lies about proportions
   colour=if units.money(metric.unit) then colours.accent else colours.neutral,
   overrides=[panels.before],
   gap=gap(query),

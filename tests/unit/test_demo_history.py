@@ -173,6 +173,16 @@ def test_an_outage_is_the_same_in_all_metrics(samples: Samples) -> None:
     assert _at(left, begins - HOUR) - _at(left, begins + outage.lasted + HOUR) > 0.1
 
 
+def test_checkpoints_come_by_the_clock() -> None:
+    """Postgres makes twelve an hour with the usual checkpoint_timeout, at night and by day."""
+    story = Story(NOW, moments(NOW, ((2 * DAY, 300),)))
+    labels = {"target": "main", "kind": "timed"}
+    values = past(story, "pg_checkpoints_total", labels, 1.0, counter=True)
+    made = [(time, value or 0.0) for time, value in zip(story.times, values, strict=True)]
+    for ago in (30 * HOUR, 12 * HOUR, 2 * HOUR):
+        assert _at(made, NOW - ago) - _at(made, NOW - ago - HOUR) == pytest.approx(12, rel=0.01)
+
+
 def test_failures_are_the_same_in_all_metrics(samples: Samples) -> None:
     trouble = max((incident for incident in INCIDENTS if incident.ago < 7 * DAY), key=lambda one: one.failing)
     middle, before = NOW - trouble.ago + trouble.lasted / 2, NOW - trouble.ago - HOUR

@@ -35,10 +35,12 @@ _PACES = {
     r"pg_stat_statements_shared_blks_dirtied_total": {"": 0.5},
     r"pg_stat_statements_wal_bytes_total": {"": 1100.0},
     r"pg_wal_written_bytes_total": {"": 1e5},
-    r"pg_checkpoints_total": {"timed": 0.0011},
+    r"pg_checkpoints_total": {"timed": 1 / 300},  # by checkpoint_timeout
     r"process_cpu_seconds_total": {"": 0.01},
     r"platform_exporter_(source_failures|series_dropped)_total": {"": 0.0},
 }
+_BY_THE_CLOCK = ("pg_checkpoints_total",)
+"""Counters that go on whatever customers do."""
 _FAILED_CALLS = {"completed": -0.686, "failed": 0.686}
 """What becomes of calls while requests fail: share that failed → calls per second more or less."""
 _PRICES = {plan: cents / 100 for plan, cents in PRICES.items()}
@@ -68,6 +70,8 @@ def _counter(story: Story, labels: Labels, value: float, name: str, share: float
         traffic * (1 + 0.15 * drift) * slower
         for traffic, drift, slower in zip(story.traffic, story.drift(name), slowed_down, strict=True)
     ]
+    if name in _BY_THE_CLOCK:
+        rate = [1.0] * len(story.times)
     return [value - pace * left for left in story.until_now(rate)]
 
 
