@@ -103,7 +103,7 @@ local incidents(ctx) =
     noValue='not known',
     overrides=[
       // Under the name that it has everywhere else, by which it is found again.
-      panels.named('Alert', { links: [ctx.links.runbookOfCell], 'custom.minWidth': 202 }),  // DatabaseConnectionFailures
+      panels.named('Alert', { links: [ctx.links.runbookOfCell], 'custom.minWidth': 178 }),  // ErrorBudgetBurnMedium
       panels.named('Service', { 'custom.minWidth': 112, mappings: panels.titled(ctx.titles) }),
       panels.named('In all', {
         unit: 'suffix: min',  // as "Minutes of incidents" beside it; in hours 84 of them would be one
