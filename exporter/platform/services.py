@@ -178,8 +178,8 @@ class Service(Part):
     signals: Signals
     objectives: Objectives = Objectives()
     depends_on: list[str] = []
-    """Other services, or sources as kind.name such as postgres.main: while one of them is down, or what it needs in turn
-    (the source that it is measured on included), symptoms of this service are silent."""
+    """Other services, or sources as kind.name such as postgres.main: while one of them is down, or what it needs in
+    turn (the source that it is measured on included), symptoms of this service are silent."""
 
     @property
     def needs(self) -> list[str]:
