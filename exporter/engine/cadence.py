@@ -16,6 +16,9 @@ _REMEMBERED = 8
 _EVEN = 0.2
 """Intervals that differ from their median by more than this share of it are not an even pace."""
 
+_SHORTEST = 0.5
+"""Seconds. Whoever asks again sooner asks without a pause, and has no next scrape that a source could wait for."""
+
 _MISSED = 2.5
 """After so many intervals without a scrape a scraper is forgotten."""
 
@@ -31,14 +34,14 @@ class _Scraper:
 
     @property
     def pace(self) -> tuple[float, float] | None:
-        """The interval and the largest deviation from it, or None while the pace is not even."""
+        """The interval and the largest deviation from it, or None while the pace is not that of a scraper."""
         recent = list(self.times)[-4:]
         gaps = [later - earlier for earlier, later in pairwise(recent)]
         if len(gaps) < 2:
             return None
         interval = median(gaps)
         deviation = max(abs(gap - interval) for gap in gaps)
-        return (interval, deviation) if interval > 0 and deviation <= _EVEN * interval else None
+        return (interval, deviation) if interval >= _SHORTEST and deviation <= _EVEN * interval else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,12 @@ def test_people_with_curl_are_not_predicted() -> None:
     assert cadence.upcoming(34, 100) == []
 
 
+def test_whoever_asks_without_a_pause_is_not_predicted() -> None:
+    cadence = Cadence()
+    seen(cadence, "a loop", *(number / 1000 for number in range(1000)))
+    assert cadence.upcoming(1, 3600) == []  # it would be millions of scrapes, worked out in the event loop
+
+
 def test_a_flood_of_connections_is_bounded() -> None:
     cadence = Cadence()
     for number in range(10_000):
