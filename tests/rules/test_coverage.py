@@ -95,7 +95,7 @@ def test_alerts_fire_and_are_silent_as_expected(generated: Generated, promtool: 
     test.write_text(
         generated.expected.read_text(encoding="utf-8").replace(HASH, generated.hash), encoding="utf-8"
     )
-    done = subprocess.run([promtool, "test", "rules", test], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([promtool, "test", "rules", test], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -20,5 +20,5 @@ DOCUMENTS = sorted((HERE / "documents").glob("*.yml"))
 def test_alerts_have_the_rank_of_the_document(file: Path, promtool: Path, tmp_path: Path) -> None:
     write(files(catalogue(PLATFORMS / file.name)), tmp_path)
     test = shutil.copy(file, tmp_path)
-    done = subprocess.run([promtool, "test", "rules", test], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([promtool, "test", "rules", test], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr

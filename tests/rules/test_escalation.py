@@ -168,6 +168,6 @@ def test_it_counts_from_when_people_could_know(
     }
     (tmp_path / "test.yml").write_text(yaml.safe_dump(test))
     done = subprocess.run(
-        [promtool, "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True, timeout=300
+        [promtool, "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -46,7 +46,7 @@ def _same(amtool: Path, config: Path, root: Route, labels: Mapping[str, str]) ->
     assert receivers, "an alert that goes nowhere"
     test = ["config", "routes", "test", f"--config.file={config}", f"--verify.receivers={receivers}"]
     alert = [f"{name}={value}" for name, value in labels.items() if value]
-    done = subprocess.run([amtool, *test, *alert], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([amtool, *test, *alert], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, f"{labels}: we say {receivers}; {done.stdout}{done.stderr}"
 
 

@@ -73,7 +73,7 @@ def test_it_ends_by_itself(promtool: Path, tmp_path: Path) -> None:
     test.write_text(
         yaml.safe_dump(yaml.safe_load(TEST.replace("LINK", link)))
     )  # promtool refuses a key that is merged
-    done = subprocess.run([promtool, "test", "rules", test], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([promtool, "test", "rules", test], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -53,5 +53,5 @@ def test_of_several_series_the_worst_counts(
             }
         )
     )
-    done = subprocess.run([promtool, "test", "rules", test], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([promtool, "test", "rules", test], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr

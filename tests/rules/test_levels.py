@@ -22,13 +22,13 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("file", TESTS, ids=lambda file: file.stem)
 def test_promises_are_measured_as_written_down(file: Path, generated: Path, promtool: Path) -> None:
     test = shutil.copy(file, generated)
-    done = subprocess.run([promtool, "test", "rules", test], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([promtool, "test", "rules", test], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_rules_are_without_duplicates(generated: Path, promtool: Path) -> None:
     rules = sorted((generated / "prometheus" / "rules").glob("*.yml"))
     done = subprocess.run(
-        [promtool, "check", "rules", "--lint-fatal", *rules], capture_output=True, text=True, timeout=300
+        [promtool, "check", "rules", "--lint-fatal", *rules], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -88,7 +88,7 @@ def test_prometheus_takes_what_is_made_of_it(tmp_path: Path, promtool: Path) -> 
         if path.startswith("prometheus/rules/"):
             rules.append(tmp_path / Path(path).name)
             rules[-1].write_text(text)
-    done = subprocess.run([promtool, "check", "rules", *rules], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([promtool, "check", "rules", *rules], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -58,7 +58,7 @@ ROUTES = [
 def test_routes(labels: dict[str, str], receivers: str, amtool: Path) -> None:
     test = ["config", "routes", "test", f"--config.file={CONFIG}", f"--verify.receivers={receivers}"]
     alert = [f"{name}={value}" for name, value in labels.items()]
-    done = subprocess.run([amtool, *test, *alert], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([amtool, *test, *alert], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -83,12 +83,12 @@ def test_the_page_of_pitchey_follows_its_health_document(
     test = ["config", "routes", "test", f"--config.file={config}"]
     expected = f"--verify.receivers=status-page,{receivers}"
     alert = [f"{name}={value}" for name, value in labels.items()]
-    done = subprocess.run([amtool, *test, expected, *alert], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([amtool, *test, expected, *alert], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_alertmanager_accepts_the_configuration(amtool: Path) -> None:
-    done = subprocess.run([amtool, "check-config", CONFIG], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([amtool, "check-config", CONFIG], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 templates" in done.stdout
 
@@ -214,7 +214,7 @@ def _rendered(amtool: Path, template: str, data: dict[str, Any], folder: Path, k
         ],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.removesuffix("\n")

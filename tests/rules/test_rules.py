@@ -41,7 +41,7 @@ def test_rules_behave_as_written_down(file: Path, promtool: Path) -> None:
 
 def test_prometheus_accepts_configuration_and_rules(promtool: Path) -> None:
     file = GOLDEN / "prometheus" / "prometheus.yml"
-    done = subprocess.run([promtool, "check", "config", file], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([promtool, "check", "config", file], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "duplicate" not in done.stdout + done.stderr
 
