@@ -150,7 +150,7 @@ def _at(target: Mapping[str, str], past_: Past) -> Past:
 
 
 def _served(page: str, story: Story, reach: Mapping[str, float], target: Mapping[str, str]) -> Iterator[Past]:
-    names, ran = set(_NAME.findall(page)), _ran(page)
+    names = set(_NAME.findall(page))
     for family in text_string_to_metric_families(page):
         by_name: dict[str, list[Sample]] = defaultdict(list)
         for sample in family.samples:
@@ -166,22 +166,12 @@ def _served(page: str, story: Story, reach: Mapping[str, float], target: Mapping
                 by_name[name].append(sample)
         counter = family.type == "counter"
         for name, served in by_name.items():
-            parts = shares(name, [sample.labels for sample in served], ran)
+            parts = shares(name, [sample.labels for sample in served])
             for sample, share in zip(served, parts, strict=True):
                 value = _series(page) if name == "platform_exporter_snapshot_series" else sample.value
                 values = past(story, name, sample.labels, value, counter, share)
                 labels = {"__name__": name, **sample.labels}
                 yield _at(target, (labels, values, counter or name.endswith(_TIMES)))
-
-
-def _ran(page: str) -> dict[str, float]:
-    """Return how often each statement ran, by its queryid."""
-    found: dict[str, float] = defaultdict(float)
-    for family in text_string_to_metric_families(page):
-        for sample in family.samples:
-            if sample.name == "pg_stat_statements_top_calls_total":
-                found[sample.labels["queryid"]] += sample.value
-    return found
 
 
 def _sums(page: str) -> dict[str, float]:

@@ -24,9 +24,8 @@ def _panel(files: Json, view: str, title: str) -> Json:
 def _felt(rule: Json) -> bool:
     """Whether the alert is an incident: what customers feel, and databases that are down."""
     labels = rule["labels"]
-    return labels["severity"] == "critical" and (
-        labels["kind"] == "symptom" or rule["alert"] == "DatabaseDown"
-    )
+    felt = labels["kind"] == "symptom" or rule["alert"] == "DatabaseDown"
+    return bool(felt and labels["severity"] == "critical")
 
 
 @pytest.mark.parametrize(
