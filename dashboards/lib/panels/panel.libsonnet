@@ -17,7 +17,7 @@ local oneOf(value, allowed, who) =
 local ends = { '.': 1, '?': 1 };
 
 local sentence(text, part, who) =
-  if std.objectHasEx(ends, std.substr(text, std.length(text) - 1, 1), false) then text
+  if std.length(text) > 0 && std.objectHasEx(ends, text[std.length(text) - 1], false) then text
   else error who + ': "' + part + '" must be a sentence with its full stop, not "' + text + '"';
 
 local between(value, low, high, part, who) =

@@ -164,3 +164,12 @@ def test_words_that_hide_each_other_are_refused(ranges: str) -> None:
     program = f"(import 'dashboards/lib/fields.libsonnet').ranges({ranges})"
     with pytest.raises(RuntimeError, match="they ascend without lying over each other, unlike"):
         _jsonnet.evaluate_snippet("test.jsonnet", program, jpathdir=[str(folder())])
+
+
+@pytest.mark.parametrize("word", ["", "What", "What!"])
+def test_what_is_no_sentence_is_refused_by_its_panel_and_name(word: str) -> None:
+    program = (STAT % ("stat", "[]")).replace("what='What.'", f"what='{word}'")
+    with pytest.raises(
+        RuntimeError, match=f'key: "what" must be a sentence with its full stop, not "{word}"'
+    ):
+        _jsonnet.evaluate_snippet("test.jsonnet", program, jpathdir=[str(folder())])
