@@ -23,8 +23,8 @@ from exporter.logs import Log
 MOST_SERIES = 10_000
 """Series of one family that are kept; what comes beyond is added to one whose label values are all `other`."""
 
-_MOST_COUNTED = 2.0**53
-"""What a float can count up to: from there on it does not grow by 1."""
+_MOST_IN_A_WINDOW = 2.0**64
+"""More than APIs and databases can count in 64 bits; added to a counter, it would hide all that comes after it."""
 
 log = Log()
 
@@ -55,12 +55,11 @@ def rfc3339(seconds: int) -> str:
 def grown(family: Family, before: float, by: object) -> float:
     """Return what a counter of `family` has after it grew `by` a count.
 
-    Raises SourceError: parse, for what is no number or below 0, and for what would leave it above 2^53, where it would
-    stay for ever.
+    Raises SourceError: parse, for what is no number, below 0 or above 2^64.
     """
-    if isinstance(by, int | float) and not isinstance(by, bool) and 0 <= by <= _MOST_COUNTED - before:
+    if isinstance(by, int | float) and not isinstance(by, bool) and 0 <= by <= _MOST_IN_A_WINDOW:
         return before + by
-    raise SourceError("parse", f"{family.name} is a counter, and {by!r:.80} is to be added to it")
+    raise SourceError("parse", f"{family.name} is a counter, and {by!r:.80} is no count to be added to it")
 
 
 class WindowedCounters:
