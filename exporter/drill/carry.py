@@ -57,14 +57,16 @@ class Carrier:
         over = {"endsAt": _rfc3339(time.time())}
         await self._post([{**self._alert(shot, began), **over} for shot in shots])
 
-    async def counts(self) -> Counts:
+    async def counts(self, *, starting: bool = False) -> Counts:
         """Return Alertmanager's counters of messages, by name and integration. Raises SourceError.
 
-        They do not belong to one instant. Attempts are those of an earlier reading than the rest, so that one which was
-        counted and whose refusal was not yet never looks like a success.
+        They do not belong to one instant: an attempt may be counted whose refusal is not yet, or both between two
+        readings. What a drill starts from must not have too few attempts that succeeded, and what it is compared with
+        not too many: there refusals are those of an earlier reading than the rest, here attempts.
         """
-        attempts = {key: value for key, value in (await self._counters()).items() if _is_attempt(key)}
-        return {**await self._counters(), **attempts}
+        earlier, later = await self._counters(), await self._counters()
+        name = "notification_requests_failed_total " if starting else "notification_requests_total "
+        return {key: earlier.get(key, 0.0) if key.startswith(name) else later[key] for key in later}
 
     async def arrived(self, targets: Sequence[Target], began: float) -> dict[int, float]:
         """Return target by number → seconds, of those whose stand-in has the message. Raises SourceError."""
@@ -174,10 +176,6 @@ _NAMES = (
     "notification_requests_total",
     "notification_requests_failed_total",
 )
-
-
-def _is_attempt(key: str) -> bool:
-    return key.startswith("notification_requests_total ")
 
 
 def _all_taken(kind: str, planned: int, first: _Tally, last: _Tally) -> bool:

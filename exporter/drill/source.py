@@ -145,7 +145,7 @@ class DrillSource(Source):
         if self._is_due(now):
             name = f"drill-{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}"
             run = Run(name, now, plan(self._platform, name, now))
-            run.before = {} if self._sinks else await self._carrier.counts()
+            run.before = {} if self._sinks else await self._carrier.counts(starting=True)
             version = await self._keep(store, run, version)
             self._begun = name
         assert run is not None, "without one, a drill is due"

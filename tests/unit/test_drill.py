@@ -1,10 +1,12 @@
 """Which alerts a drill sends, where they must arrive, and how Alertmanager's counters are read."""
 
+import itertools
 from pathlib import Path
 
+import httpx
 import pytest
 
-from exporter.drill.carry import Counts, accepted
+from exporter.drill.carry import Carrier, Counts, accepted
 from exporter.drill.plan import Target, plan
 from exporter.drill.source import Run
 from exporter.generate import catalogue
@@ -197,3 +199,32 @@ def test_a_drill_survives_a_restart(platform: Platform) -> None:
     again = Run.load(run.dump())
     assert again.dump() == run.dump()
     assert again.targets == run.targets
+
+
+async def test_an_attempt_refused_between_two_readings_is_never_taken_for_a_success() -> None:
+    """Neither in what a drill starts from, which would have one too few, nor in what it is compared with."""
+
+    def text(tried: int) -> str:
+        return "".join(
+            f'alertmanager_{name}{{integration="slack"}} {value}\n'
+            for name, value in (
+                ("notifications_total", 2),
+                ("notifications_failed_total", 0),
+                ("notification_requests_total", tried),
+                ("notification_requests_failed_total", tried),
+            )
+        )
+
+    readings = itertools.count()
+    carrier = Carrier("http://alertmanager", None, "https://runbooks.example", "https://grafana.example")
+    carrier._client = httpx.AsyncClient(
+        transport=httpx.MockTransport(
+            lambda _: httpx.Response(200, stream=httpx.ByteStream(text(next(readings)).encode()))
+        )
+    )
+    before = await carrier.counts(starting=True)
+    now = await carrier.counts()
+    await carrier.close()
+    names = ("notification_requests_total slack", "notification_requests_failed_total slack")
+    assert [before[name] for name in names] == [1.0, 0.0]
+    assert [now[name] for name in names] == [2.0, 3.0]
