@@ -73,7 +73,7 @@ class Health:
         """Check everything; never raises and never takes much longer than `BUDGET_SECONDS`."""
         checks = await asyncio.gather(
             _timed("database", "Database", self._database, degraded_after=0.2, unhealthy_after=1.0),
-            _timed("redis", "Redis", self._store.ping_cache, degraded_after=0.1, unhealthy_after=0.5),
+            _timed("redis", "Redis", self._store.ping_cache, degraded_after=0.2, unhealthy_after=1.0),
             self._external_apis(),
         )
         return Report(checks=checks, pool=self._store.pool_stats(), taken=datetime.now(UTC))
