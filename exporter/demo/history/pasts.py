@@ -65,13 +65,14 @@ def past(story: Story, name: str, labels: Labels, value: float, counter: bool, s
 def _counter(story: Story, labels: Labels, value: float, name: str, share: float) -> Values:
     """Count backwards from what is served: a counter that began with the demo was below zero, and so never falls."""
     pace = share * _pace(name, labels, value)
-    slowed_down = story.slower if "seconds" in name else [1.0] * len(story.times)
-    rate = [
-        traffic * (1 + 0.15 * drift) * slower
-        for traffic, drift, slower in zip(story.traffic, story.drift(name), slowed_down, strict=True)
-    ]
     if name in _BY_THE_CLOCK:
         rate = [1.0] * len(story.times)
+    else:
+        slowed_down = story.slower if "seconds" in name else [1.0] * len(story.times)
+        rate = [
+            traffic * (1 + 0.15 * drift) * slower
+            for traffic, drift, slower in zip(story.traffic, story.drift(name), slowed_down, strict=True)
+        ]
     return [value - pace * left for left in story.until_now(rate)]
 
 
