@@ -112,8 +112,8 @@ async def test_a_clock_that_is_wrong_costs_no_row(
 @pytest.mark.parametrize(
     ("sql", "keys", "says"),
     [
-        ("select -1 as value, 'a' as kind where {from} < {to}", {}, "-1.0 is to be added"),
-        ("select 'NaN'::float8 as value, 'a' as kind where {from} < {to}", {}, "nan is to be added"),
+        ("select -1 as value, 'a' as kind where {from} < {to}", {}, "-1.0 is no count to be added"),
+        ("select 'NaN'::float8 as value, 'a' as kind where {from} < {to}", {}, "nan is no count to be added"),
         (
             "select 1 as value, n::text as kind from generate_series(1, 9) as n where {from} < {to}",
             {"limit": 3},
