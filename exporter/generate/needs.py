@@ -38,6 +38,14 @@ def needs(platform: Platform, name: str) -> list[str]:
     return sorted(each for each in found - {name} if _says_that_it_is_down(platform, each))
 
 
+def rests_on(platform: Platform, name: str) -> list[str]:
+    """Return what fails the service when it fails: what it needs, and what it is measured on itself; sorted names.
+
+    More than `needs`, which silences: the status page hears of a service by its own alerts, and by `Service.needs`.
+    """
+    return sorted(reached([name], partial(_needed, platform)) - {name})
+
+
 def windows(platform: Platform, name: str) -> list[str]:
     """Return the names of the windows of maintenance that concern the service, in the order of the platform file.
 
@@ -76,11 +84,17 @@ def _needed(platform: Platform, name: str) -> list[str]:
 
 def _measured_or_named(platform: Platform, name: str) -> list[str]:
     service = platform.services.get(name)
-    return [] if service is None else [*service.depends_on, *_read_from(service.signals)]
+    return (
+        [speaks_for(platform, name)]
+        if service is None
+        else [*service.depends_on, *_read_from(service.signals)]
+    )
 
 
 def _read_from(signals: Signals) -> list[str]:
-    """Return the sources that a signal is read from, as kind.name, where one can be down or worked on."""
+    """Return the sources that a signal is read from, by their names, where one can be down or worked on."""
+    if signals.cloudflare_worker is not None:
+        return ["cloudflare.workers"]
     if signals.freshness is not None:
         return [] if signals.freshness.source is None else [signals.freshness.source]
     return [f"{kind}.{target}" for kind in _WITH_OUTAGES if (target := getattr(signals, kind)) is not None]

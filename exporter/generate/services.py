@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.generate.alerting import SEVERITIES
-from exporter.generate.needs import needs, windows
+from exporter.generate.needs import needs, rests_on, windows
 from exporter.platform.load import locate
 from exporter.platform.model import Platform
 from exporter.platform.problems import Problem
@@ -72,6 +72,7 @@ def service_entry(platform: Platform, name: str) -> dict[str, Any]:
         "slos": [_slo(name, service, level) for level in _levels(service)],
         "depends_on": list(service.depends_on),
         "needs": needs(platform, name),
+        "rests_on": rests_on(platform, name),
         "maintenance": windows(platform, name),
     }
 

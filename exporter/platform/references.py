@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 from exporter import sources as source_kinds
-from exporter.platform.base import Part
 from exporter.platform.document import Location
 from exporter.platform.model import Platform
 from exporter.platform.problems import suggestion
-from exporter.platform.routing import broken_routing
+from exporter.platform.routing import broken_routing, components, sources
 from exporter.platform.services import Service
 from exporter.platform.values import Duration
 from exporter.sources.postgres import Postgres
@@ -27,10 +26,7 @@ def broken_references(platform: Platform) -> Iterator[Broken]:
 
 def _dependencies(platform: Platform) -> Iterator[Broken]:
     for name, service in platform.services.items():
-        known = {
-            *(other for other in platform.services if other != name),
-            *(f"{kind}.{key}" for kind in source_kinds.KINDS for key in platform.section(kind)),
-        }
+        known = [other for other in components(platform) if other != name]
         for index, dependency in enumerate(service.depends_on):
             if dependency not in known:
                 where = ("services", name, "depends_on", index)
@@ -54,7 +50,7 @@ def _signals(platform: Platform) -> Iterator[Broken]:
         if signals.cloudflare_worker is not None:
             yield from _worker(platform, signals.cloudflare_worker, (*where, "cloudflare_worker"))
         if signals.freshness is not None and (source := signals.freshness.source) is not None:
-            known = _sources(platform)
+            known = sources(platform)
             if source not in known:
                 yield (
                     (*where, "freshness", "source"),
@@ -74,24 +70,6 @@ def _signals(platform: Platform) -> Iterator[Broken]:
                     suggestion(member, others),
                 )
         yield from _objectives(name, service)
-
-
-def _sources(platform: Platform) -> set[str]:
-    """Return the names of the configured sources: `kind.name`, or what a kind that exists once calls its parts."""
-    return {
-        f"{kind}.{key}"
-        for kind, description in source_kinds.KINDS.items()
-        for key in (
-            platform.section(kind)
-            if description.many
-            else [
-                part
-                for entry in platform.section(kind).values()
-                for part in type(entry).model_fields
-                if isinstance(getattr(entry, part), Part)
-            ]
-        )
-    }
 
 
 def _worker(platform: Platform, script: str, where: Location) -> Iterator[Broken]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from exporter.platform.alerting import Alerting
+from exporter.platform.base import Part
 from exporter.platform.document import Location
 from exporter.platform.model import Platform
 from exporter.platform.problems import suggestion
@@ -15,10 +16,27 @@ GENERATED = ("default", "heartbeat", "silent", "status-page")
 """Receivers that every platform may have beside its channels."""
 
 
+def sources(platform: Platform) -> list[str]:
+    """Return the names of the sources, as alerts have them: kind.name, or kind.part where a kind exists once."""
+    return [
+        f"{name}.{key}"
+        for name, kind in KINDS.items()
+        for key in (
+            platform.section(name)
+            if kind.many
+            else [
+                part
+                for entry in platform.section(name).values()
+                for part in type(entry).model_fields
+                if isinstance(getattr(entry, part), Part)
+            ]
+        )
+    ]
+
+
 def components(platform: Platform) -> list[str]:
-    """Return what the label `service` may say: services, and sources as kind.name."""
-    sources = [f"{kind}.{name}" for kind in KINDS for name in platform.section(kind)]
-    return [*platform.services, *sources]
+    """Return what the label `service` may say: services, and sources."""
+    return [*platform.services, *sources(platform)]
 
 
 def speaks_for(platform: Platform, source: str) -> str:

@@ -1,10 +1,10 @@
 // The same alert for each database of the platform, with its names and whoever depends on it.
 
-// Whatever needs it, at however many removes: their own alerts are silent while it is down.
+// Whatever is measured on it, or needs it at however many removes: alerts of the latter are silent while it is down.
 local dependents(catalogue, source) = [
   service.title
   for service in catalogue.services
-  if std.member(service.needs, source)
+  if std.member(service.rests_on, source)
 ];
 
 // Pages that ask which server they are about.

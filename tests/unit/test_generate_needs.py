@@ -7,15 +7,19 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.duties import duties
+from exporter.engine.engine import build_sources
 from exporter.generate import catalogue
 from exporter.generate.mixin import alert_rules
 from exporter.generate.needs import reached
+from exporter.platform.load import load
 from exporter.platform.problems import PlatformError
+from exporter.platform.routing import sources
 
 SHOP = """
 platform: shop
 sources:
-  postgres: {main: {dsn: "${env:DATABASE_URL}"}, other: {dsn: "${env:OTHER_URL}"}}
+  postgres: {main: {dsn: "${env:DATABASE_URL}"}, other: {dsn: "${env:OTHER_URL}"}, spare: {dsn: "${env:SPARE_URL}"}}
   health: {web: {url: "https://shop.example/web"}, other: {url: "https://shop.example/other"}}
   cloudflare: {account: 0123456789abcdef0123456789abcdef, token: "${env:TOKEN}", workers: {scripts: [edge]}}
 services:
@@ -70,20 +74,22 @@ def test_what_a_service_needs(dependency: str, needs: list[str], tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("service", "source"),
+    ("named", "concerned"),
     [
-        ("web", "health.web"),
-        ("fresh", "postgres.other"),
-        ("asker", "postgres.main"),
+        ("web", ["web", "twin", "asker"]),
+        ("postgres.other", ["fresh"]),
+        ("postgres.main", ["web", "twin", "asker"]),
+        ("cloudflare.workers", ["stale", "edge"]),
     ],
 )
-def test_work_on_what_a_service_is_read_from_is_work_on_it(service: str, source: str, tmp_path: Path) -> None:
-    text = SHOP.replace("DEPENDENCY", "web").replace("health.web", source)
+def test_work_on_what_a_service_is_read_from_is_work_on_it(
+    named: str, concerned: list[str], tmp_path: Path
+) -> None:
+    """Several services as one leave out each part by itself."""
     window = "{title: Works, once: {from: 2036-01-01, to: 2036-01-02}, services: [%s]}"
-    named = "web" if source == "health.web" else source
+    text = SHOP.replace("DEPENDENCY", "health.web")
     services = _services(f"{text}alerting: {{maintenance: [{window % named}]}}\n", tmp_path)
-    assert services[service]["maintenance"] == ["works"]
-    assert services["whole"]["maintenance"] == []
+    assert [name for name, service in services.items() if service["maintenance"] == ["works"]] == concerned
 
 
 def test_a_ladder_of_services_is_walked_once(tmp_path: Path) -> None:
@@ -105,19 +111,29 @@ def test_services_that_need_each_other_by_what_they_are_read_from_are_refused(tm
     assert "asker needs it too" in problem.message
 
 
-def test_alerts_of_a_database_name_all_that_need_it(tmp_path: Path) -> None:
-    """Their own alerts are silent meanwhile, so nobody would hear that the farther ones fail."""
+def test_alerts_of_a_database_name_all_that_need_it_or_are_measured_on_it(tmp_path: Path) -> None:
+    """Alerts of the former are silent meanwhile, so nobody would hear that the farther ones fail."""
     file = tmp_path / "shop.yml"
-    file.write_text(SHOP.replace("DEPENDENCY", "twin"))
+    file.write_text(SHOP.replace("DEPENDENCY", "twin").replace("cloudflare_worker: edge", "postgres: other"))
     impact = {
         rule["labels"]["service"]: rule["annotations"]["impact"].partition(": ")[2]
         for rule in alert_rules(catalogue(file))
         if rule["alert"] == "DatabaseDown"
     }
     assert impact == {
-        "postgres.main": "Web, All, Asker.",
-        "postgres.other": "no service names it as a dependency.",
+        "postgres.main": "Web, Twin, All, Asker.",
+        "postgres.other": "Fresh, Edge, All.",
+        "postgres.spare": "no service names it as a dependency.",
     }
+
+
+@pytest.mark.parametrize("file", sorted(Path("platforms").glob("*.yml")), ids=lambda file: file.stem)
+def test_sources_are_called_as_their_alerts_call_them(file: Path) -> None:
+    """But for the exporter's own duties, on which nothing else depends."""
+    platform = load(file)
+    built = {source.name for source in build_sources(platform)} - {duty.name for duty in duties(platform)}
+    assert built
+    assert sorted(sources(platform)) == sorted(built)
 
 
 def _services(text: str, folder: Path) -> dict[str, dict[str, list[str]]]:
