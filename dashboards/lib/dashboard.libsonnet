@@ -15,8 +15,6 @@ local datasourceVariable = {
   refresh: 1,
 };
 
-local urgent = [known.firing('severity="' + severity + '"') for severity in ['critical', 'warning']];
-
 local annotation(name, colour, expr, title, text, tags, enable=true) = {
   name: name,
   datasource: datasource,
@@ -35,13 +33,14 @@ local start(name, metric, title, text, enable) =
   { useValueForTime: true };
 
 // Between two steps of a month lies half a day: what was only then is found by looking at the whole step.
-local during(series) = 'max_over_time(' + known.step(series) + ') == 1';
+local whole(series) = 'max_over_time(' + known.step(series) + ')';
 
 // Of several alerts at a time the most urgent alone: shades over each other would hide the curves just in a fault.
-local firing(alerts) =
+local firing(marked) =
+  local alerts = marked(whole);
   local n = std.length(alerts);
   'topk(1, ' + std.join(' or ', [
-    (n - i) + ' * max by (alertname, service, severity, priority) (max_over_time(' + known.step(alerts[i]) + '))'
+    (n - i) + ' * max by (alertname, service, severity, priority) (' + alerts[i] + ')'
     for i in std.range(0, n - 1)
   ]) + ')';
 
@@ -71,7 +70,7 @@ local annotations(ctx, marked, starts) = [
   else [annotation(
     'Maintenance',
     colours.unknown,
-    during('platform_exporter_maintenance_active'),
+    whole('platform_exporter_maintenance_active') + ' == 1',
     'Maintenance: {{window}}',
     'Announced; its time is left out of the service levels',
     'window'
@@ -218,9 +217,9 @@ local bar(ctx) = [
     hide: 0,
   },
 
-  // The dashboard `name` of ctx.views. `marked`: the alerts that are marked, the most urgent first. `starts`: whether
-  // starts and deployments are marked from the beginning.
-  new(ctx, name, title, description, sections, from, refresh, marked=urgent, variables=[], starts=true)::
+  // The dashboard `name` of ctx.views. `marked(of)`: `of(series)` of the alerts that are marked, the most urgent first.
+  // `starts`: whether starts and deployments are marked from the beginning.
+  new(ctx, name, title, description, sections, from, refresh, marked=known.severities(['critical', 'warning']), variables=[], starts=true)::
     local view = ctx.views[name];
     local panels = identify(view.uid, layout.panels(headed(sections)));
     assert std.length(view.uid) <= 40 : view.uid + ': Grafana allows 40 characters in a uid';

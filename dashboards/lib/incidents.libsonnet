@@ -1,15 +1,20 @@
 // What an incident is, the same in every number, list and timeline: a critical alert on what customers feel, or a database
 // that is down, which they feel next. Other causes may be felt by nobody, and go on for as long as their windows after
-// customers are served again. Where nothing tells what customers feel, whatever is critical is one; what is wrong with the
+// customers are served again. So do alerts on service levels, the budget's: they count only while more fails in five
+// minutes than is planned. Where nothing tells what customers feel, whatever is critical is one; what is wrong with the
 // monitoring itself never is.
 local known = import 'known.libsonnet';
 
 function(ctx)
-  local kinds =
-    if std.length(ctx.services) + std.length(ctx.health) == 0 then ['kind!="meta"']
-    else ['kind="symptom"', 'alertname="DatabaseDown"'];
+  local critical(matchers, more) = known.firing('severity="critical", ' + matchers + more);
+  local felt(of, more) =
+    if std.length(ctx.slos) == 0 then of(critical('kind="symptom"', more))
+    else of(critical('kind="symptom", slo=""', more)) + ' or ' + of(critical('kind="symptom", slo!=""', more))
+         + ' and on (slo) ' + of('slo:current_burn_rate:ratio') + ' > 1';
   // `of(series)` of each kind that fires, by more matchers; what is felt comes first.
-  local each(of, more='') = [of(known.firing('severity="critical", ' + kind + more)) for kind in kinds];
+  local each(of, more='') =
+    if std.length(ctx.services) + std.length(ctx.health) == 0 then [of(critical('kind!="meta"', more))]
+    else [felt(of, more), of(critical('alertname="DatabaseDown"', more))];
   {
     each:: each,
 

@@ -12,6 +12,9 @@
   // Alerts that fire, by more matchers. Unresolved repeats another alert, and those of severity "none" are nobody's task.
   firing(matchers):: 'ALERTS{alertstate="firing", alertname!="Unresolved", ' + matchers + '}',
 
+  // `of(series)` of those that fire, by severity.
+  severities(names):: function(of) [of(self.firing('severity="' + name + '"')) for name in names],
+
   // Of `series` what was in the step that begins at each point, to be looked at as a whole: a timeline draws each point up
   // to the next, and the last one, which may be hours old on a page of a month, up to now.
   step(series):: series + '[$__rate_interval] offset -$__interval',

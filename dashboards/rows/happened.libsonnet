@@ -64,28 +64,34 @@ local looked(ctx, offset='') =
   + 'up{job="platform-exporter"}' + offset + ')';
 
 // Each alert by what it concerns, however many of its kind fire at once.
-local each(ctx, alerts, of='max') = of + ' by (alertname, service) (' + ctx.concerned(alerts) + ')';
+local each(ctx, alerts) = 'max by (alertname, service) (' + ctx.concerned(alerts) + ')';
 local incidents(ctx) =
   local firing = incidents_of(ctx).all();
   // When each was seen firing: what fires is 1, and the time of the step is a number, while timestamp() is a hundred times
   // as dear. A single operation, since each is done for every minute of a month.
   local seen = '(' + firing + ' * time())';
+  local kinds(alerts) = 'max by (alertname, service, quota) (' + alerts + ')';
+  // Since when, of what fires at the end: the last minute in which it did not.
+  local at_end = incidents_of(ctx).all('', function(series) series + ' @ end()');
+  local before = 'max_over_time(((' + kinds(at_end) + ' unless ' + kinds(firing) + ') * time())[$__range:1m])';
   panels.table(
     'happened/list',
     'Incidents in this period',
-    what='What customers felt in the time shown, and databases that were down: how long before its end each alert was last firing, for how long in all of it, however often, and of what fires now, for how long its condition has held. What fires at the end comes first, then the longest. Looked at once a minute. Those with one end belong to one fault.',
+    what='What customers felt in the time shown, and databases that were down: how long before its end each alert was last firing, for how long in all of it, however often, and of what fires at the end, for how long without a break. What fires at the end comes first, then the longest. Looked at once a minute. Those with one end belong to one fault.',
     good='None.',
     act='Click a name for its runbook; ask for the review of each.',
     // Rows stand in the order of these answers. What is not seen without scrolling are the shortest that are over.
     targets=[
       t.table(each(ctx, firing)),
       t.table('sort_desc(' + known.or_none(
-        each(ctx, minutely('max by (alertname, service, quota) (' + firing + ')', '$__range'))
+        each(ctx, minutely(kinds(firing), '$__range'))
         // What has just begun is not yet in a minute that was looked at.
         + ' or 0.5 * ' + each(ctx, firing), looked(ctx), 'service', 'No incident'
       ) + ')'),
       t.table('time() - ' + each(ctx, seen + ' or max_over_time(' + seen + '[$__range:1m])')),
-      t.table('time() - ' + each(ctx, 'ALERTS_FOR_STATE and ignoring (alertstate) ' + firing, 'min')),
+      t.table(
+        'floor((time() - ' + each(ctx, before) + ' or $__range_s * ' + each(ctx, firing) + ') / 60)'
+      ),
     ],
     merge=true,
     unit='none',
@@ -111,7 +117,13 @@ local incidents(ctx) =
         mappings: panels.words([[0, ' ', colours.unknown]]) + panels.ranges([[0.1, 0.9, '< 1 min', colours.bad]]),
         'custom.width': 70,  // 100 min
       }),
-      panels.named('Open for', { unit: 's', decimals: 1, noValue: 'over', 'custom.width': 80 }),
+      panels.named('Open for', {
+        unit: 'suffix: min',
+        decimals: 0,
+        noValue: 'over',
+        mappings: panels.words([[0, '< 1 min', colours.bad]]),
+        'custom.width': 80,
+      }),
       panels.named('Ago', {
         unit: 's',
         decimals: 1,

@@ -49,6 +49,6 @@ function(ctx)
     ],
     from='now-7d',
     refresh='15m',
-    marked=[known.firing('severity="critical"')],
+    marked=known.severities(['critical']),
     variables=if std.length(all) + std.length(ctx.services) == 0 then [] else [queries.compare],
   )

@@ -26,7 +26,7 @@ local now(ctx) = [
     targets=[t.instant(
       known.zero(
         // A database that is down counts until somebody feels it: it is one fault.
-        std.join(' or ', incidents(ctx).each(function(firing) 'count(count by (service) (' + firing + '))'))
+        std.join(' or ', ['count(count by (service) (' + kind + '))' for kind in incidents(ctx).each(function(series) series)])
       ), 'incidents'
     )],
     unit='none',
@@ -246,6 +246,6 @@ function(ctx)
     ],
     from='now-30d',
     refresh='5m',
-    marked=incidents(ctx).each(function(firing) firing),
+    marked=incidents(ctx).each,
     starts=false,
   )

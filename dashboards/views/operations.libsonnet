@@ -41,6 +41,6 @@ function(ctx)
     ],
     from='now-6h',
     refresh='1m',
-    marked=[known.firing('severity="' + severity + '"') for severity in ['critical', 'warning', 'info']],
+    marked=known.severities(['critical', 'warning', 'info']),
     variables=measures.variables(ctx, 'operations'),
   )

@@ -83,15 +83,20 @@ class Recorded:
                 yield _firing(rule), begins, ends
 
     def _burning(self, rule: dict[str, Any]) -> Iterator[tuple[float, float]]:
-        """Yield when a burn alert fired: both of its windows were above the limit for as long as it waits."""
+        """Yield when a burn alert fired: both of its windows were above the limit for as long as it waits.
+
+        A window of hours is above it long after customers are served again; then it tells nothing of the story.
+        """
         windows = _BURN.findall(rule["expr"]) if "alert" in rule else []
         if not windows or len({slo for _, slo, _ in windows}) > 1:
             return
         ratios = [self._ratio(float(Duration.parse(window))) for window, _, _ in windows]
         limits = [float(limit) for _, _, limit in windows]
+        budget = 1 - self._objectives[windows[0][1]]
         wait, since = float(Duration.parse(rule.get("for", "0s"))), None
         for at, time in enumerate(self._story.times):
-            above = all(ratio[at] > limit for ratio, limit in zip(ratios, limits, strict=True))
+            above = self._story.failing[at] > budget
+            above = above and all(ratio[at] > limit for ratio, limit in zip(ratios, limits, strict=True))
             if above and since is None:
                 since = time
             elif since is not None and not above:

@@ -41,7 +41,7 @@ class Incident:
 
 
 INCIDENTS = (
-    Incident(26.3 * DAY, 14 * MINUTE, 0.08),
+    Incident(26.3 * DAY, 14 * MINUTE, 0.13),
     Incident(
         18.6 * DAY,
         11 * MINUTE,
@@ -63,7 +63,7 @@ INCIDENTS = (
         after=10 * MINUTE,
     ),
     # Too little for an hour's burn rate, too much for six hours'.
-    Incident(5.7 * DAY, 3.8 * HOUR, 0.0138, 1.6),
+    Incident(5.7 * DAY, 4.7 * HOUR, 0.0138, 1.6),
     Incident(
         2.2 * DAY,
         16 * MINUTE,
