@@ -1,4 +1,4 @@
-"""Every view of the running demo is alive: each panel's query is answered, quickly, and with data."""
+"""Every view of the running demo is alive: each panel's query is answered with data, and quickly, of a month too."""
 
 import asyncio
 import tempfile
@@ -17,6 +17,7 @@ from tests.e2e.test_demo import demo, until_all_runs
 pytestmark = pytest.mark.e2e
 
 SECONDS_TO_FILL = 180
+A_MONTH = 30 * 86400.0
 SLOWEST_QUERY = 0.2
 SLOWEST_DASHBOARD = 1.5
 ROUNDS = 3
@@ -31,11 +32,11 @@ def folder() -> Iterator[Path]:
         yield Path(name) / "state"
 
 
-def _queries(generated: Path, url: str) -> list[PanelQuery]:
+def _queries(generated: Path, url: str, shown: float | None = None) -> list[PanelQuery]:
     async def read() -> list[PanelQuery]:
         prometheus = PrometheusClient(url)
         try:
-            return await panel_queries(generated, prometheus)
+            return await panel_queries(generated, prometheus, shown)
         finally:
             await prometheus.close()
 
@@ -60,6 +61,24 @@ def _ask(client: httpx.Client, query: PanelQuery) -> tuple[int, float]:
     return told, float(data["stats"]["timings"]["execTotalTime"])
 
 
+def _quick(client: httpx.Client, queries: list[PanelQuery]) -> str:
+    """Fail unless each query and each dashboard is quick; return the slowest of them in words."""
+    best: dict[PanelQuery, float] = {}
+    for _ in range(ROUNDS):
+        for query in queries:
+            best[query] = min(_ask(client, query)[1], best.get(query, 60.0))
+    whole: dict[str, float] = defaultdict(float)
+    for query, seconds in best.items():
+        whole[query.dashboard] += seconds
+    slowest = max(best, key=best.__getitem__)
+    assert best[slowest] < SLOWEST_QUERY, slowest
+    assert max(whole.values()) < SLOWEST_DASHBOARD, whole
+    return (
+        f"slowest query {best[slowest] * 1000:.0f} ms ({slowest.dashboard} / {slowest.panel}), "
+        f"slowest dashboard {max(whole.values()):.2f} s"
+    )
+
+
 def test_every_panel_is_answered_quickly_and_with_data(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,7 +87,6 @@ def test_every_panel_is_answered_quickly_and_with_data(
         url = ports.url("prometheus")
         queries = _queries(folder / "generated", url)
         expected = {(query.dashboard, query.panel) for query in queries if not query.rare}
-        best: dict[PanelQuery, float] = {}
         with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
             deadline = time.monotonic() + SECONDS_TO_FILL
             while True:
@@ -76,18 +94,9 @@ def test_every_panel_is_answered_quickly_and_with_data(
                 if not (empty := expected - filled) or time.monotonic() > deadline:
                     break
                 time.sleep(1)
-            for _ in range(ROUNDS):
-                for query in queries:
-                    best[query] = min(_ask(client, query)[1], best.get(query, 60.0))
-        assert not empty
-    whole: dict[str, float] = defaultdict(float)
-    for query, seconds in best.items():
-        whole[query.dashboard] += seconds
-    slowest = max(best, key=best.__getitem__)
+            assert not empty
+            as_opened = _quick(client, queries)
+            of_a_month = _quick(client, _queries(folder / "generated", url, A_MONTH))
     with capsys.disabled():
-        print(
-            f"\n{len(queries)} queries of {len(expected)} panels with data; slowest {best[slowest] * 1000:.0f} ms "
-            f"({slowest.dashboard} / {slowest.panel}); slowest dashboard {max(whole.values()):.2f} s"
-        )
-    assert best[slowest] < SLOWEST_QUERY, slowest
-    assert max(whole.values()) < SLOWEST_DASHBOARD, whole
+        print(f"\n{len(queries)} queries of {len(expected)} panels with data")
+        print(f"pages as they open: {as_opened}\npages of a month: {of_a_month}")

@@ -57,7 +57,9 @@ async def test_queries_are_found_in_nested_rows_with_current_and_all_values(tmp_
     (tmp_path / "other.json").write_text("{}")
     client = PrometheusClient("http://127.0.0.1:9")
     found = await panel_queries(tmp_path, client)
+    zoomed = await panel_queries(tmp_path, client, 6 * 3600.0)
     await client.close()
+    assert {(query.seconds, query.step) for query in zoomed} == {(6 * 3600, 60)}
     assert [(query.panel, query.expression, query.instant, query.rare) for query in found] == [
         ("inner", 'a{m=~".*"}[1h]', True, False),
         ("outer", "b[7205s] offset 7d", False, True),

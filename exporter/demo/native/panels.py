@@ -40,11 +40,16 @@ class PanelQuery:
     rare: bool
 
 
-async def panel_queries(folder: Path, prometheus: PrometheusClient) -> list[PanelQuery]:
-    """Read every dashboard below `folder` and return its queries, ready to be sent."""
+async def panel_queries(
+    folder: Path, prometheus: PrometheusClient, shown: float | None = None
+) -> list[PanelQuery]:
+    """Read every dashboard below `folder` and return its queries, ready to be sent.
+
+    They are those of a page opened as it is, or set to the `shown` seconds.
+    """
     found = []
     for name, dashboard in _dashboards(folder):
-        seconds = range_of(dashboard)
+        seconds = shown or range_of(dashboard)
         variables = await _variables(dashboard, prometheus, _built_in(seconds, _step(seconds, POINTS)))
         for panel in _panels(dashboard["panels"]):
             step = _step(seconds, panel.get("maxDataPoints") or POINTS)
