@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from exporter.platform.base import Interval, LabelName, Part, Repeated, Slug
 from exporter.platform.calendar import Hours, Maintenance, Moment, Zone
@@ -122,12 +122,23 @@ def _rarely(every: Duration) -> Duration:
     return every
 
 
+def _with_unit(written: object) -> object:
+    if isinstance(written, int | float) and not isinstance(written, bool):
+        raise fault(
+            "threshold",
+            f"{written} has no unit",
+            f'Write one behind it, such as 80%, 500ms or 10GiB; quotes, "{written}", where there is none.',
+        )
+    return written
+
+
 Threshold = Annotated[
     str,
     Field(
         pattern=r"^\d+(\.\d+)?\s*(%|ms|s|m|h|d|w|y|B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)?$",
         examples=["5%", "500ms", "10GiB", "20"],
     ),
+    BeforeValidator(_with_unit),
 ]
 
 

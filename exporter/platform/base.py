@@ -33,15 +33,21 @@ def _text(text: str) -> str:
         raise fault(
             "text", "is empty or holds a line break or another control character", "Write one line of text."
         )
-    return _without_braces(text)
+    return _without_places(text)
 
 
-def _without_braces(text: str) -> str:
+def _without_places(text: str) -> str:
     if "{{" in text or "}}" in text:
         raise fault(
             "text",
             "holds {{ or }}, which Prometheus' templates would read",
             "Write it without double braces.",
+        )
+    if "%(" in text:
+        raise fault(
+            "text",
+            "holds %(, where texts of alerts have a word put in",
+            "Write something between the two, such as a space.",
         )
     return text
 
@@ -65,7 +71,7 @@ def _of_rules(duration: Duration) -> Duration:
 Text = Annotated[str, AfterValidator(_text)]
 """A line for people: titles, questions, helps. It ends up in annotations, which are templates."""
 
-Repeated = Annotated[str, AfterValidator(_without_braces)]
+Repeated = Annotated[str, AfterValidator(_without_places)]
 """Whatever a label may say, where labels or annotations of an alert repeat it; these are templates."""
 
 Interval = Annotated[Duration, AfterValidator(_interval)]
