@@ -57,7 +57,11 @@ class Engine:
         self.platform = platform
         self.own = OwnMetrics(fingerprint(path), time.time())
         self.publisher = SnapshotPublisher(
-            self._gather, max_series=platform.limits.series, unbounded=OWN, on_publish=self._published
+            self._gather,
+            max_series=platform.limits.series,
+            unbounded=OWN,
+            on_publish=self._published,
+            in_thread=lambda: [self.own.collected()],  # it reads files of /proc
         )
         self.leadership = Leadership(store(platform), self.publisher.changed)
         self.scheduler = Scheduler(
@@ -127,7 +131,7 @@ class Engine:
         return load(self.path), fingerprint(self.path)
 
     def _gather(self) -> list[Collected]:
-        own = [self.own.collected(), self.leadership.collected(), planned(self.platform, datetime.now(UTC))]
+        own = [self.leadership.collected(), planned(self.platform, datetime.now(UTC))]
         return [*own, *self.scheduler.gather()]
 
     def _published(self) -> None:

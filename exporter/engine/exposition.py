@@ -12,13 +12,14 @@ the same object as last time, and one that both formats have in common is one ob
 Sources: https://prometheus.io/docs/instrumenting/exposition_formats/ and the OpenMetrics 1.0 specification.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
 import orjson
 
 from exporter.engine.families import Exemplar, Family, Key, Samples, encodable, value_text
+from exporter.engine.pauses import never
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -56,6 +57,10 @@ class Exposition:
     openmetrics_pieces: tuple[Piece, ...]
     series: int
 
+    def body(self, *, openmetrics: bool) -> bytes:
+        """Put the body in OpenMetrics 1.0 or text 0.0.4 together."""
+        return self.openmetrics if openmetrics else self.text
+
     @property
     def text(self) -> bytes:
         """The body in text 0.0.4."""
@@ -68,9 +73,13 @@ class Exposition:
 
 
 class Renderer:
-    """Renders families; remembers what it needs of the last rendering, and no more."""
+    """Renders families; remembers what it needs of the last rendering, and no more.
 
-    def __init__(self) -> None:
+    `pause` is called after each family.
+    """
+
+    def __init__(self, pause: Callable[[], None] = never) -> None:
+        self._pause = pause
         self._blocks: dict[tuple[Family, int], _Block] = {}
         self._pieces = _Pieces()
 
@@ -99,6 +108,7 @@ class Renderer:
                 pieces.series += len(part.samples)
             if pieces.series >= _PIECE:
                 pieces.close()
+            self._pause()
         pieces.add(b"\n" if blocks else b"", b"\n# EOF\n" if blocks else b"# EOF\n")
         pieces.close()
         self._blocks, self._pieces = blocks, pieces

@@ -6,12 +6,13 @@ What is cut is not gathered anywhere, counters neither. What the exporter says o
 of it: one must see who fails all the more.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from exporter.engine.budget import first
 from exporter.engine.exposition import Part, Renderer
 from exporter.engine.families import Collected, Family, Key, Samples
+from exporter.engine.pauses import never
 
 Dropped = list[tuple[Family, int]]
 """Families of which samples are not shown, and how many."""
@@ -31,11 +32,14 @@ class Merger:
     """Merges collections. What is left out is told once, however often what a source said last is merged again.
 
     Samples are known again by the identity of their mapping, which does not change between two collections.
-    `unbounded` are the families that the bound `most` does not touch.
+    `unbounded` are the families that the bound `most` does not touch. `pause` is called now and then.
     """
 
-    def __init__(self, most: int, unbounded: Collection[Family] = ()) -> None:
+    def __init__(
+        self, most: int, unbounded: Collection[Family] = (), pause: Callable[[], None] = never
+    ) -> None:
         self.most = most
+        self._pause = pause
         self._unbounded = frozenset(unbounded)
         self._left_out: dict[int, tuple[Samples, int]] = {}
         self._rubbish: dict[int, Samples] = {}
@@ -58,6 +62,7 @@ class Merger:
                     created = share.origin.created.get(share.family, {})
                     exemplars = share.origin.exemplars.get(share.family, {})
                     merged.setdefault(shares[0].family, []).append(Part(share.fresh, created, exemplars))
+            self._pause()
         self._left_out = left_out
         return merged, dropped
 
@@ -81,6 +86,7 @@ class Merger:
                         fresh = {key: value for key, value in fresh.items() if key not in known}
                     known.update(fresh)
                 shares.append(_Share(family, samples, fresh, collected))
+            self._pause()
         self._rubbish = rubbish
         return by_name
 

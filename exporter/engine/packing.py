@@ -6,12 +6,12 @@ read the first member only, as curl does, read everything.
 """
 
 import struct
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Callable, Sequence
 
 from isal import isal_zlib
 
 from exporter.engine.exposition import Piece
+from exporter.engine.pauses import never
 
 _HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 _LAST_BLOCK = b"\x03\0"
@@ -19,9 +19,10 @@ _LAST_BLOCK = b"\x03\0"
 
 
 class Packer:
-    """Compresses bodies; remembers the pieces of the last ones."""
+    """Compresses bodies; remembers the pieces of the last ones. `pause` is called after each piece."""
 
-    def __init__(self) -> None:
+    def __init__(self, pause: Callable[[], None] = never) -> None:
+        self._pause = pause
         self._packed: dict[int, tuple[Piece, bytes]] = {}
 
     def pack(self, *bodies: Sequence[Piece]) -> list[bytes]:
@@ -36,12 +37,15 @@ class Packer:
                         piece,
                         deflate.compress(b"".join(piece)) + deflate.flush(isal_zlib.Z_FULL_FLUSH),
                     )
+                    self._pause()
         self._packed = packed
         return [self._member(pieces) for pieces in bodies]
 
     def _member(self, pieces: Sequence[Piece]) -> bytes:
         checksum = size = 0
-        for chunk in chain.from_iterable(pieces):
-            checksum, size = isal_zlib.crc32(chunk, checksum), size + len(chunk)
+        for piece in pieces:
+            for chunk in piece:
+                checksum, size = isal_zlib.crc32(chunk, checksum), size + len(chunk)
+            self._pause()
         tail = struct.pack("<LL", checksum, size & 0xFFFFFFFF)
         return b"".join([_HEADER, *(self._packed[id(piece)][1] for piece in pieces), _LAST_BLOCK, tail])

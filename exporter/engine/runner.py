@@ -252,8 +252,7 @@ class Runner:
         name, state = self.source.name, Collected()
         failing = self.failing
         state.set(INTERVAL, self.source.every, name)
-        for reason, count in self.failures.items():
-            state.set(FAILURES, count, name, reason)
+        state.families[FAILURES] = {(name, reason): float(count) for reason, count in self.failures.items()}
         if self.last_success is not None or failing is not None:
             state.set(UP, failing is None, name)
             state.set(DURATION, self.last_duration, name)

@@ -4,13 +4,14 @@ import asyncio
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from exporter.engine.exposition import Exposition, Part, Renderer
 from exporter.engine.families import Collected, Family
 from exporter.engine.merge import Dropped, Merger
 from exporter.engine.packing import Packer
+from exporter.engine.pauses import Pauses
 from exporter.logs import Log
 
 SERIES = Family(
@@ -45,7 +46,8 @@ class Snapshot:
     """One generation. The bodies with gzip are complete answers; nothing is computed when they are served.
 
     Plain ones are kept in the pieces that both have in common: whole, they would be the larger part of all memory, and
-    Prometheus does not ask for them.
+    Prometheus does not ask for them. Those that were `asked` for are `plain`, by whether they are OpenMetrics; the next
+    snapshot has them from the start.
     """
 
     generation: int
@@ -54,6 +56,15 @@ class Snapshot:
     openmetrics_gzip: bytes
     made: float
     render_seconds: float
+    plain: dict[bool, bytes] = field(default_factory=dict)
+    asked: set[bool] = field(default_factory=set)
+
+    def body(self, *, openmetrics: bool) -> bytes:
+        """Return the plain body in OpenMetrics 1.0 or text 0.0.4."""
+        self.asked.add(openmetrics)
+        if openmetrics not in self.plain:
+            self.plain[openmetrics] = self.rendered.body(openmetrics=openmetrics)
+        return self.plain[openmetrics]
 
     @property
     def series(self) -> int:
@@ -62,13 +73,13 @@ class Snapshot:
 
     @property
     def text(self) -> bytes:
-        """The body in text 0.0.4, put together anew each time."""
-        return self.rendered.text
+        """The body in text 0.0.4."""
+        return self.body(openmetrics=False)
 
     @property
     def openmetrics(self) -> bytes:
-        """The body in OpenMetrics 1.0, put together anew each time."""
-        return self.rendered.openmetrics
+        """The body in OpenMetrics 1.0."""
+        return self.body(openmetrics=True)
 
 
 _NOTHING = Renderer().render([])
@@ -90,15 +101,17 @@ class SnapshotPublisher:
         max_series: int,
         unbounded: Collection[Family] = (),
         on_publish: Callable[[], None] = lambda: None,
+        in_thread: Callable[[], list[Collected]] = list,
     ) -> None:
         self.current = EMPTY
         self._on_publish = on_publish
-        self._gather = gather
-        self._merger = Merger(max_series, unbounded)
+        self._gather, self._gather_in_thread = gather, in_thread
+        pause = Pauses()
+        self._merger = Merger(max_series, unbounded, pause)
         # Not the loop's own threads: whatever hangs in those must not hold the snapshot up.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
-        self._renderer = Renderer()
-        self._packer = Packer()
+        self._renderer = Renderer(pause)
+        self._packer = Packer(pause)
         self._dropped: dict[str, float] = {}
         self._dirty = asyncio.Event()
 
@@ -147,6 +160,7 @@ class SnapshotPublisher:
 
     def _make(self, collections: list[Collected], dropped: dict[str, float]) -> tuple[Snapshot, Dropped]:
         """Merge and render, in the thread; return what was left out as well."""
+        collections = [*self._gather_in_thread(), *collections]
         families, left_out = self._merger.merge(collections)
         try:
             return self._render(families, _counted(dropped, left_out)), left_out
@@ -169,7 +183,10 @@ class SnapshotPublisher:
         own_parts = [(family, [Part(samples)]) for family, samples in own]
         out = self._renderer.render([*families.items(), *own_parts])
         text, openmetrics = self._packer.pack(out.text_pieces, out.openmetrics_pieces)
-        return Snapshot(last.generation + 1, out, text, openmetrics, made, time.perf_counter() - started)
+        plain = {asked: out.body(openmetrics=asked) for asked in tuple(last.asked)}
+        return Snapshot(
+            last.generation + 1, out, text, openmetrics, made, time.perf_counter() - started, plain
+        )
 
 
 def _counted(dropped: dict[str, float], more: Dropped) -> dict[str, float]:

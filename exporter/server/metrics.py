@@ -90,7 +90,7 @@ class Metrics:
         if (answer := self._answers.get(variant)) is not None:
             return answer
         snapshot, (openmetrics, _) = self._engine.snapshot, variant
-        if snapshot.series <= _MANY_SERIES:
+        if snapshot.series <= _MANY_SERIES or openmetrics in snapshot.plain:
             answer = self._answers[variant] = _plain(snapshot, openmetrics)
             return answer
         if (joining := self._joining.get(openmetrics)) is None:
@@ -112,7 +112,7 @@ class Metrics:
 
 
 def _plain(snapshot: Snapshot, openmetrics: bool) -> Answer:
-    body = snapshot.openmetrics if openmetrics else snapshot.text
+    body = snapshot.body(openmetrics=openmetrics)
     return _headers(len(body), openmetrics=openmetrics, gzip=False), body
 
 

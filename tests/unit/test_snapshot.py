@@ -1,13 +1,16 @@
 """What all sources say together is bounded, has each series once, and can be written whatever a source says."""
 
+import itertools
 import json
 import math
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from exporter.engine import freshness as engine
+from exporter.engine import pauses
 from exporter.engine.families import Collected, Exemplar, Family, Samples
 from exporter.engine.runner import Runner
 from exporter.engine.snapshot import SnapshotPublisher
@@ -51,6 +54,53 @@ async def test_rendering_does_not_hold_up_the_event_loop(monkeypatch: pytest.Mon
     monkeypatch.setattr(publisher._packer, "pack", packed)
     await publisher.publish()
     assert threads == ["snapshot_0", "snapshot_0"]
+
+
+async def test_rendering_pauses_so_that_the_event_loop_gets_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = Collected()
+    for number in range(30):
+        out.families[Family(f"family_{number}", "gauge", "A family.", ("at",))] = {
+            (str(at),): float(at) for at in range(300)
+        }
+    asleep: list[tuple[float, str]] = []
+    clock = SimpleNamespace(
+        perf_counter=itertools.count(0, 1 / 16384).__next__,  # 0.06 ms from one look at it to the next
+        sleep=lambda seconds: asleep.append((seconds, threading.current_thread().name)),
+    )
+    monkeypatch.setattr(pauses, "time", clock)
+    publisher = SnapshotPublisher(lambda: [out], max_series=10_000)
+    await publisher.publish()
+    assert len(asleep) > 10, "while it merges 30 families, writes them, and compresses as many pieces"
+    assert {thread for _, thread in asleep} == {"snapshot_0"}
+    assert all(0 < seconds < 0.001 for seconds, _ in asleep)
+    assert publisher.current.text.count(b"\nfamily_") == 9000
+
+
+async def test_what_reads_files_is_gathered_beside_the_event_loop() -> None:
+    threads, own = [], Collected()
+    own.set(VALUE, 1, "own")
+
+    def gathered() -> list[Collected]:
+        threads.append(threading.current_thread().name)
+        return [own]
+
+    publisher = SnapshotPublisher(list, max_series=100, in_thread=gathered)
+    await publisher.publish()
+    assert threads == ["snapshot_0"]
+    assert b'value{source="own"} 1.0' in publisher.current.text
+
+
+async def test_a_plain_body_that_was_asked_for_is_put_together_with_the_next_snapshot() -> None:
+    publisher = SnapshotPublisher(list, max_series=100)
+    await publisher.publish()
+    assert not publisher.current.plain, "nobody has asked"
+    text = publisher.current.text
+    assert publisher.current.text is text
+    await publisher.publish()
+    assert list(publisher.current.plain) == [False]
+    assert publisher.current.plain[False] == publisher.current.rendered.text != text
+    await publisher.publish()
+    assert not publisher.current.plain, "nobody asked for the last one"
 
 
 async def test_a_series_that_two_sources_claim_is_shown_once_and_counted() -> None:
