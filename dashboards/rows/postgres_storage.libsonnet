@@ -112,14 +112,15 @@ function(ctx, server, target)
     checkpoints: panels.timeseries(
       'postgres/checkpoints',
       'Checkpoints',
-      what='Checkpoints per hour: by the clock, and because the write-ahead log was full.',
+      what='Checkpoints in the hour before each moment: by the clock, and because the write-ahead log was full.',
       good='By the clock only.',
       act='Many that were requested: raise max_wal_size.',
-      targets=[t.range('3600 * sum by (type) (rate(pg_checkpoints_total' + on + '[$__rate_interval]))', '{{type}}')],
+      // Of the hour: one in five minutes would be spikes in a minute, and gaps in between.
+      targets=[t.range('sum by (type) (increase(pg_checkpoints_total' + on + '[1h]))', '{{type}}')],
       unit='suffix: /hour',
       links=[ctx.links.runbook('DatabaseWalLarge'), ctx.links.technical],
-      style='bars',
       stack=true,
+      decimals=0,
       softMax=1,
       overrides=[panels.painted('timed', colours.neutral), panels.painted('requested', colours.warn)],
     ),

@@ -144,3 +144,12 @@ def test_a_statement_without_its_text_is_not_said_to_be_old(generated: Json, tmp
         )
     ]
     evaluate(tmp_path, series, expr, samples)
+
+
+@pytest.mark.parametrize("at", ["2h", "2h1m", "2h4m"])
+def test_checkpoints_are_told_by_the_hour(queries: dict[str, str], tmp_path: Path, at: str) -> None:
+    """One in five minutes is twelve an hour at any moment, not sixty in one minute and none in the next four."""
+    made = " ".join(str(minute // 5) for minute in range(130))
+    series = {'pg_checkpoints_total{target="main", type="timed"}': made}
+    expr = queries["Checkpoints"].replace("$__rate_interval", "2m")
+    evaluate(tmp_path, series, f"round({expr})", [{"labels": '{type="timed"}', "value": 12}], at=at)
