@@ -2,6 +2,7 @@
 //
 // Separate alerts can say how long the budget lasts, be switched off one by one, and let the fastest silence the others.
 
+local down = import '../lib/down.libsonnet';
 local duration = import '../lib/duration.libsonnet';
 local policy = import '../lib/policy.libsonnet';
 local services = import '../lib/service.libsonnet';
@@ -25,12 +26,27 @@ local asleep(catalogue, service) = [
   if source.kind == 'postgres' && source.target == signal.target && std.objectHas(source, 'sleeps')
 ];
 
+// Whoever heard of an outage from the fast alert is not woken for it again by a window that remembers it for longer: once
+// the plan is kept, it is over. Failures that it does not tell of, such as a few that come again and again, are judged by
+// the windows alone: between two of them nobody can know that they are over.
+local once_told(catalogue, pace, tier) =
+  local own = std.get(std.get(catalogue.alerting.alerts, 'ErrorBudgetBurn' + pace, {}), 'priority');
+  if pace == 'Fast' || !std.member(down.urgent, if own == null then tier.priority else own) then ''
+  else |||
+    unless on (slo)
+    (
+      max_over_time(ALERTS{alertname="ErrorBudgetBurnFast", alertstate="firing", slo="%(slo)s"}[%(short)s])
+      unless on (slo)
+      slo:sli_error:ratio_rate5m{slo="%(slo)s"} > %(budget)s
+    )
+  |||;
+
 // One rule for each SLO that has this tier; the alert adds what to do.
-local burn(catalogue, tier_name, action) = [
+local burn(catalogue, pace, action) = [
   {
     local slo = level.slo,
     service: level.service.name,
-    labels: labels(slo) { slo_tier: tier_name },
+    labels: labels(slo) { slo_tier: tier.tier },
     'for': tier['for'],
     priority: tier.priority,
     words: {
@@ -52,14 +68,14 @@ local burn(catalogue, tier_name, action) = [
       limit: tier.threshold,
       exhausted_in: tier.exhausted_in,
     },
-    // The last line keeps a single unlucky request of a quiet hour from waking anybody.
+    // The third line keeps a single unlucky request of a quiet hour from waking anybody.
     expr: |||
       slo:sli_error:ratio_rate%(long)s{slo="%(slo)s"} > %(limit)s
       and on (slo)
       slo:sli_error:ratio_rate%(short)s{slo="%(slo)s"} > %(limit)s
       and on (slo)
       sum_over_time(slo:events_bad:rate5m{slo="%(slo)s"}[%(range)s]) * %(step)s >= %(minimum_bad_events)s
-    |||,
+    ||| + once_told(catalogue, pace, tier),
     value: '{{ $value | humanizePercentage }} of the %(events)s of %(long)s failed',
     threshold: '{{ humanizePercentage %(limit)s }} over both %(long)s and %(short)s',
     summary: '%(title)s burns its error budget %(pace)s.',
@@ -79,30 +95,30 @@ local burn(catalogue, tier_name, action) = [
   }
   for level in levels(catalogue)
   for tier in level.slo.tiers
-  if tier.tier == tier_name
+  if tier.tier == std.asciiLower(pace)
 ];
 
 function(catalogue) {
   ErrorBudgetBurnFast: {
     kind: 'symptom',
     rules: burn(
-      catalogue, 'fast', 'Look for what changed in the last hour (deployment, flag, dependency) and undo it first.'
+      catalogue, 'Fast', 'Look for what changed in the last hour (deployment, flag, dependency) and undo it first.'
     ),
   },
 
   ErrorBudgetBurnMedium: {
     kind: 'symptom',
-    rules: burn(catalogue, 'medium', 'Find the errors that began within the last six hours, and undo their cause.'),
+    rules: burn(catalogue, 'Medium', 'Find the errors that began within the last six hours, and undo their cause.'),
   },
 
   ErrorBudgetBurnSlow: {
     kind: 'symptom',
-    rules: burn(catalogue, 'slow', "Make the most frequent error of the last day part of today's work."),
+    rules: burn(catalogue, 'Slow', "Make the most frequent error of the last day part of today's work."),
   },
 
   ErrorBudgetBurnTrend: {
     kind: 'symptom',
-    rules: burn(catalogue, 'trend', 'Plan reliability work this week and hold back risky changes until then.'),
+    rules: burn(catalogue, 'Trend', 'Plan reliability work this week and hold back risky changes until then.'),
   },
 
   SliMissing: {
