@@ -9,15 +9,17 @@ All times are seconds of one monotonic clock.
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from itertools import islice, pairwise
+from heapq import nlargest
+from itertools import pairwise
+from math import log2
 from statistics import median
 
 _REMEMBERED = 8
 _EVEN = 0.2
 """Intervals that differ from their median by more than this share of it are not an even pace."""
 
-_SHORTEST = 0.5
-"""Seconds. Whoever asks again sooner asks without a pause, and has no next scrape that a source could wait for."""
+_SHORTEST = 0.4
+"""Seconds, somewhat less than the half second that Prometheus may be set to. Whoever asks again sooner asks without a pause, and has no next scrape that a source could wait for."""
 
 _MISSED = 2.5
 """After so many intervals without a scrape a scraper is forgotten."""
@@ -25,7 +27,8 @@ _MISSED = 2.5
 _MOST_SCRAPERS = 64
 
 _MOST_PREDICTED = 3
-"""Scrapers that are predicted, of all that are even: two replicas, and one that takes the place of another."""
+"""Scrapers that are predicted, of all that are even: two replicas, and one that takes the place of another. The slowest
+are: whoever asks each second, as a load balancer does, hardly gains by it."""
 
 
 @dataclass(slots=True)
@@ -68,14 +71,18 @@ class Cadence:
         self._scrapers.setdefault(scraper, _Scraper()).times.append(now)
 
     def upcoming(self, now: float, until: float) -> list[Upcoming]:
-        """Return the scrapes predicted in (now, until], in order: of the scrapers that are known longest."""
+        """Return the scrapes predicted in (now, until], in order.
+
+        They are those of the slowest scrapers; of about the same pace, of those that are known longest.
+        """
         found = []
         even = (
             (name, scraper, pace)
             for name, scraper in self._scrapers.items()
             if (pace := scraper.pace) is not None and now - scraper.times[-1] <= _MISSED * pace[0]
         )
-        for name, scraper, (interval, deviation) in islice(even, _MOST_PREDICTED):
+        slowest = nlargest(_MOST_PREDICTED, even, key=lambda each: round(log2(each[2][0])))
+        for name, scraper, (interval, deviation) in slowest:
             scrape = scraper.times[-1] + interval
             while scrape <= until:
                 if scrape > now:

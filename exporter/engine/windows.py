@@ -24,7 +24,8 @@ MOST_SERIES = 10_000
 """Series of one family that are kept; what comes beyond is added to one whose label values are all `other`."""
 
 _MOST_IN_A_WINDOW = 2.0**64
-"""More than APIs and databases can count in 64 bits; added to a counter, it would hide all that comes after it."""
+"""As far as APIs and databases count in 64 bits. A counter of more than 2^53 is exact to 16 digits only: much larger
+sums would hide what comes after them."""
 
 log = Log()
 
@@ -59,7 +60,11 @@ def grown(family: Family, before: float, by: object) -> float:
     """
     if isinstance(by, int | float) and not isinstance(by, bool) and 0 <= by <= _MOST_IN_A_WINDOW:
         return before + by
-    raise SourceError("parse", f"{family.name} is a counter, and {by!r:.80} is no count to be added to it")
+    raise SourceError(
+        "parse",
+        f"{family.name} is a counter, and {by!r:.80} is no count to be added to it: "
+        "one is a number from 0 to 2^64; scale what is larger",
+    )
 
 
 class WindowedCounters:

@@ -1,5 +1,7 @@
 """Scrapers are predicted once their pace is even, and forgotten when they stay away."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,10 +55,21 @@ def test_people_with_curl_are_not_predicted() -> None:
     assert cadence.upcoming(34, 100) == []
 
 
-def test_whoever_asks_without_a_pause_is_not_predicted() -> None:
+@pytest.mark.parametrize("gap", [0.001, 0.2, 0.39])
+def test_whoever_asks_without_a_pause_is_not_predicted(gap: float) -> None:
     cadence = Cadence()
-    seen(cadence, "a loop", *(number / 1000 for number in range(1000)))
-    assert cadence.upcoming(1, 3600) == []  # it would be millions of scrapes, worked out in the event loop
+    seen(cadence, "a loop", *(gap * number for number in range(1000)))
+    # It would be millions of scrapes, worked out in the event loop.
+    assert cadence.upcoming(gap * 999, gap * 999 + 3600) == []
+
+
+@pytest.mark.parametrize("interval", [0.5, 1])
+def test_the_shortest_intervals_of_prometheus_are_a_pace(interval: float) -> None:
+    cadence = Cadence()
+    off = itertools.cycle((0, 0.024, -0.024, 0.02))  # seconds, as seen of Prometheus
+    for number in range(60):
+        seen(cadence, "prometheus", now := interval * number + next(off))
+        assert (number < 2) == (cadence.upcoming(now, now + 2 * interval) == [])
 
 
 def test_a_flood_of_connections_is_bounded() -> None:
@@ -85,6 +98,18 @@ def test_scrapers_with_a_pace_are_not_given_up_for_others() -> None:
         seen(cadence, f"prometheus {number}", 0, 15, 30)
     seen(cadence, "one more", 31)
     assert list(cadence._scrapers) == [f"prometheus {number}" for number in range(64)]
+
+
+def test_fast_clients_do_not_take_the_place_of_prometheus() -> None:
+    cadence = Cadence()
+    for number in range(100):
+        for name in ("one", "two", "three"):
+            seen(cadence, f"health check {name}", 0.6 * number)
+    for scrape in range(4):
+        seen(cadence, "prometheus a", 15 * scrape)
+        seen(cadence, "prometheus b", 15 * scrape + 7.5)
+    paced = {upcoming.scraper for upcoming in cadence.upcoming(59.5, 90)}
+    assert paced == {"prometheus a", "prometheus b", "health check one"}
 
 
 def test_those_known_longest_are_predicted_and_others_when_they_stay_away() -> None:

@@ -288,18 +288,30 @@ async def test_what_is_no_count_is_refused_before_anything_is_changed(bad: Any) 
     assert subject.values[EVENTS] == {(): 5.0}
 
 
-async def test_a_sum_that_would_hide_all_that_comes_after_it_is_refused() -> None:
-    had, grows = 2.0**60, 1e308  # bytes add up to more than 2^53, and go on to
-    store = MemoryStore()
+@pytest.mark.parametrize("grows", [math.nextafter(2.0**64, math.inf), 2**64 + 1, 1e308])
+async def test_a_sum_that_would_hide_all_that_comes_after_it_is_refused(grows: float) -> None:
+    had, store = 2.0**60, MemoryStore()  # bytes add up to more than 2^53, and go on to
     subject = counters(store)
     await subject.next(600)
     await subject.add(Window(540, 600), {EVENTS: {(): had}})
-    with pytest.raises(SourceError, match="events_total is a counter") as told:
+    with pytest.raises(SourceError, match=r"events_total is a counter.*from 0 to 2\^64; scale") as told:
         await subject.add(Window(600, 660), {EVENTS: {(): grows}})
     assert told.value.reason == "parse"
     restarted = counters(store)
     assert await restarted.next(660) == Window(600, 660)
     assert restarted.values == {EVENTS: {(): had}}
+
+
+async def test_what_can_be_counted_in_64_bits_is_added_and_seen_on_top_of_much() -> None:
+    subject = counters()
+    for number, (grows, has) in enumerate(
+        [(2.0**60, 2**60), (1000.0, 2**60 + 1024), (2**64 - 1, 2**60 + 2**64), (2.0**64, 2**60 + 2**65)]
+    ):
+        window = await subject.next(600 + 60 * number)
+        assert window is not None
+        assert await subject.add(window, {EVENTS: {(): grows}})
+        assert subject.values[EVENTS][()] == has
+    assert subject.cursor == 780
 
 
 async def test_known_series_start_at_zero_and_keep_what_they_have() -> None:
