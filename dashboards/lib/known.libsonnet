@@ -43,6 +43,11 @@
     '(' + aggregation + '_over_time(' + self.last_step(series)
     + ') and on () vector(time() * 1000) > $__to - 2 * $__interval_ms)',
 
+  // What `expr` says of each step in which the exporter answered at all; of the last one, if it answers at its end.
+  told(expr)::
+    local up = 'up{job="platform-exporter"}';
+    '(' + expr + ') and on () (max(max_over_time(' + self.step(up) + ')) == 1 unless on () max(' + edge('last', up) + ') < 1)',
+
   // The alerts `series` that fired at any time of each step.
   fired(series):: '(max_over_time(' + self.step(series) + ') or ' + edge('max', series) + ')',
 

@@ -27,7 +27,9 @@ local parts(ctx) =
       what='Whether the last collection from each source succeeded.',
       good='One unbroken bar of Up in each lane.',
       act="What depends on a failing source is missing on these pages; the reasons stand beside, the exporter's own page has the last error.",
-      targets=[t.range('min by (source) (' + known.extreme('platform_exporter_source_up', 'min') + ')', '{{source}}')],
+      targets=[t.range(
+        known.told('min by (source) (' + known.extreme('platform_exporter_source_up', 'min') + ')'), '{{source}}'
+      )],
       links=[ctx.links.exporter, stale, ctx.links.scrapes],
       wish=12,
       height=7,

@@ -186,11 +186,12 @@ local counted(key, title, severity, colour, what, act) = function(ctx) panels.st
       what='For each service and each source: the worst alert about it. A lane is empty where nothing is known.',
       good='One unbroken bar of No alert in each lane.',
       act='The lane that turned first is nearest to the cause.',
-      targets=[t.range('max by (service) (' + std.join(' or ', about('critical', ' * 2') + about('warning') + (
-        if std.length(names) == 0 then []
-        else ['0 * max by (service) (' + known.ever('service:requests:rate5m') + ')']
-      ) + [
-        lanes('1 - min by (source) (' + known.extreme('platform_exporter_source_up', 'min') + ')'),
+      // That nothing is wrong is known while the exporter answers: what is recorded goes on for minutes.
+      targets=[t.range('max by (service) (' + std.join(' or ', about('critical', ' * 2') + about('warning') + [
+        known.told(
+          (if std.length(names) == 0 then '' else '0 * max by (service) (' + known.ever('service:requests:rate5m') + ') or ')
+          + lanes('1 - min by (source) (' + known.extreme('platform_exporter_source_up', 'min') + ')')
+        ),
       ]) + ')', '{{service}}')],
       mappings=states.component,
       overrides=[panels.named(s.name, { displayName: s.title }) for s in ctx.services]

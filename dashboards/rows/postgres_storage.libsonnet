@@ -121,7 +121,7 @@ function(ctx, server, target)
       links=[ctx.links.runbook('DatabaseWalLarge'), ctx.links.technical],
       stack=true,
       decimals=0,
-      softMax=1,
+      softMax=5,
       overrides=[panels.painted('timed', colours.neutral), panels.painted('requested', colours.warn)],
     ),
     temp: panels.timeseries(

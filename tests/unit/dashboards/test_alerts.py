@@ -14,6 +14,8 @@ PHONE = 370
 LETTER, PADDING = 7.3, 12
 """Pixels of a letter in a table, on average, and around the text of a cell."""
 
+UP = 'up{job="platform-exporter"}'
+
 
 def _panel(files: Json, view: str, title: str) -> Json:
     (board,) = (board for board in dashboards(files) if board["uid"] == f"demo-{view}")
@@ -67,7 +69,7 @@ def test_the_lane_of_a_source_turns_with_its_alerts(
     }
     evaluate(
         tmp_path,
-        {f'ALERTS{{{alert}, severity="critical"}}': "1x9", **up},
+        {f'ALERTS{{{alert}, severity="critical"}}': "1x9", UP: "1x9", **up},
         at_step(target["expr"], 1, step=60, last=240),
         [
             {"labels": f'{{service="{name}"}}', "value": value}
@@ -144,7 +146,7 @@ def test_an_alert_that_fires_is_seen_at_the_right_edge(
         (
             "operations",
             "State of every part",
-            {'platform_exporter_source_up{source="drill"}': "10"},
+            {'platform_exporter_source_up{source="drill"}': "10", UP: "11"},
             '{service="drill"}',
             0,
             1,
@@ -153,7 +155,7 @@ def test_an_alert_that_fires_is_seen_at_the_right_edge(
         (
             "operations",
             "Sources",
-            {'platform_exporter_source_up{source="drill"}': "10"},
+            {'platform_exporter_source_up{source="drill"}': "10", UP: "11"},
             '{source="drill"}',
             1,
             0,
@@ -180,6 +182,38 @@ def test_a_state_that_has_just_turned_worse_is_seen_at_the_right_edge(
         for point, state in enumerate(states):
             expr = at_step(target["expr"], point, step=3600, last=7200, to=7260)
             evaluate(tmp_path, values, expr, [{"labels": labels, "value": state}], at="3h")
+
+
+@pytest.mark.parametrize(
+    ("view", "title", "fine"),
+    [
+        ("home", "State of every part", {'{service="api"}': 0, '{service="drill"}': 0}),
+        ("operations", "Sources", {'{source="drill"}': 1}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("up", "drawn"),
+    [
+        # Gone in the last of three hours: the cards say that nothing is known; what was, stays.
+        ("1x140 0x60", [True, False, False]),
+        ("1x150 0x10 1x40", [True, True, True]),  # back again
+        ("1x59 0x63 1x80", [True, False, True]),  # in the whole of the second
+    ],
+)
+def test_lanes_end_where_the_exporter_does_not_answer(
+    generated: Json, tmp_path: Path, view: str, title: str, fine: dict[str, int], up: str, drawn: list[bool]
+) -> None:
+    """That all is well is nobody's word then, though recorded rates go on for as long as their windows."""
+    (target,) = _panel(generated, view, title)["targets"]
+    series = {
+        UP: up,
+        'service:requests:rate5m{service="api"}': "5x200",
+        'platform_exporter_source_up{source="drill"}': "1x200",
+    }
+    for point, known in enumerate(drawn):
+        expr = at_step(target["expr"], point, step=3600, last=7200, to=7260)
+        samples = [{"labels": labels, "value": value} for labels, value in fine.items() if known]
+        evaluate(tmp_path, series, expr, samples, at="3h")
 
 
 # Two Workers of one source, a quota beside another, and one that stands alone.
