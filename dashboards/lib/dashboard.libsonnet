@@ -128,10 +128,10 @@ local identify(uid, panels) = [
   for p in panels
 ];
 
-// Jsonnet refuses an object with the same field twice, here two panels of one id; a set of ids is sorted letter by letter.
-local unique(panels) =
-  local folded = [c for p in panels if std.objectHasEx(p, 'panels', false) for c in p.panels];
-  std.length({ ['panel ' + p.id]: 1 for p in panels + folded }) > 0;
+// Jsonnet refuses an object with the same field twice, and says the field; a set of ids is sorted letter by letter.
+local unique(uid, panels) =
+  local all = panels + [c for p in panels if std.objectHasEx(p, 'panels', false) for c in p.panels];
+  std.length({ [uid + ': a second panel ' + name]: 1 for p in all for name in [p.key, 'of id ' + p.id] }) > 0;
 
 // The first heading says what time is shown: a phone has no room for it beside the clock at the top.
 local shown = '${__from:date:MMM D, HH:mm} – ${__to:date:MMM D, HH:mm}';
@@ -223,7 +223,7 @@ local bar(ctx) = [
     local view = ctx.views[name];
     local panels = identify(view.uid, layout.panels(headed(sections)));
     assert std.length(view.uid) <= 40 : view.uid + ': Grafana allows 40 characters in a uid';
-    assert unique(panels);
+    assert unique(view.uid, panels);
     {
       uid: view.uid,
       title: ctx.title + ' · ' + title,

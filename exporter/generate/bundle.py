@@ -11,15 +11,19 @@ from pathlib import Path
 
 _IMPORT = re.compile(r"\b(import|importstr)\s+'([^']+)'")
 _STANDARD = re.compile(
-    r"""//[^\n]*|/\*.*?\*/|\|\|\|.*?\|\|\||'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\bstd\.(\w+)""", re.DOTALL
+    r"""//[^\n]*|\#[^\n]*|/\*.*?\*/ | \|\|\|.*?\|\|\|
+    | @'(?:''|[^'])*' | @"(?:""|[^"])*" | '(?:\\.|[^'\\])*' | "(?:\\.|[^"\\])*"
+    | (?<![.\w])std\.(?P<function>\w+) | \blocal\s+(?P<bound>std)\b | [(,]\s*(?P<handed>std)\s*[,)=]""",
+    re.DOTALL | re.VERBOSE,
 )
-"""A function of the standard library, in group 1, or what only looks like one: a comment or a text."""
+"""A function of the standard library, or the library under another meaning; else what only looks like it, a text."""
 
 
 def bundle(file: Path, folder: Path) -> str:
     """Return the program of `file` with everything that it imports, from its own folder or from `folder`, inside it.
 
-    Raises FileNotFoundError for an import that leads nowhere, ValueError for one that leads back to itself.
+    Raises FileNotFoundError for an import that leads nowhere, ValueError for one that leads back to itself and for
+    another `std` than the standard library.
     """
     names: dict[Path, str] = {}
     parts: list[str] = []
@@ -53,10 +57,12 @@ def _with_locals(program: str) -> str:
     used: set[str] = set()
 
     def variable(found: re.Match[str]) -> str:
-        if not found[1]:
+        if found["bound"] or found["handed"]:
+            raise ValueError("std is the standard library: no variable of that name, and no argument")
+        if not found["function"]:
             return found[0]
-        used.add(found[1])
-        return f"std_{found[1]}"
+        used.add(found["function"])
+        return f"std_{found['function']}"
 
     body = _STANDARD.sub(variable, program)
     return "".join(f"local std_{name} = std.{name}; " for name in sorted(used)) + body

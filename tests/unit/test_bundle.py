@@ -48,6 +48,37 @@ def test_the_standard_library_is_asked_by_local_variables(tmp_path: Path) -> Non
     assert bundled["n"] == len("it's std.length(")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@'a\\', b: 'std.length'",
+        '@"a\\", b: "std.length"',
+        "@'it''s std.length', b: std.length('ab')",
+        "'it\\'s std.length', b: std.length('ab')",
+        "1, # it's std.length\n b: 'std.map'",
+        "{ std: { length: 7 } }, b: self.a.std.length",
+    ],
+)
+def test_texts_that_look_like_the_library_are_left_alone(tmp_path: Path, text: str) -> None:
+    main = _write(tmp_path, main="{ a: " + text + " }")
+    bundled = json.loads(_jsonnet.evaluate_snippet("bundle", bundle(main, tmp_path)))
+    assert bundled == json.loads(_jsonnet.evaluate_file(str(main)))
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "local std = { length(x): 7 }; std.length('a')",
+        "local f(std) = std.length; f({ length: 7 })",
+        "local f = function(a, std={ length: 7 }) std.length; f(1)",
+        "local f(library) = library.length('a'); f(std)",
+    ],
+)
+def test_another_library_of_that_name_is_refused(tmp_path: Path, program: str) -> None:
+    with pytest.raises(ValueError, match="std is the standard library"):
+        bundle(_write(tmp_path, main=program), tmp_path)
+
+
 def test_files_of_the_folder_are_found_from_anywhere(tmp_path: Path) -> None:
     library = tmp_path / "library"
     library.mkdir()

@@ -10,6 +10,7 @@ import _jsonnet
 import pytest
 
 from exporter.generate.mixin import folder, tree
+from exporter.platform.problems import PlatformError
 from tests.support.dashboards import Json, dashboards, shown
 
 STAT = """
@@ -166,10 +167,19 @@ def test_words_that_hide_each_other_are_refused(ranges: str) -> None:
         _jsonnet.evaluate_snippet("test.jsonnet", program, jpathdir=[str(folder())])
 
 
-@pytest.mark.parametrize("word", ["", "What", "What!"])
-def test_what_is_no_sentence_is_refused_by_its_panel_and_name(word: str) -> None:
-    program = (STAT % ("stat", "[]")).replace("what='What.'", f"what='{word}'")
+@pytest.mark.parametrize("part", ["what", "good", "act"])
+@pytest.mark.parametrize("text", ["", "Word", "Word!"])
+def test_what_is_no_sentence_is_refused_by_its_panel_and_name(part: str, text: str) -> None:
+    program, changed = re.subn(rf"\b{part}='\w+\.'", f"{part}='{text}'", STAT % ("stat", "[]"))
+    assert changed == 1
     with pytest.raises(
-        RuntimeError, match=f'key: "what" must be a sentence with its full stop, not "{word}"'
+        RuntimeError, match=f'key: "{part}" must be a sentence with its full stop, not "{text}"'
     ):
         _jsonnet.evaluate_snippet("test.jsonnet", program, jpathdir=[str(folder())])
+
+
+def test_two_panels_of_one_key_are_refused_by_their_page_and_key(demo: Json) -> None:
+    demo = copy.deepcopy(demo)
+    demo["kpis"].append(demo["kpis"][0])
+    with pytest.raises(PlatformError, match=f"demo-[a-z]+: a second panel .*{demo['kpis'][0]['kpi']}"):
+        tree(demo)
