@@ -19,7 +19,8 @@ _EVEN = 0.2
 """Intervals that differ from their median by more than this share of it are not an even pace."""
 
 _SHORTEST = 0.4
-"""Seconds, somewhat less than the half second that Prometheus may be set to. Whoever asks again sooner asks without a pause, and has no next scrape that a source could wait for."""
+"""Seconds, somewhat less than the half second that Prometheus may be set to. Whoever asks again sooner asks without a
+pause, and has no next scrape that a source could wait for."""
 
 _MISSED = 2.5
 """After so many intervals without a scrape a scraper is forgotten."""
