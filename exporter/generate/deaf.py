@@ -19,9 +19,9 @@ Rules = list[dict[str, Any]]
 
 
 def deaf_channels(catalogue: Mapping[str, Any], rules: Rules) -> Iterator[Problem]:
-    """Yield what a channel asks for (`alerts`, `only`) and no rule of this platform has, apart from single labels."""
+    """Yield what a channel asks for (`alerts`, labels of `only` together) and no rule of this platform has."""
     for channel in catalogue["alerting"]["channels"]:
-        excluded = list(_excluded_priority(catalogue, channel))
+        excluded = [*_excluded_priority(catalogue, channel), *_unheard_labels(catalogue, channel, rules)]
         yield from excluded or _unheard_alerts(catalogue, channel, rules)
 
 
@@ -36,6 +36,28 @@ def _excluded_priority(catalogue: Mapping[str, Any], channel: Mapping[str, Any])
             f"{name} takes {' and '.join(priorities)} alone, of which `only` leaves nothing",
             "Take it out: `priorities` says which.",
         )
+
+
+def _unheard_labels(
+    catalogue: Mapping[str, Any], channel: Mapping[str, Any], rules: Rules
+) -> Iterator[Problem]:
+    """Labels that rules say one by one, but none says all: one that nothing says may be of a rule written by hand."""
+    name, only = channel["name"], channel["only"]
+    told = [{"alertname": rule["alert"], **rule["labels"]} for rule in rules if rule["alert"] not in _UNTOLD]
+    single = ({label: value} for label, value in only.items())
+    if all(_any_fits(told, each) for each in single) and not _any_fits(told, only):
+        labels = " and ".join(f"{label} `{value}`" for label, value in only.items())
+        yield Problem(
+            catalogue["file"],
+            channel["lines"]["only"],
+            f"alerting.channels.{name}.only",
+            f"no alert has {labels} together, so {name} would never be told anything",
+            "Take one of them out.",
+        )
+
+
+def _any_fits(told: list[dict[str, str]], only: Mapping[str, str]) -> bool:
+    return any(_fits(labels, only) for labels in told)
 
 
 def _unheard_alerts(
@@ -57,7 +79,7 @@ def _unheard_alerts(
                 f"{alert} is never {' or '.join(channel['priorities'])} here, which is all that {name} takes"
             )
             remedy = f"Add {' or '.join(told)} to its `priorities`, or change the priority of the alert."
-        elif here and not any(_fits(labels, channel["only"]) for labels in here):
+        elif here and not _any_fits(here, channel["only"]):
             message = f"{alert} never has the labels in `only`"
             remedy = "Take it out, or change `only`."
         else:
