@@ -161,6 +161,7 @@ def _served(page: str, story: Story, reach: Mapping[str, float], target: Mapping
                 name in reach
                 and name not in TOLD
                 and not template
+                and _lasts(sample.labels)
                 and (len(by_name[name]) < _MOST_SERIES or name in _EACH_COUNTS)
             ):
                 by_name[name].append(sample)
@@ -172,6 +173,14 @@ def _served(page: str, story: Story, reach: Mapping[str, float], target: Mapping
                 values = past(story, name, sample.labels, value, counter, share)
                 labels = {"__name__": name, **sample.labels}
                 yield _at(target, (labels, values, counter or name.endswith(_TIMES)))
+
+
+def _lasts(labels: Mapping[str, str]) -> bool:
+    """Whether a statement, if it is one, is the product's: others run often only while the demo starts.
+
+    Soon they are none of those that take most, and then nobody knows their text.
+    """
+    return "queryid" not in labels or labels.get("user") == "product"
 
 
 def _sums(page: str) -> dict[str, float]:

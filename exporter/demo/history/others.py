@@ -71,7 +71,7 @@ def sources(story: Story, entries: Sequence[Mapping[str, Any]]) -> Iterator[Past
 def scraped(story: Story, job: str) -> Iterator[Past]:
     """Yield what Prometheus says of a target, and what Prometheus and Alertmanager say of themselves."""
     yield {"__name__": "up"}, levelled(story, 1.0), False
-    yield {"__name__": "scrape_duration_seconds"}, slowed(story, _SCRAPES[job]), False
+    yield {"__name__": "scrape_duration_seconds"}, [_SCRAPES[job] * steady for steady in story.steady], False
     if job == "prometheus":
         yield {"__name__": "prometheus_tsdb_head_series"}, [2700 * growth for growth in story.growth], False
         for name in ("rule_evaluation_failures_total", "rule_group_iterations_missed_total"):

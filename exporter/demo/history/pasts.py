@@ -45,6 +45,8 @@ _FAILED_CALLS = {"completed": -0.686, "failed": 0.686}
 """What becomes of calls while requests fail: share that failed → calls per second more or less."""
 _PRICES = {plan: cents / 100 for plan, cents in PRICES.items()}
 _FIRST_LOOK = 0.03  # seconds; the first look at anything takes longer than all that follow
+_CHECKS = {"database": 0.009, "redis": 0.006, "external_apis": 0.013}
+"""Seconds that the product's own checks take when nothing else starts at the same time."""
 _SECONDS_OF_LIFE = 20.0  # of a counter that began with the demo, when it is seen first
 _AGES = {"health.": 2.0, "postgres.": 2.0}
 """Seconds since a source was read, by the beginning of its name."""
@@ -68,7 +70,9 @@ def _counter(story: Story, labels: Labels, value: float, name: str, share: float
     if name in _BY_THE_CLOCK:
         rate = [1.0] * len(story.times)
     else:
-        slowed_down = story.slower if "seconds" in name else [1.0] * len(story.times)
+        slowed_down = (
+            story.slower if name.startswith("pg_") and "seconds" in name else [1.0] * len(story.times)
+        )
         rate = [
             traffic * (1 + 0.15 * drift) * slower
             for traffic, drift, slower in zip(story.traffic, story.drift(name), slowed_down, strict=True)
@@ -84,16 +88,9 @@ def _pace(name: str, labels: Labels, value: float) -> float:
 
 
 def shares(name: str, labels: Sequence[Labels]) -> list[float]:
-    """Return the share of each series in a counter's pace: statements share it, some take much and most little.
-
-    Most of it is the product's. Many of the exporter's own run often only while the demo starts; soon they are none of
-    the statements that take most, nor is their text known then.
-    """
+    """Return the share of each series in a counter's pace: statements share it, some take much and most little."""
     weights = [
-        (1.0 if of.get("user") == "product" else 0.01) / (1 + crc32((name + of["queryid"]).encode()) % 17)
-        if "queryid" in of
-        else 0.0
-        for of in labels
+        1 / (1 + crc32((name + of["queryid"]).encode()) % 17) if "queryid" in of else 0.0 for of in labels
     ]
     whole = sum(weights)
     return [weight / whole if weight else 1.0 for weight in weights]
@@ -200,7 +197,18 @@ def _busy(story: Story, labels: Labels, value: float) -> Values:
 
 def _duration(story: Story, labels: Labels, value: float) -> Values:
     usual = min(value or 0.004, _FIRST_LOOK)
-    return [usual * slower for slower in story.slower]
+    return [usual * steady for steady in story.steady]
+
+
+def _answer(story: Story, labels: Labels, value: float) -> Values:
+    """The product's own: as slow as it was."""
+    return slowed(story, min(value or 0.004, _FIRST_LOOK))
+
+
+def _check(story: Story, labels: Labels, value: float) -> Values:
+    check = labels.get("check", "")
+    usual = _CHECKS.get(check, _FIRST_LOOK / 2)
+    return [usual * slower for slower in story.slower_check(check)]
 
 
 def _short(story: Story, labels: Labels, value: float) -> Values:
@@ -301,6 +309,8 @@ _PASTS: tuple[tuple[re.Pattern[str], _Past], ...] = tuple(
         (r"probe_success", _probe),
         (r"probe_http_status_code", _http_status),
         (r"health_pool_connections", _busy),
+        (r"health_check_duration_seconds", _check),
+        (r"probe_duration_seconds", _answer),
         (r"(?!process_)\w*(duration|time|render)_seconds|pg_health_\w+_seconds", _duration),
         (r"process_resident_memory_bytes", _wobbling),
     )

@@ -130,6 +130,7 @@ class Story:
         self.traffic = [usual * (1 + 0.04 * wobble) for usual, wobble in zip(self.usual, noise, strict=True)]
         self.failing = [USUAL_FAILURES * (1 + 0.4 * abs(wobble)) for wobble in noise]
         self.slower = [1 + 0.06 * wobble for wobble in noise]
+        self.steady = list(self.slower)
         self.database_up = [1.0] * len(times)
         for incident in INCIDENTS:
             begins = now - incident.ago
@@ -170,6 +171,18 @@ class Story:
                 ):
                     codes[at] = max(codes[at], code)
         return codes
+
+    def slower_check(self, check: str) -> list[float]:
+        """Return how much longer than usual the check of a component took: what is wrong with another is none of it."""
+        took = [
+            steady * (1 + 0.1 * drift) for steady, drift in zip(self.steady, self.drift(check), strict=True)
+        ]
+        for incident in INCIDENTS:
+            if incident.check == check:
+                begins = self.now - incident.ago
+                for at in range(self.since(begins), self.since(begins + incident.lasted)):
+                    took[at] = self.slower[at]
+        return took
 
     def deployed(self) -> list[float]:
         """Return, for each moment, when the version that ran then had been deployed."""
