@@ -4,7 +4,9 @@ import asyncio
 import json
 import os
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Coroutine
 from enum import StrEnum
 from pathlib import Path
@@ -90,20 +92,42 @@ def _secrets(folder: Path | None) -> None:
         os.environ["PLATFORM_SECRETS_DIR"] = str(folder.resolve())
 
 
+_LEAVE_SECONDS = 0.5
+
+
 def _ask(work: Coroutine[Any, Any, bool]) -> None:
-    """Run what asks sources; exit 1 when it returns False. A name server that is silent does not delay the end."""
+    """Run what asks sources; exit 1 when it returns False.
+
+    Neither a look-up in a thread that nothing can stop, nor a source that clings to life, delays the end.
+    """
     os.environ.setdefault("UV_THREADPOOL_SIZE", _RESOLVERS)
-
-    async def main() -> bool:
-        content, loop = await work, asyncio.get_running_loop()
-        if isinstance(loop, Loop) and loop.looking_up:  # in a thread that nothing can stop
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(0 if content else 1)
-        return content
-
-    if not uvloop.run(main(), loop_factory=Loop):
+    runner = asyncio.Runner(loop_factory=Loop)
+    content, failure = False, None
+    try:
+        content = runner.run(work)
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        leaver = threading.Timer(_LEAVE_SECONDS, _leave, (content, failure))
+        leaver.daemon = True
+        leaver.start()
+        runner.close()
+        leaver.cancel()
+    if not content:
         raise typer.Exit(1)
+
+
+def _leave(content: bool, failure: BaseException | None) -> None:
+    """End the process at once, after the error that nobody else would tell any more."""
+    interrupted = isinstance(failure, KeyboardInterrupt)
+    try:
+        if failure is not None and not interrupted:
+            traceback.print_exception(failure)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(0 if content else 130 if interrupted else 1)
 
 
 def _version(asked: bool) -> None:

@@ -18,11 +18,6 @@ class Loop(uvloop.Loop):
 
     _pending: dict[tuple[Any, ...], asyncio.Task[Addresses]]
 
-    @property
-    def looking_up(self) -> bool:
-        """Whether a look-up still holds its thread, for which the end of the process would wait."""
-        return bool(self.__dict__.get("_pending"))
-
     async def getaddrinfo(
         self,
         host: str | bytes | None,

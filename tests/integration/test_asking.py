@@ -1,13 +1,18 @@
-"""`check` and `explain` as processes: their end on a silent name server, and whose secrets they ask for."""
+"""`check` and `explain` as processes: their end whatever a source does then, and whose secrets they ask for."""
 
+import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.integration.support import COMMAND
+from tests.support.process import running
 
 SILENT = """
 import time, uvloop
@@ -45,6 +50,81 @@ def test_a_silent_name_server_does_not_delay_the_end(words: list[str], tmp_path:
     assert told.returncode == 1, told.stdout + told.stderr
     assert "timeout" in told.stdout
     assert not told.stderr
+
+
+CLINGS = """
+import asyncio, time
+from exporter import check, cli, explain
+from exporter.sources.health import HealthSource
+
+async def swallowing(self):
+    while True:
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            pass
+
+async def in_a_thread(self):
+    await asyncio.to_thread(time.sleep, 1000)
+
+def defect(*told):
+    raise RuntimeError("a defect of ours")
+
+HealthSource.close = {close}
+{more}
+cli.app()
+"""
+
+
+Words = tuple[str, ...]
+ASKS = pytest.mark.parametrize("words", [("check",), ("explain", "health.near")])
+CLOSES = pytest.mark.parametrize("close", ["swallowing", "in_a_thread"])
+
+
+@contextmanager
+def clinging(
+    words: Words, close: str, log: Path, url: str = "http://127.0.0.1:1/", more: str = ""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the command `words` with a source whose close is one of CLINGS; what it says is in `log`."""
+    file = log.with_suffix(".yml")
+    file.write_text(f"platform: test\nsources: {{health: {{near: {{url: '{url}', timeout: 5s}}}}}}\n")
+    with running(
+        [sys.executable, "-c", CLINGS.format(close=close, more=more), *words, "-p", file], log
+    ) as process:
+        yield process
+
+
+@CLOSES
+@ASKS
+def test_a_source_that_does_not_close_does_not_keep_the_command_from_its_end(
+    words: Words, close: str, tmp_path: Path
+) -> None:
+    with clinging(words, close, log := tmp_path / "log") as process:
+        assert process.wait(120) == 1
+    told = log.read_text()
+    assert "near" in told
+    assert "Traceback" not in told
+
+
+@ASKS
+def test_an_error_is_told_though_a_source_does_not_close(words: Words, tmp_path: Path) -> None:
+    more = "check._tell = explain._print = defect"
+    with clinging(words, "in_a_thread", log := tmp_path / "log", more=more) as process:
+        assert process.wait(120) == 1
+    assert log.read_text().endswith("RuntimeError: a defect of ours\n")
+
+
+@ASKS
+def test_an_interrupt_ends_the_command_though_a_source_does_not_close(words: Words, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with clinging(words, "in_a_thread", log := tmp_path / "log", url) as process:
+            silent.settimeout(120)
+            asked, _ = silent.accept()
+            with asked:
+                process.send_signal(signal.SIGINT)
+                assert process.wait(120) == 130
+    assert "Traceback" not in log.read_text()
 
 
 def test_explain_needs_the_secrets_of_its_own_source_alone(tmp_path: Path) -> None:
