@@ -36,6 +36,8 @@ class Family:
             raise ValueError(f"{self.name}: a label is declared twice")
         if self.type == "stateset" and self.labels[-1:] != (self.name,):
             raise ValueError(f"{self.name}: the last label of a stateset is named like it")
+        if self.type == "histogram" and "le" in self.labels:
+            raise ValueError(f"{self.name}: le is the bound of a bucket, and no label of a histogram")
 
     @property
     def has_created(self) -> bool:

@@ -125,6 +125,12 @@ def test_a_family_with_bad_labels_cannot_be_declared(labels: tuple[str, ...]) ->
         Family("name", "gauge", "x", labels)
 
 
+def test_le_is_no_label_of_a_histogram() -> None:
+    assert Family("name", "gauge", "x", ("le",)).labels == ("le",)
+    with pytest.raises(ValueError, match="le is the bound of a bucket"):
+        Family("name", "histogram", "x", ("route", "le"))
+
+
 def test_histogram_info_stateset_created_and_exemplars() -> None:
     """All the other types at once, read back by prometheus-client's strict OpenMetrics parser."""
     took = Family("took_seconds", "histogram", "Time taken.", ("route",))
