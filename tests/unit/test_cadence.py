@@ -63,6 +63,12 @@ def test_whoever_asks_without_a_pause_is_not_predicted(gap: float) -> None:
     assert cadence.upcoming(gap * 999, gap * 999 + 3600) == []
 
 
+def test_whoever_pauses_for_a_little_more_is_predicted() -> None:
+    cadence = Cadence()
+    seen(cadence, "prometheus", *(0.41 * number for number in range(10)))
+    assert cadence.upcoming(0.41 * 9, 0.41 * 11) != []
+
+
 @pytest.mark.parametrize("interval", [0.5, 1])
 def test_the_shortest_intervals_of_prometheus_are_a_pace(interval: float) -> None:
     cadence = Cadence()
