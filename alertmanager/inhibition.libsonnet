@@ -148,8 +148,7 @@ local always = [
 local paces = ['fast', 'medium', 'slow', 'trend'];
 local alert_of(pace) = 'ErrorBudgetBurn' + std.asciiUpper(pace[0]) + std.substr(pace, 1, 9);
 local faster(catalogue) =
-  local channels(pace) =
-    [down.channels(catalogue, alert_of(pace)), down.named(catalogue, alert_of(pace))];
+  local alike(pace, other) = down.same_channels(catalogue, alert_of(pace), alert_of(other));
   [
     rule(
       tier(paces[number]) + ['priority = "' + told + '"'],
@@ -157,7 +156,7 @@ local faster(catalogue) =
       ['slo']
     )
     for number in std.range(0, 2)
-    for slower in [[pace for pace in paces[number + 1:] if channels(pace) == channels(paces[number])]]
+    for slower in [[pace for pace in paces[number + 1:] if alike(paces[number], pace)]]
     if slower != []
     for told in priorities(catalogue, alert_of(paces[number]), std.set([
       each.priority

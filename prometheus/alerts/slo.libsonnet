@@ -26,18 +26,26 @@ local asleep(catalogue, service) = [
   if source.kind == 'postgres' && source.target == signal.target && std.objectHas(source, 'sleeps')
 ];
 
+// The priority of one of these alerts for an objective with this tier.
+local priority(catalogue, alert, tier) =
+  local own = std.get(std.get(catalogue.alerting.alerts, alert, {}), 'priority');
+  if own == null then tier.priority else own;
+
 // Whoever heard of an outage from the fast alert is not woken for it again by a window that remembers it for longer: once
-// the plan is kept, it is over. Failures that it does not tell of, such as a few that come again and again, are judged by
-// the windows alone: between two of them nobody can know that they are over.
-local once_told(catalogue, pace, tier) =
-  local own = std.get(std.get(catalogue.alerting.alerts, 'ErrorBudgetBurn' + pace, {}), 'priority');
-  if pace == 'Fast' || !std.member(down.urgent, if own == null then tier.priority else own) then ''
+// less fails than the window allows, it is over. Failures that it does not tell of, such as a few that come again and
+// again, are judged by the windows alone: between two of them nobody can know that they are over.
+local once_told(catalogue, pace, slo, tier) =
+  local fast = 'ErrorBudgetBurnFast';
+  local alert = 'ErrorBudgetBurn' + pace;
+  local told = priority(catalogue, alert, tier);
+  local heard = down.same_channels(catalogue, fast, alert) && priority(catalogue, fast, slo.tiers[0]) <= told;
+  if alert == fast || !std.member(down.urgent, told) || !heard then ''
   else |||
     unless on (slo)
     (
       max_over_time(ALERTS{alertname="ErrorBudgetBurnFast", alertstate="firing", slo="%(slo)s"}[%(short)s])
       unless on (slo)
-      slo:sli_error:ratio_rate5m{slo="%(slo)s"} > %(budget)s
+      slo:sli_error:ratio_rate5m{slo="%(slo)s"} > %(limit)s
     )
   |||;
 
@@ -75,7 +83,7 @@ local burn(catalogue, pace, action) = [
       slo:sli_error:ratio_rate%(short)s{slo="%(slo)s"} > %(limit)s
       and on (slo)
       sum_over_time(slo:events_bad:rate5m{slo="%(slo)s"}[%(range)s]) * %(step)s >= %(minimum_bad_events)s
-    ||| + once_told(catalogue, pace, tier),
+    ||| + once_told(catalogue, pace, slo, tier),
     value: '{{ $value | humanizePercentage }} of the %(events)s of %(long)s failed',
     threshold: '{{ humanizePercentage %(limit)s }} over both %(long)s and %(short)s',
     summary: '%(title)s burns its error budget %(pace)s.',

@@ -9,8 +9,10 @@ local burn = 'ErrorBudgetBurnFast';
   // Channels that an alert takes instead of those of its priority, null without any.
   channels(catalogue, name):: std.get(std.get(catalogue.alerting.alerts, name, {}), 'channels'),
 
-  // Channels that take an alert by its name, beside others that take it by its priority.
-  named(catalogue, name):: [channel.name for channel in catalogue.alerting.channels if std.member(channel.alerts, name)],
+  // Whether two alerts of one priority are told to the same people: channels take some by their names, too.
+  same_channels(catalogue, one, other)::
+    local named(name) = [channel.name for channel in catalogue.alerting.channels if std.member(channel.alerts, name)];
+    $.channels(catalogue, one) == $.channels(catalogue, other) && named(one) == named(other),
 
   // Known issues that keep one of these alerts from being told; service null: of whatever service.
   known(catalogue, names, service=null):: [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from exporter.generate import alert_settings, catalogue, files, write
-from exporter.generate.mixin import folder, tree
+from exporter.generate.mixin import alert_rules, folder, tree
 from exporter.platform.problems import PlatformError
 from tests.support.programs import binary
 
@@ -252,3 +252,31 @@ def test_no_burn_alert_fires_while_the_objective_is_kept(
     )
     [slo] = catalogue(file)["services"][0]["slos"]
     assert {tier["tier"]: tier["factor"] for tier in slo["tiers"]} == tiers
+
+
+@pytest.mark.parametrize(
+    ("alerts", "left_out"),
+    [
+        ("{}", {"Medium"}),
+        ("{ErrorBudgetBurnMedium: {priority: p3}}", set()),
+        ("{ErrorBudgetBurnSlow: {priority: p2}}", {"Medium", "Slow"}),
+        ("{ErrorBudgetBurnFast: {priority: p2}}", set()),
+        ("{ErrorBudgetBurnMedium: {channels: [team]}}", set()),
+        ("{ErrorBudgetBurnFast: {channels: [team]}, ErrorBudgetBurnMedium: {channels: [team]}}", {"Medium"}),
+    ],
+    ids=["as given", "a ticket", "a page", "told less urgently", "told elsewhere", "both told elsewhere"],
+)
+def test_pages_leave_out_what_those_who_hear_them_were_told(
+    alerts: str, left_out: set[str], tmp_path: Path
+) -> None:
+    channels = "{team: {slack: {webhook: '${file:url}', channel: '#team'}, priorities: [p1, p2, p3, p4]}}"
+    text = f"{PROBED}alerting: {{channels: {channels}, alerts: {alerts}}}\n"
+    burns = {
+        rule["alert"].removeprefix("ErrorBudgetBurn"): rule["expr"]
+        for rule in alert_rules(_catalogue(tmp_path, text))
+        if "ErrorBudgetBurn" in rule["alert"]
+    }
+    assert burns.keys() == {"Fast", "Medium", "Slow", "Trend"}
+    assert {
+        pace for pace, expr in burns.items() if 'ALERTS{alertname="ErrorBudgetBurnFast"' in expr
+    } == left_out
