@@ -6,9 +6,11 @@ import pytest
 
 from exporter.engine.source import SourceError
 from exporter.platform.queries import Statement
+from exporter.sources.postgres import cells
+from exporter.sources.postgres.cells import Cell, Cells, Columns, _apart, _floats
 from exporter.sources.postgres.collector import Builtin, Collector, _collector, builtin
 from exporter.sources.postgres.fold import Fold
-from exporter.sources.postgres.rows import Cell, Last, Table, _floats, samples
+from exporter.sources.postgres.rows import Last, Table, samples
 
 
 def collector(**changes: object) -> Collector:
@@ -121,20 +123,74 @@ def test_what_stays_the_same_is_the_same_object() -> None:
     assert ask("b", ["t"], ["NaN"])[0] == {("main", "b"): 1.0}
 
 
-def test_numbers_are_read_again_only_where_they_are_written_otherwise() -> None:
-    last = Last()
-    first = _floats(0, ("1", None, "0.1"), last)
-    assert first == [1.0, None, 0.1]
-    assert _floats(0, ("1", None, "0.1"), last) is first
-    for texts, numbers in (
-        (("2", "7", "0.1"), [2.0, 7.0, 0.1]),
-        (("7",), [7.0]),
-        (("7", None, "3", "-Infinity"), [7.0, None, 3.0, float("-inf")]),
-        ((None, "7", "3"), [None, 7.0, 3.0]),
-        (("1" + 400 * "0", "7", "3"), [float("inf"), 7.0, 3.0]),
+class Rows:
+    """An answer of rows that are one text each."""
+
+    nfields = 1
+
+    def __init__(self, *rows: str) -> None:
+        self.rows = [(row,) for row in rows]
+
+    def fname(self, _: int) -> bytes:
+        return b"row"
+
+    def ftype(self, _: int) -> int:
+        return 25
+
+
+def test_rows_are_known_again_wherever_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = list[Cell]()
+    monkeypatch.setattr(cells, "_loaded", lambda result, count: result.rows[:count])
+    reader = Cells()
+
+    def apart(row: Cell) -> list[Cell]:
+        taken.append(row)
+        return _apart(row)
+
+    monkeypatch.setattr(cells, "_apart", apart)
+
+    def read(*rows: str) -> tuple[Columns, list[Cell]]:
+        taken.clear()
+        return reader.read(Rows(*rows), 9, [True, False], packed=True), list(taken)  # type: ignore[arg-type]
+
+    first, _ = read("(a,1)", "(b,)")
+    assert first == [["a", "b"], [1.0, None]]
+    assert read("(a,1)", "(b,)")[0] is first
+    assert read("(a,1)", "(b,2)") == ([["a", "b"], [1.0, 2.0]], ["(b,2)"])
+    assert first == [["a", "b"], [1.0, None]], "what was read before stays as it was"
+    assert read("(c,3)", "(a,1)", "(b,2)") == ([["c", "a", "b"], [3.0, 1.0, 2.0]], ["(c,3)"])
+    assert read("(b,2)") == ([["b"], [2.0]], [])
+    assert read() == ([[], []], [])
+    assert read("(b,2)") == ([["b"], [2.0]], ["(b,2)"])
+
+
+def test_what_was_refused_is_no_sample_next_time_either() -> None:
+    of, last = (
+        collector(labels=["name"], metrics={"each": {"type": "gauge", "help": "E.", "value": "size"}}),
+        Last(),
+    )
+    twice = Table({"name": ["a", "a"], "size": [1.0, 1.0]}, read=[["a", "a"], [1.0, 1.0]])
+    for _ in range(2):
+        with pytest.raises(SourceError, match="two rows have the same name"):
+            samples(of, ("main",), twice, last)
+
+
+def test_rows_that_come_as_one_text_are_taken_apart() -> None:
+    for row, expected in (
+        ("(a,1)", ["a", "1"]),
+        ('(,"")', ["", ""]),
+        ('("a b","c,d")', ["a b", "c,d"]),
+        ('("say ""hi""","C:\\\\x","(1)")', ['say "hi"', "C:\\x", "(1)"]),
+        ('("two\nlines",,"""")', ["two\nlines", "", '"']),
+        (b'("\xff\xe4,",2)', [b"\xff\xe4,", b"2"]),
     ):
-        assert _floats(0, texts, last) == numbers
-    assert _floats(1, ("5",), last) == [5.0]
+        assert _apart(row) == expected
+
+
+def test_numbers_of_a_column_are_read_and_the_rest_is_left() -> None:
+    infinite = "1" + 400 * "0"
+    assert _floats(("1", "0.1", "-Infinity", infinite)) == [1.0, 0.1, float("-inf"), float("inf")]
+    assert _floats(("1", "", None, "t", b"2")) == [1.0, None, None, "t", 2.0]
 
 
 NO_NUMBERS = ["1_0", " 1", "1 ", "1\n", "\u00a01", "\u0661\u0662", "\u0131nf", "1e1_0", "", ".", "0x1", "e5"]

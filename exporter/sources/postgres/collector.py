@@ -14,6 +14,7 @@ from exporter.engine.source import SourceError
 from exporter.platform.base import Interval, Text
 from exporter.platform.conditions import Facts, term
 from exporter.platform.queries import Metric, Query, Statement
+from exporter.sources.postgres.cells import packed
 
 _LONGEST_ROW = 1 << 14
 _LONGEST_ANSWER = 1 << 25
@@ -69,6 +70,15 @@ class Collector:
         """Whether locks that it takes last until the end of the transaction."""
         return isinstance(self.statement, Builtin) and self.statement.locks
 
+    @property
+    def packed(self) -> tuple[str, ...]:
+        """Columns of which each row is sent as one text; none for own SQL and for rows of (name, value)."""
+        if self.own or self.statement.pivot is not None:
+            return ()
+        labels = (label for column in self.columns for label in column.labels)
+        values = (column.value for column in self.columns)
+        return tuple(dict.fromkeys((*self.statement.labels, *labels, *values)))
+
     def conditions(self) -> Iterator[str]:
         """Yield every condition that it speaks of."""
         yield from self.statement.when
@@ -84,8 +94,8 @@ class Collector:
         needs = self.statement.needs
         return needs is None or needs in facts.roles or facts.superuser
 
-    def sql(self, facts: Facts, words: dict[str, str], limit: int) -> bytes:
-        """Fit the statement to the server, and cut it off one row after `limit`.
+    def sql(self, facts: Facts, words: dict[str, str], limit: int, *, packs: bool = True) -> bytes:
+        """Fit the statement to the server, and cut it off one row after `limit`; `packs` its rows if that is its way.
 
         `words` are further pieces that built-in statements may name, beside `{limit}`, which is that row's number.
         """
@@ -97,7 +107,8 @@ class Collector:
             pieces["schema"] = schema
         for name, piece in pieces.items():
             text = text.replace(f"{{{name}}}", piece)
-        fitted = "\n".join(("select * from (", text, f") as rows limit {limit + 1}"))
+        what = packed(self.packed) if packs and self.packed else "*"
+        fitted = "\n".join(("select", what, "from (", text, f") as rows limit {limit + 1}"))
         return (_bounded(fitted, limit) if self.own else fitted).encode()
 
     def _schema(self, facts: Facts) -> str | None:

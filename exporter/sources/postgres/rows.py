@@ -1,26 +1,18 @@
 """Rows of an answer, and the samples that they become."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from itertools import compress
-from operator import ne
 from typing import cast
 
-from psycopg import adapters
-from psycopg.adapt import Transformer
-from psycopg.pq import Format
 from psycopg.pq.abc import PGresult
 
 from exporter.engine.families import Collected, Family, Key, Samples
 from exporter.engine.source import SourceError
+from exporter.sources.postgres.cells import Cell, Cells, Columns
 from exporter.sources.postgres.collector import Builtin, Collector
 from exporter.sources.postgres.fold import Fold, Labels, Rows
 from exporter.sources.postgres.querytext import scrub
-
-Cell = str | bytes | float | None
-"""A number, or a value as the server writes it: bytes where that is no UTF-8."""
 
 _LONGEST_LABEL = 1024
 """Bytes of a label's value; what is longer is cut."""
@@ -37,10 +29,6 @@ _NUMBER = re.compile(
     r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf(?:inity)?|nan)", re.ASCII | re.IGNORECASE
 )
 """As the server writes numbers: float() reads 1_0, spaces and digits of other scripts as well."""
-_TEXT = adapters.types["text"].oid
-_NUMBERS = {
-    adapters.types[name].oid for name in ("int2", "int4", "int8", "oid", "float4", "float8", "numeric")
-}
 
 
 @dataclass(slots=True)
@@ -51,6 +39,8 @@ class Table:
     truncated: bool = False
     sums: "Table | None" = None
     """Of folded rows: what all of each group gained, for the metrics that have the labels of the group alone."""
+    read: Columns | None = None
+    """What the rows were made of, if they are that alone."""
 
     @classmethod
     def of(cls, result: PGresult, limit: int, collector: Collector, last: "Last | None" = None) -> "Table":
@@ -62,10 +52,13 @@ class Table:
         labels = {label for column in collector.columns for label in column.labels}
         scrubbed = statement.scrub if isinstance(statement, Builtin) else None
         texts = {*labels, *statement.labels, statement.pivot, scrubbed}
-        names = [(result.fname(place) or b"").decode() for place in range(result.nfields)]
-        cells = _cells(result, min(result.ntuples, limit), [name in texts for name in names], last or Last())
+        packed = collector.packed
+        names = packed or [(result.fname(place) or b"").decode() for place in range(result.nfields)]
+        cells = (last or Last()).cells.read(
+            result, min(result.ntuples, limit), [name in texts for name in names], packed=bool(packed)
+        )
         columns = dict(zip(names, cells, strict=True))
-        if len(columns) < result.nfields:
+        if len(columns) < len(names):
             raise SourceError(
                 "rejected",
                 "the statement returns two columns of one name",
@@ -82,7 +75,7 @@ class Table:
                     remedy=f"It returns: {', '.join(columns)}.",
                 )
             columns = {_text(name): [cell] for name, cell in zip(columns[pivot], columns[value], strict=True)}
-        return cls(columns, truncated=result.ntuples > limit)
+        return cls(columns, truncated=result.ntuples > limit, read=cells)
 
     def folded(self, fold: Fold, collector: Collector, last: "Last") -> "Table":
         """Return the rows that stay by themselves, and the rest of each group in one. `last` is brought up to date."""
@@ -109,42 +102,6 @@ def _columns(collector: Collector, rows: Rows) -> dict[str, list[Cell]]:
     return columns | {name: list(column) for name, column in values.items()}
 
 
-def _cells(result: PGresult, count: int, texts: list[bool], last: "Last") -> list[list[Cell]]:
-    """Return the first `count` rows, column by column; those that are no `texts` as numbers if they are of such a type.
-
-    All are read as texts first: from one time to the next most numbers stay, and to read them takes the most time.
-    """
-    loader = Transformer()
-    loader.set_pgresult(result, set_loaders=False)
-    loader.set_loader_types([_TEXT] * len(texts), Format.TEXT)
-    try:
-        rows = loader.load_rows(0, count, tuple)
-    except UnicodeDecodeError:  # SQL_ASCII
-        get = result.get_value
-        return [[get(row, place) for row in range(count)] for place in range(len(texts))]
-    if not rows:
-        return [[] for _ in texts]
-    return [
-        list(column) if text or result.ftype(place) not in _NUMBERS else _floats(place, column, last)
-        for place, (text, column) in enumerate(zip(texts, zip(*rows, strict=True), strict=True))
-    ]
-
-
-def _floats(place: int, texts: Sequence[str | None], last: "Last") -> list[Cell]:
-    """Read a column of numbers; those that are written as they were last time are taken from there."""
-    before, read = last.read.get(place, ((), []))
-    if texts == before:
-        return read
-    count = len(texts)
-    new = [None] * (count - len(before))
-    read = [*read[:count], *new]
-    for row in compress(range(count), map(ne, texts, (*before[:count], *new))):
-        text = texts[row]
-        read[row] = None if text is None else float(text)
-    last.read[place] = texts, read
-    return read
-
-
 @dataclass(slots=True)
 class Last:
     """What a collector gave last time, of which the next time takes what is the same: most rows stay, and each is in
@@ -153,8 +110,10 @@ class Last:
     keys: dict[tuple[str, ...], list[Key]] = field(default_factory=dict)
     """Label values of the rows, by the names of their columns."""
     samples: dict[Family, Samples] = field(default_factory=dict)
-    read: dict[int, tuple[Sequence[str | None], list[Cell]]] = field(default_factory=dict)
-    """Numbers as the server wrote them and as they were read, by the place of their column."""
+    read: Columns | None = None
+    """What the samples were made of, with the labels `before`."""
+    before: Key = ()
+    cells: Cells = field(default_factory=Cells)
     folded: tuple[list[list[Cell]], list[Labels]] = field(default_factory=lambda: ([], []))
     """Label columns that were folded, and the labels of each row: what is the same object is found at once."""
 
@@ -166,6 +125,9 @@ def samples(collector: Collector, before: Key, table: Table, last: Last | None =
         SourceError: rejected, when a column is missing, holds no number, or two rows have the same labels.
     """
     out, last = Collected(), last or Last()
+    if table.read is not None and table.read is last.read and before == last.before:
+        out.families = dict(last.samples)
+        return out
     keys = _Keys(collector, before, table, last)
     sums = None if table.sums is None else _Keys(collector, before, table.sums, last)
     for column in collector.columns:
@@ -189,7 +151,7 @@ def samples(collector: Collector, before: Key, table: Table, last: Last | None =
                 )
         if found:
             out.families[column.family] = found
-    last.samples = dict(out.families)
+    last.samples, last.read, last.before = dict(out.families), table.read, before
     return out
 
 

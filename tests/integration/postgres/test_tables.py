@@ -85,6 +85,18 @@ async def test_the_cap_on_indexes_can_be_raised(server: Server) -> None:
             )
 
 
+async def test_names_may_hold_whatever_a_server_allows(server: Server) -> None:
+    names = ['"', '""', "\\", "a\\", ",", "(", "x)", " ", "a b", "two\nlines", '",\\"', "it's", "größe"]
+    tables = "; ".join(
+        "create table {} (a int)".format('"' + name.replace('"', '""') + '"') for name in names
+    )
+    with server.database(tables) as database:
+        async with asking(server.dsn(database=database), databases={"most": 0}) as asked:
+            samples = await asked.collect()
+    assert samples.failing() == {}
+    assert samples.all("pg_stat_user_tables_n_tup_ins") == {(database, "public", name): 0.0 for name in names}
+
+
 async def test_temporary_tables_leave_no_series(server: Server) -> None:
     with server.session(
         "create temporary table scratch (id int)", "insert into scratch values (1)"

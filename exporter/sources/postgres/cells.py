@@ -1,0 +1,125 @@
+"""The cells of an answer, column by column.
+
+To make an object of each cell takes most of the time of a collection, and most rows are those of last time. So built-in
+statements send each row as one text, the way the server writes a composite value: rows are known again by it, and only
+new ones are taken apart.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import compress
+from operator import ne
+from typing import cast
+
+from psycopg import adapters
+from psycopg.adapt import Transformer
+from psycopg.pq import Format
+from psycopg.pq.abc import PGresult
+
+Cell = str | bytes | float | None
+"""A number, or a value as the server writes it: bytes where that is no UTF-8."""
+
+Columns = list[list[Cell]]
+
+_TEXT = adapters.types["text"].oid
+_NUMBERS = {
+    adapters.types[name].oid for name in ("int2", "int4", "int8", "oid", "float4", "float8", "numeric")
+}
+_FIELD = re.compile(r'(?:"((?:[^"\\]+|""|\\\\)*)"|([^",]*)),')
+_DOUBLED = re.compile(r'(["\\])\1')
+
+
+def packed(names: Iterable[str]) -> str:
+    """Return the expression of a row of these columns as one text."""
+    return "row({})::text".format(", ".join(f'"{name}"' for name in names))
+
+
+class Cells:
+    """Reads the answers of one statement, one after the other."""
+
+    def __init__(self) -> None:
+        self._shape: Sequence[object] = ()
+        self._rows: list[tuple[Cell, ...]] = []
+        self._columns: Columns = []
+
+    def read(self, result: PGresult, count: int, texts: Sequence[bool], *, packed: bool) -> Columns:
+        """Return the first `count` rows, column by column: the same object as last time if all rows are the same.
+
+        Columns that are no `texts` come as numbers, where they are of such a type. Of `packed` rows each is one text,
+        in which an empty label is not told from NULL.
+        """
+        shape = [*texts, *((result.fname(place), result.ftype(place)) for place in range(result.nfields))]
+        rows = _loaded(result, count)
+        if shape != self._shape:
+            self._rows, self._columns = [], [[] for _ in texts]
+        if rows != self._rows:
+            if packed:
+                self._columns = self._unpacked(rows, texts)
+            else:
+                read = (text or result.ftype(place) not in _NUMBERS for place, text in enumerate(texts))
+                self._columns = _parsed(rows, read)
+        self._rows, self._shape = rows, shape
+        return self._columns
+
+    def _unpacked(self, rows: list[tuple[Cell, ...]], texts: Sequence[bool]) -> Columns:
+        """Take those rows apart that are not known from last time."""
+        if not rows:
+            return [[] for _ in texts]
+        before: Sequence[tuple[Cell, ...] | None] = self._rows
+        columns = list(map(list, self._columns))
+        if len(rows) != len(before):  # they may stand elsewhere by now
+            known = dict(zip(self._rows, zip(*columns, strict=True), strict=True))
+            before = [row if row in known else None for row in rows]
+            nothing = (None,) * len(texts)
+            columns = list(map(list, zip(*(known.get(row, nothing) for row in rows), strict=True)))
+        new = list(compress(range(len(rows)), map(ne, rows, before)))
+        read = _parsed([_apart(rows[place][0]) for place in new], texts)
+        for column, cells in zip(columns, read, strict=True):
+            for place, cell in zip(new, cells, strict=True):
+                column[place] = cell
+        return columns
+
+
+def _loaded(result: PGresult, count: int) -> list[tuple[Cell, ...]]:
+    loader = Transformer()
+    loader.set_pgresult(result, set_loaders=False)
+    loader.set_loader_types([_TEXT] * result.nfields, Format.TEXT)
+    try:
+        return loader.load_rows(0, count, tuple)
+    except UnicodeDecodeError:  # SQL_ASCII
+        get = result.get_value
+        return [tuple(get(row, place) for place in range(result.nfields)) for row in range(count)]
+
+
+def _apart(row: Cell) -> list[Cell]:
+    """Take a row apart: `(1,"a b",)`, with quotes around what needs them."""
+    if isinstance(row, bytes):
+        return [cast("str", cell).encode("latin-1") for cell in _apart(row.decode("latin-1"))]
+    inside = cast("str", row)[1:-1]
+    if '"' not in inside:
+        return list[Cell](inside.split(","))
+    return [plain or _DOUBLED.sub(r"\1", quoted) for quoted, plain in _FIELD.findall(inside + ",")]
+
+
+def _parsed(rows: Sequence[Sequence[Cell]], texts: Iterable[bool]) -> Columns:
+    if not rows:
+        return [[] for _ in texts]
+    columns = zip(*rows, strict=True)
+    return [list(column) if text else _floats(column) for column, text in zip(columns, texts, strict=True)]
+
+
+def _floats(column: tuple[Cell, ...]) -> list[Cell]:
+    try:
+        return list(map(float, column))  # type: ignore[arg-type]  # None is refused as any other text
+    except (TypeError, ValueError):
+        return [_number(cell) for cell in column]
+
+
+def _number(cell: Cell) -> Cell:
+    """Read a number; NULL stays what it is, and so do a server's `t` and `f`."""
+    if not cell:
+        return None
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
