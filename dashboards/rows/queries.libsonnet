@@ -212,13 +212,18 @@ local barsBy(query, metric, links) =
     local metric_colour = if units.money(metric.unit) then colours.accent else colours.neutral;
     local ranged = earlier == '$__range';
     local compared = !(counter && ranged);
+    // An increase is never exact. Not by decimals, which Grafana counts after it has made 1,058,202 one million.
+    local events = counter && metric.unit == 'short';
     local at(offset) =
-      if counter then 'sum(increase(' + series + '[$__range]' + offset + '))'
+      if events then 'round(sum(increase(' + series + '[$__range]' + offset + ')))'
+      else if counter then 'sum(increase(' + series + '[$__range]' + offset + '))'
       // Of long ago there may be a value every few minutes only.
       else if offset != '' then whole(metric, 'last_over_time(' + series + '[15m]' + offset + ')')
       else whole(metric, series);
-    // Rounded as it is shown: a counter's increase is never exact, and 0.0 % is neither up nor down.
-    local change = 'round(100 * (' + at('') + ' / (' + at(' offset ' + earlier) + ' > 0) - 1), 0.1)';
+    // Rounded as it is shown, 0.0 % is neither up nor down. Of seven events against two no tenth of a percent is known.
+    local decimals = if events then 0 else 1;
+    local change = 'round(100 * (' + at('') + ' / (' + at(' offset ' + earlier) + ' > 0) - 1)'
+                   + (if events then '' else ', 0.1') + ')';
     panels.stat(
       'headline/' + query.name + '/' + metric.name,
       title(query, metric),
@@ -229,10 +234,7 @@ local barsBy(query, metric, links) =
       ),
       good=good(metric),
       act=act(query),
-      // An increase is never exact. Not by decimals, which Grafana counts after it has made 1,058,202 one million.
-      targets=[t.instant(
-        if counter && metric.unit == 'short' then 'round(' + at('') + ')' else at(''), title(query, metric)
-      )] + (
+      targets=[t.instant(at(''), title(query, metric))] + (
         if !compared then []
         else [
           t.instant(change + ' > 0', 'up'),
@@ -246,8 +248,8 @@ local barsBy(query, metric, links) =
       colour=metric_colour,
       text='value',
       overrides=[
-        panels.named('up', { unit: 'suffix: % ▲', decimals: 1 }),
-        panels.named('down', { unit: 'suffix: % ▼', decimals: 1 }),
+        panels.named('up', { unit: 'suffix: % ▲', decimals: decimals }),
+        panels.named('down', { unit: 'suffix: % ▼', decimals: decimals }),
         panels.named('same', { mappings: panels.ranges([[null, null, 'as before', metric_colour]]) }),
       ],
     ),

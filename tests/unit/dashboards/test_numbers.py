@@ -1,12 +1,14 @@
 """Numbers in words and in headlines: nothing that counts is rounded away, and text and line agree."""
 
 import json
+from pathlib import Path
 
 import _jsonnet
 import pytest
 
 from exporter.generate.mixin import folder, tree
 from tests.support.dashboards import Json, dashboards, shown
+from tests.support.promtool import evaluate
 
 
 @pytest.mark.parametrize(
@@ -50,3 +52,20 @@ def test_a_headline_is_not_rounded_to_whole_millions(demo: Json) -> None:
                 assert expr.startswith("round(sum(increase(") == counted
                 found.add(panel["title"])
     assert found == titles
+
+
+def test_the_change_of_a_few_events_is_a_whole_percentage(demo: Json, tmp_path: Path) -> None:
+    """Seven cancellations against two are 250 % more: an increase says 7.1 of the one and 2 of the other."""
+    (board,) = (board for board in dashboards(tree(demo)) if board["uid"] == "demo-business")
+    panel = next(panel for panel in shown(board) if panel["title"] == "Cancellations")
+    expr = panel["targets"][1]["expr"].replace("$__range", "60m").replace("$compare", "1h")
+    counted = "0x40 1x10 2x40 4x10 9x40"
+    series = {'business_subscriptions_cancelled_total{target="main"}': counted}
+    evaluate(tmp_path, series, expr, [{"labels": "{}", "value": 250}], at="2h10m30s")
+    decimals = {
+        override["matcher"]["options"]: prop["value"]
+        for override in panel["fieldConfig"]["overrides"]
+        for prop in override["properties"]
+        if prop["id"] == "decimals"
+    }
+    assert decimals == {"up": 0, "down": 0}
