@@ -27,9 +27,8 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _PIECE = 256
 """A piece ends with the family that brings it to so many series. Bytes would not do: values grow and shrink."""
 
-_NO_NUMBERS = (b"u", b"l", b'"', b"{")
-"""null, true, false, texts and mappings have these in JSON. NaN and infinity become null; what else is none is rubbish.
-"""
+_IN_NUMBERS = b"0123456789.,-+eE"
+"""A list of numbers has nothing else in JSON. NaN and infinity become null there; what else is none is rubbish."""
 
 _LABEL_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
@@ -158,13 +157,14 @@ class _Series:
 class _Block:
     """The lines of one part, kept between renderings. Each line begins with the end of the one before it."""
 
-    __slots__ = ("_family", "_name", "_part", "_rendered", "headers", "series")
+    __slots__ = ("_family", "_name", "_part", "_rendered", "_values", "headers", "series")
 
     def __init__(self, family: Family) -> None:
         self.headers = _text_header(family), _openmetrics_header(family)
         self.series = _Series([], [])
         self._family, self._name = family, f"\n{family.name}".encode()
         self._part = Part({})
+        self._values: list[float] = []
         self._rendered = (b"", b"")
 
     def lines(self, part: Part, neighbour: _Series | None) -> tuple[bytes, bytes]:
@@ -172,24 +172,18 @@ class _Block:
         before = self._part
         if before.samples is part.samples:
             return self._rendered
-        samples = self._ordered(part)
+        samples = _grouped(part.samples) if self._family.type == "stateset" else part.samples
         keys, values = list(samples), list(samples.values())
         series, rendered = self._find(keys, neighbour), self._rendered
         richer = part.created or part.exemplars
         same = series is self.series or series.keys == self.series.keys
-        if richer or before.created or before.exemplars or not same or values != self._values(before):
+        if richer or before.created or before.exemplars or not same or values != self._values:
             lines = every = _join(self._name, series.texts, values)
             if richer:
                 every = _join(self._name, series.texts, values, [self._tail(part, key) for key in keys])
             rendered = lines, every
-        self.series, self._part, self._rendered = series, part, rendered
+        self.series, self._part, self._values, self._rendered = series, part, values, rendered
         return rendered
-
-    def _values(self, part: Part) -> list[float]:
-        return list(self._ordered(part).values())
-
-    def _ordered(self, part: Part) -> Samples:
-        return _grouped(part.samples) if self._family.type == "stateset" else part.samples
 
     def _find(self, keys: list[Key], neighbour: _Series | None) -> _Series:
         """Return the series of `keys`: the neighbour's if they are the same, else those of last time if they are."""
@@ -223,10 +217,10 @@ def _grouped(samples: Samples) -> Samples:
 def _join(name: bytes, labels: list[bytes], values: list[float], tails: list[bytes] | None = None) -> bytes:
     """Write a line for each value: name, labels, the value, and a tail if there are any."""
     numbers = orjson.dumps(values)
-    if any(sign in numbers for sign in _NO_NUMBERS) or numbers.find(b"[", 1) > 0:
-        texts = [value_text(value).encode() for value in values]
-    else:
+    if numbers.translate(None, _IN_NUMBERS) == b"[]":
         texts = numbers[1:-1].split(b",")
+    else:
+        texts = [value_text(value).encode() for value in values]
     columns = (labels, texts) if tails is None else (labels, texts, tails)
     width = 1 + len(columns)
     pieces = [name] * (width * len(values))
