@@ -5,7 +5,7 @@ from typing import Any
 
 from exporter.platform.problems import Problem
 
-_UNTOLD = {
+UNTOLD = {
     "KnownIssue": "it is there to silence others",
     "DependencyDown": "it is there to silence others",
     "Watchdog": "it goes to the heartbeat alone",
@@ -19,9 +19,9 @@ Rules = list[dict[str, Any]]
 
 
 def deaf_channels(catalogue: Mapping[str, Any], rules: Rules) -> Iterator[Problem]:
-    """Yield what a channel asks for (`alerts`, labels of `only` together) and no rule of this platform has."""
+    """Yield what a channel asks for (`alerts`, beside `priorities` and `only`) and no rule of this platform has."""
     for channel in catalogue["alerting"]["channels"]:
-        excluded = [*_excluded_priority(catalogue, channel), *_unheard_labels(catalogue, channel, rules)]
+        excluded = list(_excluded_priority(catalogue, channel))
         yield from excluded or _unheard_alerts(catalogue, channel, rules)
 
 
@@ -38,28 +38,6 @@ def _excluded_priority(catalogue: Mapping[str, Any], channel: Mapping[str, Any])
         )
 
 
-def _unheard_labels(
-    catalogue: Mapping[str, Any], channel: Mapping[str, Any], rules: Rules
-) -> Iterator[Problem]:
-    """Labels that rules say one by one, but none says all: one that nothing says may be of a rule written by hand."""
-    name, only = channel["name"], channel["only"]
-    told = [{"alertname": rule["alert"], **rule["labels"]} for rule in rules if rule["alert"] not in _UNTOLD]
-    single = ({label: value} for label, value in only.items())
-    if all(_any_fits(told, each) for each in single) and not _any_fits(told, only):
-        labels = " and ".join(f"{label} `{value}`" for label, value in only.items())
-        yield Problem(
-            catalogue["file"],
-            channel["lines"]["only"],
-            f"alerting.channels.{name}.only",
-            f"no alert has {labels} together, so {name} would never be told anything",
-            "Take one of them out.",
-        )
-
-
-def _any_fits(told: list[dict[str, str]], only: Mapping[str, str]) -> bool:
-    return any(_fits(labels, only) for labels in told)
-
-
 def _unheard_alerts(
     catalogue: Mapping[str, Any], channel: Mapping[str, Any], rules: Rules
 ) -> Iterator[Problem]:
@@ -68,8 +46,8 @@ def _unheard_alerts(
         own = [rule["labels"] for rule in rules if rule["alert"] == alert]
         told = sorted({labels["priority"] for labels in own})
         here = [labels for labels in own if labels["priority"] in channel["priorities"]]
-        if alert in _UNTOLD and (alert != "Watchdog" or catalogue["alerting"]["heartbeat"]):
-            message, remedy = f"{alert} never comes this way: {_UNTOLD[alert]}", "Take it out."
+        if alert in UNTOLD and (alert != "Watchdog" or catalogue["alerting"]["heartbeat"]):
+            message, remedy = f"{alert} never comes this way: {UNTOLD[alert]}", "Take it out."
         elif not own:
             message = f"{alert} has no rule here: nothing in this file feeds it, or it is off"
             remedy = "Take it out, or switch it on under alerting.alerts; "
@@ -79,7 +57,7 @@ def _unheard_alerts(
                 f"{alert} is never {' or '.join(channel['priorities'])} here, which is all that {name} takes"
             )
             remedy = f"Add {' or '.join(told)} to its `priorities`, or change the priority of the alert."
-        elif here and not _any_fits(here, channel["only"]):
+        elif here and not any(fits(labels, channel["only"]) for labels in here):
             message = f"{alert} never has the labels in `only`"
             remedy = "Take it out, or change `only`."
         else:
@@ -88,7 +66,7 @@ def _unheard_alerts(
         yield Problem(catalogue["file"], channel["lines"]["alerts"], key, message, remedy)
 
 
-def _fits(labels: Mapping[str, str], only: Mapping[str, str]) -> bool:
+def fits(labels: Mapping[str, str], only: Mapping[str, str]) -> bool:
     """Tell whether an alert of a rule can have these labels: those that the rule does not say, the series may."""
     return all(
         "{{" in labels.get(label, "") or labels.get(label, value) == value for label, value in only.items()

@@ -1,12 +1,12 @@
 """Labels by which a platform file asks for alerts (known issues, channels): none that no alert can have."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from exporter.catalog import metric_families
-from exporter.generate.deaf import OF_OTHERS
+from exporter.generate.deaf import OF_OTHERS, UNTOLD, fits
 from exporter.generate.mixin import alert_settings
 from exporter.platform.problems import Problem, nearest, suggestion
 
@@ -29,10 +29,12 @@ class _Asked:
     line: int
     key: str
     outcome: str
+    priorities: Sequence[str] = ()
+    """Those that are taken, all if empty; of an alert by its name only, as rules written by hand may have others."""
 
 
 def impossible_labels(catalogue: Mapping[str, Any], rules: Rules) -> Iterator[Problem]:
-    """Yield labels that no alert has, and values that it never has where every rule says which it can have.
+    """Yield labels that no alert has, or not together, and values that it never has where every rule says which.
 
     Of other labels the series decide, or rules written by hand; these may also be about services and sources that the
     file does not declare. `rules` are all, recording rules too.
@@ -42,17 +44,44 @@ def impossible_labels(catalogue: Mapping[str, Any], rules: Rules) -> Iterator[Pr
     # other alerts hold the labels of known issues themselves.
     words = {word for rule in rules if "ALERTS{" not in rule["expr"] for word in WORD.findall(rule["expr"])}
     for asked in _asked(catalogue, [rule for rule in rules if "alert" in rule]):
+        single = list(_one_by_one(catalogue, asked, labels, words))
+        yield from single or _together(catalogue, asked)
+
+
+def _one_by_one(
+    catalogue: Mapping[str, Any], asked: _Asked, labels: set[str], words: set[str]
+) -> Iterator[Problem]:
+    whose = f"{asked.alert} never has" if asked.alert else "no alert has"
+    known = _values(catalogue, asked.rules)
+    for label, value in asked.labels.items():
+        if label not in labels | words and (asked.alert or nearest(label, labels) is not None):
+            what, remedy = f"a label `{label}`", suggestion(label, labels)
+        elif _impossible(catalogue, label, value, known.get(label, {value})):
+            what, remedy = f"{label} `{value}`", suggestion(value, known[label])
+        else:
+            continue
+        message = f"{whose} {what}, so {asked.outcome}"
+        yield Problem(catalogue["file"], asked.line, f"{asked.key}.{label}", message, remedy)
+
+
+def _together(catalogue: Mapping[str, Any], asked: _Asked) -> Iterator[Problem]:
+    """Labels that rules have one by one, but none has all: one that nothing has may be of a rule written by hand."""
+    told = [
+        {"alertname": rule["alert"], **rule["labels"]} for rule in asked.rules if rule["alert"] not in UNTOLD
+    ]
+    taken = asked.priorities if "alertname" in asked.labels else ()
+    here = [labels for labels in told if not taken or labels["priority"] in taken]
+    single = [{label: value} for label, value in asked.labels.items()]
+    if single and all(_any_fits(told, each) for each in single) and not _any_fits(here, asked.labels):
         whose = f"{asked.alert} never has" if asked.alert else "no alert has"
-        known = _values(catalogue, asked.rules)
-        for label, value in asked.labels.items():
-            if label not in labels | words and (asked.alert or nearest(label, labels) is not None):
-                what, remedy = f"a label `{label}`", suggestion(label, labels)
-            elif _impossible(catalogue, label, value, known.get(label, {value})):
-                what, remedy = f"{label} `{value}`", suggestion(value, known[label])
-            else:
-                continue
-            message = f"{whose} {what}, so {asked.outcome}"
-            yield Problem(catalogue["file"], asked.line, f"{asked.key}.{label}", message, remedy)
+        values = ({"priority": "` or `".join(taken)} if taken else {}) | dict(asked.labels)
+        what = " and ".join(f"{label} `{value}`" for label, value in values.items())
+        message = f"{whose} {what} together, so {asked.outcome}"
+        yield Problem(catalogue["file"], asked.line, asked.key, message, "Take one of them out.")
+
+
+def _any_fits(told: list[dict[str, str]], asked: Mapping[str, str]) -> bool:
+    return any(fits(labels, asked) for labels in told)
 
 
 def _asked(catalogue: Mapping[str, Any], rules: Rules) -> Iterator[_Asked]:
@@ -64,7 +93,8 @@ def _asked(catalogue: Mapping[str, Any], rules: Rules) -> Iterator[_Asked]:
     for channel in alerting["channels"]:
         name, line = channel["name"], channel["lines"]["only"]
         outcome = f"{name} would never be told anything"
-        yield _Asked(channel["only"], "", rules, line, f"alerting.channels.{name}.only", outcome)
+        key, priorities = f"alerting.channels.{name}.only", channel["priorities"]
+        yield _Asked(channel["only"], "", rules, line, key, outcome, priorities)
 
 
 def _labels(catalogue: Mapping[str, Any], rules: Rules) -> set[str]:

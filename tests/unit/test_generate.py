@@ -116,6 +116,12 @@ def test_collectors_that_are_off_have_no_alerts(tmp_path: Path) -> None:
         ),
         ("labels: {source: postgres.mian}", "source", "Did you mean `postgres.main`?"),
         ("alert: DatabaseDown, labels: {target: mian}", "target", "Did you mean `main`?"),
+        ("labels: {alertname: DatabaseDown, kind: capacity}", "", "Take one of them out."),
+        (
+            "alert: DatabaseConnectionsHigh, labels: {severity: warning, priority: p2}",
+            "",
+            "Take one of them out.",
+        ),
     ],
 )
 def test_a_known_issue_by_a_value_that_its_alert_never_has_is_refused(
@@ -135,7 +141,7 @@ def test_a_known_issue_by_a_value_that_its_alert_never_has_is_refused(
     with pytest.raises(PlatformError) as caught:
         files(catalogue(file))
     [problem] = caught.value.problems
-    assert (problem.line, problem.key) == (8, f"alerting.known_issues.2.labels.{label}")
+    assert (problem.line, problem.key) == (8, f"alerting.known_issues.2.labels.{label}".rstrip("."))
     assert problem.message.endswith("so nothing would be silent")
     assert problem.remedy == remedy
 
@@ -344,8 +350,17 @@ def test_yaml_and_json_say_what_the_documents_say(demo: dict[str, str]) -> None:
         ("priorities: [p1], only: {environment: staging}", "only.environment", "Known here: `production`"),
         ("priorities: [p1], only: {service: api}, alerts: [DatabaseDown]", "alerts", "labels in `only`"),
         ("priorities: [p1], only: {priority: p2}", "only.priority", "phone takes p1 alone"),
-        ("priorities: [p1, p4], only: {alertname: DatabaseDown, priority: p4}", "only", "`p4` together"),
+        (
+            "priorities: [p1, p4], only: {alertname: DatabaseDown, priority: p4}",
+            "only",
+            "has priority `p4` and",
+        ),
         ("priorities: [p1], only: {alertname: DatabaseDown, service: api}", "only", "Take one of them out."),
+        (
+            "priorities: [p1], only: {alertname: SliMissing}",
+            "only",
+            "`p1` and alertname `SliMissing` together",
+        ),
         ("priorities: [p1], only: {alertname: ByHand, service: api}", "", ""),
         ("priorities: [p1], only: {service: api, sli: availability}", "", ""),
         ("priorities: [p1], only: {priority: p1}", "", ""),
