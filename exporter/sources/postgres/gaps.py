@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 
 from exporter.engine.source import Gap
 from exporter.platform.values import Verbatim
+from exporter.sources.postgres.answers import OutOfTime
 from exporter.sources.postgres.grants import mending
 from exporter.sources.postgres.quoting import array, quoted
 from exporter.sources.postgres.refusal import READ_ONLY
-from exporter.sources.postgres.session import OutOfTime, Session
+from exporter.sources.postgres.session import Session
 
 _CLOSED = """
 select datname from pg_database

@@ -1,4 +1,4 @@
-"""One database: what it has, and the collectors that run there.
+"""One database: what it has, and the course of asking its collectors; `answers` reads what they say.
 
 What is quick is asked in one transaction, each statement behind a savepoint, everything sent at once; what is slow in a
 transaction of its own. Each has a statement_timeout that ends it in time, so that the connection lasts.
@@ -15,15 +15,14 @@ import psycopg
 from exporter.engine.families import Collected
 from exporter.engine.source import SourceError
 from exporter.engine.trace import note, step
+from exporter.sources.postgres.answers import Answers, Asked, OutOfTime
 from exporter.sources.postgres.blame import Blame
-from exporter.sources.postgres.connection import ServerTrouble, cancelled_by_somebody, failure
+from exporter.sources.postgres.connection import failure
 from exporter.sources.postgres.facts import Server, discover, rows
 from exporter.sources.postgres.link import Link
 from exporter.sources.postgres.pipeline import Answer, Lost, Segment, ask
 from exporter.sources.postgres.profiles import Profile
 from exporter.sources.postgres.quoting import array
-from exporter.sources.postgres.refusal import refusal
-from exporter.sources.postgres.rows import Table, samples
 from exporter.sources.postgres.run import Run
 from exporter.sources.postgres.transaction import (
     AGAIN,
@@ -35,29 +34,17 @@ from exporter.sources.postgres.transaction import (
     begin,
     milliseconds,
 )
-from exporter.sources.postgres.turns import FITS, Turns, put_off
+from exporter.sources.postgres.turns import Turns
 
 T = TypeVar("T")
 
 _FACTS_LAST = 60.0
 _FACTS_RETRY = 10.0
-_RETRY_REFUSED = 60.0
-_STATE_SECONDS = 1.0
-"""The state is asked for at most so long: no counter of one's own keeps the figures of a server waiting."""
-LONGEST_BETWEEN = 300.0
-"""Seconds between two turns beyond which figures are too old to be shown on."""
 _LATE = 0.03
 """Share of the source's time by which a server may end a statement late."""
 _MORE_TIME = (
     "Raise the source's `timeout:` if the server is far away or busy, or the pool of its pooler full."
 )
-
-
-class OutOfTime(SourceError):
-    """A collection ended before a collector had all the time that it may have: that is no failure of the collector."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("timeout", message)
 
 
 class Session:
@@ -81,12 +68,12 @@ class Session:
         turns: Turns,
     ) -> None:
         self.link, self._database, self._all, self.profile = link, database, runs, profile
-        self._target, self._tick, self._turns = target, tick, turns
+        self._turns = turns
+        self._answers = Answers(target, tick, turns, self.look_again)
         self._statements: dict[str, bytes] = {}
         self._asked = 0.0
         self._blame = Blame()
         self._round_trip = self._opening = 0.0
-        self._moment = Moment(0.0, 0.0)
         self._ahead = 0.0  # unknown yet: what is counted is checked against the server's own time anyway
         self.server: Server | None = None
         self.runs: list[Run] = []
@@ -149,7 +136,7 @@ class Session:
     def no_turn(self, run: Run) -> None:
         """Note that a collection ended without its turn."""
         run.missed += 1
-        self._miss(run, OutOfTime("the collection's time was over before it was its turn"))
+        self._answers.miss(run, OutOfTime("the collection's time was over before it was its turn"))
 
     async def open(self, deadline: float) -> psycopg.AsyncConnection[Any]:
         """Return the connection, a new one if there is none. Raises SourceError."""
@@ -205,7 +192,7 @@ class Session:
         except Lost as lost:
             guilty = self._blame.lost([run for run, _ in asked], len(lost.answers) - 1)
             if guilty is not None:
-                self._fail(guilty, failure(lost), now)
+                self._answers.fail(guilty, failure(lost), now)
                 guilty.due = now + self._blame.rest(guilty)
             raise
         if not answers:
@@ -214,44 +201,37 @@ class Session:
         if answers[0].error is not None:
             raise answers[0].error
         self.link.proven = True
-        self._read_clock(answers[0], sent)
+        moment = self._read_clock(answers[0], sent)
         self._round_trip = answers[0].seconds
         taken = zip(asked, answers[1:], strict=False)
-        await asyncio.gather(
-            *(self._take(run, answer, now, most, alone=alone, whole=whole) for (run, most), answer in taken)
-        )
+        assert self.server is not None, "an open session knows its server"
+        of = Asked(now, moment, self.server.database, alone, whole)
+        await asyncio.gather(*(self._take(run, answer, most, of) for (run, most), answer in taken))
         if len(answers) == len(asked) + 2:
             self._blame.ended([run for run, _ in asked])
             return
         for run, _ in asked[len(answers) - 1 :][:1]:  # those after it had no turn
             had = time.monotonic() - now - sum(answer.seconds for answer in answers)
             if alone:
-                self._cut_off(run, had, now, whole=whole)
+                self._answers.cut_off(run, had, of)
             else:
                 self._turns.interrupted(run, had)
         self.link.give_up()
 
-    def _read_clock(self, began: Answer, sent: float) -> None:
-        """Learn the server's time, and how far ahead of it ours is: windows are cut by the server's."""
+    async def _take(self, run: Run, answer: Answer, most: float, asked: Asked) -> None:
+        what = f"collector {run.collector.name}" + (f" in {self._database}" if self._database else "")
+        note(what, self.statement(run).decode(), answer.seconds)
+        await self._answers.take(run, answer, most, asked)
+
+    def _read_clock(self, began: Answer, sent: float) -> Moment:
+        """Return the server's time, and learn how far ahead of it ours is: windows are cut by the server's."""
         assert began.result is not None, "BEGIN ends with asking for the time"
-        self._moment = Moment.of(began.result)
-        self._ahead = sent + began.seconds - self._moment.time
+        moment = Moment.of(began.result)
+        self._ahead = sent + began.seconds - moment.time
+        return moment
 
     async def _opened(self, run: Run, now: float) -> bool:
-        """Say whether there is something to ask for: a windowed statement waits until its next window is complete."""
-        if run.windowed is None:
-            return True
-        try:
-            async with asyncio.timeout(_STATE_SECONDS):
-                if await run.windowed.open(time.time() - self._ahead):
-                    return True
-        except (SourceError, TimeoutError) as error:
-            run.last = now
-            self._fail(run, _of_state(error), now)
-            return False
-        run.last, run.data = now, run.windowed.counters.collected()
-        self._succeed(run, now)
-        return False
+        return await self._answers.opened(run, now, time.time() - self._ahead)
 
     async def _open(self, deadline: float) -> psycopg.AsyncConnection[Any]:
         """Return the connection, with the server's facts fresh enough."""
@@ -363,92 +343,3 @@ class Session:
         folds = (other.fold for other in self.runs if other.collector.name == run.collector.follows)
         shown = {labels[-1] for fold in folds if fold is not None for labels in fold.shown()}
         return text.replace(b"{shown}", array(sorted(shown)).encode())
-
-    async def _take(
-        self, run: Run, answer: Answer, now: float, most: float, *, alone: bool, whole: bool
-    ) -> None:
-        run.duration = answer.seconds
-        what = f"collector {run.collector.name}" + (f" in {self._database}" if self._database else "")
-        note(what, self.statement(run).decode(), answer.seconds)
-        cancelled = isinstance(answer.error, psycopg.errors.QueryCanceled)
-        if cancelled and most < run.timeout and not cancelled_by_somebody(answer.error):
-            if alone:
-                self._cut_off(run, answer.seconds, now, whole=whole)
-            else:  # it waits for a longer turn
-                self._turns.cut_in_round(run, answer.seconds)
-                self._miss(run, OutOfTime("it takes longer than those may that are asked together"))
-            return
-        run.took(answer.seconds, now)
-        if answer.error is not None:
-            self._fail(run, refusal(answer.error, run.collector), now)
-            return
-        assert answer.result is not None, "an answer without an error has a result"
-        try:
-            data, run.truncated = self._samples(run, answer)
-            if run.windowed is not None:
-                async with asyncio.timeout(_STATE_SECONDS):
-                    filled = max(answer.seconds / min(run.timeout, most), answer.result.ntuples / run.limit)
-                    data = await run.windowed.count(
-                        data, whole=not run.truncated, as_of=self._moment.time, filled=filled
-                    )
-            run.data = data
-        except (SourceError, TimeoutError) as error:
-            self._fail(run, _of_state(error), now)
-            return
-        except Exception as error:  # noqa: BLE001  # a defect of one collector harms nothing but itself
-            self._fail(run, SourceError("internal", f"{type(error).__name__}: {error}"), now)
-            return
-        note(f"{answer.result.ntuples} rows, {len(run.data)} samples")
-        self._succeed(run, now)
-
-    def _succeed(self, run: Run, now: float) -> None:
-        if run.succeeded is not None and not run.failures:  # a pause of failures is no distance between turns
-            run.between = min(now - run.succeeded, LONGEST_BETWEEN)
-        run.error, run.succeeded, run.ran, run.failures = None, now, True, 0
-        run.due = now + run.every - self._tick / 2  # half a tick early, or the right one would be missed
-
-    def _samples(self, run: Run, answer: Answer) -> tuple[Collected, bool]:
-        statement = run.collector.statement
-        assert answer.result is not None, "the caller looked"
-        table = Table.of(answer.result, run.limit, run.collector, run.previous)
-        before: tuple[str, ...] = (self._target,)
-        if statement.scope == "database":
-            assert self.server is not None, "an open session knows its server"
-            before = (self._target, self.server.database)
-        if run.fold is not None:
-            if run.folded is not None and not self._moment.same_server(run.folded):
-                run.fold.begin_anew()
-            table = table.folded(run.fold, run.collector, run.previous)
-            run.folded = self._moment
-        return samples(run.collector, before, table, run.previous), table.truncated
-
-    def _cut_off(self, run: Run, had: float, now: float, *, whole: bool) -> None:
-        run.duration, run.missed = had, 0
-        self._turns.cut(run, had, before_all=whole)
-        over = "the collection's time was over while it ran"
-        fits = had < FITS * self._turns.seconds and not whole
-        remedy = "Make it faster, or raise the source's `timeout:`."
-        self._fail(run, OutOfTime(over) if fits else SourceError("timeout", over, remedy=remedy), now)
-
-    def _fail(self, run: Run, error: SourceError, now: float) -> None:
-        run.failures += 1
-        wait = put_off(run.failures, run.every)  # a moment's lock or slowness costs what is rare no hour
-        if run.windowed is not None:
-            run.windowed.shorten()
-        elif error.reason in ("permission", "rejected") and not isinstance(error, ServerTrouble):
-            if run.error is None:
-                self._asked = 0.0  # something was dropped, revoked or updated: see what the server has now
-            else:
-                wait = max(wait, _RETRY_REFUSED)
-        self._miss(run, error)
-        run.due = now + wait - self._tick / 2
-
-    def _miss(self, run: Run, error: SourceError) -> None:
-        note(f"{run.collector.name} failed: {error.reason}", str(error))
-        run.error, run.ran = error, True
-
-
-def _of_state(error: SourceError | TimeoutError) -> SourceError:
-    return (
-        error if isinstance(error, SourceError) else SourceError("state", "the state did not answer in time")
-    )

@@ -11,6 +11,7 @@ from exporter.engine.trace import note
 from exporter.platform.queries import Query
 from exporter.platform.values import Verbatim
 from exporter.sources._http import prepare
+from exporter.sources.postgres.answers import LONGEST_BETWEEN
 from exporter.sources.postgres.collector import Collector
 from exporter.sources.postgres.config import CollectorOverride, Postgres
 from exporter.sources.postgres.families import (
@@ -32,7 +33,7 @@ from exporter.sources.postgres.neon import OTHERS, Gate, Verdict
 from exporter.sources.postgres.others import Others
 from exporter.sources.postgres.profiles import Profile, guess, load
 from exporter.sources.postgres.run import Run
-from exporter.sources.postgres.session import LONGEST_BETWEEN, Session
+from exporter.sources.postgres.session import Session
 from exporter.sources.postgres.turns import Turns
 from exporter.sources.postgres.windowed import Windowed
 
