@@ -5,6 +5,28 @@
 // monitoring itself never is.
 local known = import 'known.libsonnet';
 
+// What they are for those who know no alert by its name; beside it stands what it concerns. 14 letters are seen on a phone.
+local words = {
+  DatabaseDown: 'Down',
+  DatabaseHealthDegraded: 'Works badly',
+  DatabaseLatencyHigh: 'Slow',
+  DatabaseStatementsSlow: 'Slow queries',
+  ErrorBudgetBurnFast: 'Many failures',
+  ErrorBudgetBurnMedium: 'Keeps failing',
+  ErrorBudgetBurnSlow: 'Fails all day',
+  ErrorBudgetBurnTrend: 'Fails for days',
+  ErrorBudgetLow: 'Budget low',
+  ErrorRateHigh: 'Fails often',
+  HealthCheckSlow: 'Slow check',
+  HealthDegraded: 'Works partly',
+  HealthUnhealthy: 'Not working',
+  LatencyHigh: 'Slow answers',
+  LatencyMeanHigh: 'Mostly slow',
+  LatencyTailHigh: 'Some are slow',
+  TrafficStopped: 'No requests',
+  WorkerErrors: 'Errors',
+};
+
 function(ctx)
   local critical(matchers, more) = known.firing('severity="critical", ' + matchers + more);
   local felt(of, more) =
@@ -17,6 +39,9 @@ function(ctx)
     else [felt(of, more), of(critical('alertname="DatabaseDown"', more))];
   {
     each:: each,
+
+    // [[name of an alert, what it is in words], …]
+    words:: [[name, words[name]] for name in std.objectFields(words)],
 
     // All that fire, by more matchers; `of(series)` of them where they are not asked for at a moment.
     all(more='', of=function(series) series):: '(' + std.join(' or ', each(of, more)) + ')',

@@ -79,7 +79,7 @@ local incidents(ctx) =
     'Incidents in this period',
     what='What customers felt in the time shown, and databases that were down: how long before its end each alert was last firing, for how long in all of it, however often, and of what fires at the end, for how long without a break. What fires at the end comes first, then the longest. Looked at once a minute. Those with one end belong to one fault.',
     good='None.',
-    act='Click a name for its runbook; ask for the review of each.',
+    act='Click one for its runbook; ask for the review of each.',
     // Rows stand in the order of these answers. What is not seen without scrolling are the shortest that are over.
     targets=[
       t.table(each(ctx, firing)),
@@ -96,9 +96,9 @@ local incidents(ctx) =
     merge=true,
     unit='none',
     columns=[
-      // On a phone the first three are seen, names whole; the others come with a swipe.
+      // On a phone all are seen but the last, which comes with a swipe; where something is open, "Ago" says now.
       ['service', 'Service'],
-      ['alertname', 'Alert'],
+      ['alertname', 'What'],
       ['Value #C', 'Ago'],
       ['Value #B', 'In all'],
       ['Value #D', 'Open for'],
@@ -108,14 +108,18 @@ local incidents(ctx) =
     height=8,  // six rows: a fault tells of itself in four or five
     noValue='not known',
     overrides=[
-      // Under the name that it has everywhere else, by which it is found again.
-      panels.named('Alert', { links: [ctx.links.runbookOfCell], 'custom.minWidth': 178 }),  // ErrorBudgetBurnMedium
-      panels.named('Service', { 'custom.minWidth': 112, mappings: panels.titled(ctx.titles) }),
+      // In words, which are as short as a phone is narrow; the runbook behind them says the alert's name.
+      panels.named('What', {
+        links: [ctx.links.runbookOfCell],
+        mappings: panels.titled(incidents_of(ctx).words),
+        'custom.minWidth': 112,
+      }),
+      panels.named('Service', { 'custom.minWidth': 111, mappings: panels.titled(ctx.titles) }),
       panels.named('In all', {
         unit: 'suffix: min',  // as "Minutes of incidents" beside it; in hours 84 of them would be one
         decimals: 0,
         mappings: panels.words([[0, ' ', colours.unknown]]) + panels.ranges([[0.1, 0.9, '< 1 min', colours.bad]]),
-        'custom.width': 70,  // 100 min
+        'custom.width': 66,  // 100 min
       }),
       panels.named('Open for', {
         unit: 'suffix: min',
@@ -147,7 +151,6 @@ local week(ctx) =
     for x in queries.all(ctx)
     if x.metric.type == 'gauge' && x.query.view == 'executive' && units.additive(x.metric.unit)
   ];
-  local moves = [x { said: '± ' + x.said } for x in levels if units.money(x.metric.unit)];
   local lines(offset) = [
     number(
       'Minutes of incidents',
@@ -162,15 +165,17 @@ local week(ctx) =
   ) + [
     number(queries.title(x.query, x.metric), 'sum(increase(' + x.metric.name + x.metric.selector + '[7d]' + offset + '))')
     for x in counters
-  ] + [
-    number(x.said, x.sum + offset + ')')
-    for x in levels
-  ] + [
-    number(x.said, '(' + x.sum + offset + ') - ' + x.sum + ' offset ' + (if offset == '' then '7d' else '14d') + '))')
-    for x in moves
-  ];
-  // A column has one unit for all its rows: that of money stands with its name.
-  local signed = [[x.said, x.said + units.sign(x.metric.unit)] for x in levels + moves];
+  ] + std.flatMap(function(x) [number(x.said, x.sum + offset + ')')] + (
+    if !units.money(x.metric.unit) then []
+    else [number(
+      '± ' + x.said,
+      '(' + x.sum + offset + ') - ' + x.sum + ' offset ' + (if offset == '' then '7d' else '14d') + '))'
+    )]
+  ), levels);
+  // A column has one unit for all its rows: that of money stands with its name. A phone would cut the name of a change,
+  // which stands below what changed.
+  local signed = [[x.said, x.said + units.sign(x.metric.unit)] for x in levels]
+                 + [['± ' + x.said, '± in seven days' + units.sign(x.metric.unit)] for x in levels if units.money(x.metric.unit)];
   local count = std.length(lines(''));
   local told(all) =
     std.join(' or ', [
@@ -200,12 +205,13 @@ local week(ctx) =
               + [panels.named('What', { mappings: panels.titled(signed) })],
   );
 
-// Lines of panels; `below` stands under the shorter of the two tables, if there is room.
+// Lines of panels; `below` stands under the shorter of the two tables if there is room, else beside them: it is as high as a
+// phone needs, and on a line of its own would be half empty.
 function(ctx, below)
   local list = incidents(ctx);
   local numbers = week(ctx);
   [states_of(ctx)] + (
-    if std.min(list.height, numbers.height) + below.height > 14 then [[list, numbers], [below]]
+    if std.min(list.height, numbers.height) + below.height > 14 then [[list, numbers, below]]
     else if list.height <= numbers.height then [[[list, below], numbers]]
     else [[list, [numbers, below]]]
   )

@@ -200,19 +200,21 @@ local reading(ctx) = panels.text(
   'How to read this page',
   'What the words and numbers on this page mean.',
   std.join('\n', [
-    '- **' + s.title + '** promises **' + s.objective_text + '** over ' + days(s) + '. That allows ' + outage(s)
-    + ' ' + shortfall(s) + ': the *error budget*.'
+    '- **' + s.title + '** promises **' + s.objective_text + '** over ' + days(s) + ': at most ' + outage(s)
+    + ' ' + shortfall(s) + '.'
     for s in ctx.slos
   ] + (
     if std.length(ctx.slos) == 0 then [] else [
-      '- Under ' + numbers.percent(ctx.limits.budget_left.warn) + ' of a budget left: release with care. Used up: reliability first.',
+      '- That is the *error budget*. Under ' + numbers.percent(ctx.limits.budget_left.warn)
+      + ' left: release with care. Used up: reliability first.',
     ]
   ) + [
     '- **Grey**: nothing is known. Percentages beside numbers: the change over the time shown.',
     '- Click a number for its details, **i** for what is good.',
   ]),
   wish=12,
-  height=std.min(12, 5 + std.length(ctx.slos)),
+  // On a phone each takes two lines of 22 pixels, the last but one.
+  height=std.min(14, std.ceil((22 * (2 * std.length(ctx.slos) + 5) + 58) / 38)),
 );
 
 // What the team marked for this page; otherwise the first few levels that its database knows.

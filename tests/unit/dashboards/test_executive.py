@@ -3,12 +3,13 @@
 import copy
 import re
 from pathlib import Path
+from textwrap import wrap
 
 import pytest
 
 from exporter.generate.mixin import tree
 from exporter.platform.values import Duration
-from tests.support.dashboards import Json, at_step, dashboards, shown
+from tests.support.dashboards import Json, at_step, dashboards, panels, rules, shown
 from tests.support.promtool import evaluate
 
 ANSWERS = ' and on () (max(up{job="platform-exporter"}) == 1)'
@@ -273,7 +274,7 @@ def test_an_alert_on_a_long_window_is_an_incident_while_customers_feel_it(
 
 
 def test_money_is_named_as_such_and_has_its_movement(executive: dict[str, Json]) -> None:
-    """A column has one unit for all its rows."""
+    """A column has one unit for all its rows; on a phone 29 letters of a name are seen."""
     week = executive["This week in numbers"]
     (names,) = (
         prop["value"][0]["options"]
@@ -281,9 +282,13 @@ def test_money_is_named_as_such_and_has_its_movement(executive: dict[str, Json])
         for prop in override["properties"]
         if override["matcher"]["options"] == "What" and prop["id"] == "mappings"
     )
-    for name in ("Monthly recurring revenue", "± Monthly recurring revenue"):
+    revenue = "Monthly recurring revenue"
+    for name, said in ((revenue, f"{revenue}, $"), (f"± {revenue}", "± in seven days, $")):
         assert f'"what", "{name}"' in _expressions(week)
-        assert names[name]["text"] == f"{name}, $"
+        assert names[name]["text"] == said
+        assert len(said) <= 29
+    rows = re.findall(r'"what", "([^"]+)"', week["targets"][0]["expr"])
+    assert rows.index(f"± {revenue}") == rows.index(revenue) + 1
 
 
 def test_a_key_figure_says_its_target_where_a_phone_shows_it(executive: dict[str, Json], demo: Json) -> None:
@@ -353,11 +358,48 @@ def test_what_fires_now_and_the_longest_incident_are_seen_without_scrolling(
     assert (panel["gridPos"]["h"] * 38 - 8 - 76) // 36 >= 6
 
 
+def test_incidents_are_told_in_words(executive: dict[str, Json], files: Json) -> None:
+    """Who reads it knows no alert by its name; 14 letters are seen on a phone."""
+    (words,) = (
+        prop["value"][0]["options"]
+        for override in executive["Incidents in this period"]["fieldConfig"]["overrides"]
+        for prop in override["properties"]
+        if override["matcher"]["options"] == "What" and prop["id"] == "mappings"
+    )
+    alerts = {
+        rule["alert"]
+        for rule in rules(files)
+        if "alert" in rule and (rule["labels"].get("kind") == "symptom" or rule["alert"] == "DatabaseDown")
+    }
+    assert alerts <= words.keys()
+    said = [word["text"] for word in words.values()]
+    assert len(set(said)) == len(said)
+    assert max(map(len, said)) <= 14
+
+
+def test_how_to_read_the_page_is_read_without_scrolling(variant: Json, boards: list[Json]) -> None:
+    """A phone has room for 52 letters in a line of 22 pixels; on a line of its own the panel would be half empty."""
+    (board,) = (board for board in boards if board["uid"] == f"{variant['platform']}-executive")
+    (panel,) = (panel for panel in panels(board) if panel["type"] == "text")
+    said = panel["options"]["content"].replace("*", "").splitlines()
+    lines = sum(len(wrap(line.removeprefix("- "), 52)) for line in said)
+    assert panel["gridPos"]["h"] * 38 - 8 - 50 >= 22 * lines or panel["gridPos"]["h"] == 14
+    assert panel["gridPos"]["w"] <= 12
+
+
 def test_a_phone_says_when_an_incident_was(executive: dict[str, Json]) -> None:
-    """420 pixels have room for three columns; what fires says for how long, not what all of its kind add up to."""
+    """And for how long in all; what fires says for how long it has, not what all of its kind add up to."""
     panel = executive["Incidents in this period"]
     organized = panel["transformations"][-1]["options"]
     order = sorted(organized["indexByName"], key=organized["indexByName"].get)
-    assert [organized["renameByName"][name] for name in order[:3]] == ["Service", "Alert", "Ago"]
+    first = [organized["renameByName"][name] for name in order[:4]]
+    assert first == ["Service", "What", "Ago", "In all"]
+    wide = {
+        override["matcher"]["options"]: prop["value"]
+        for override in panel["fieldConfig"]["overrides"]
+        for prop in override["properties"]
+        if prop["id"] in ("custom.width", "custom.minWidth")
+    }
+    assert sum(wide[name] for name in first) <= 369  # of 420 pixels
     assert organized["renameByName"]["Value #D"] == "Open for"
     assert panel["targets"][3]["refId"] == "D"
