@@ -134,14 +134,19 @@ local eventsPerDay(query, metric, links) = panels.timeseries(
   gap=gap(query),
 );
 
+// An axis of seconds goes by tens and hundreds, which as hours, minutes and seconds read 00:01:40, 00:03:20: it is one of
+// minutes.
+local axis(metric) =
+  if metric.unit == 'dthms' then { unit: 'suffix: min', scale: ' / 60' } else { unit: metric.unit, scale: '' };
+
 local level(query, metric, links) = panels.timeseries(
   key(query, metric),
   title(query, metric),
   what=metric.help + ' Dashed: earlier.',
   good=good(metric),
   act=act(query),
-  targets=compared(over(metric) + '(' + metric.name + metric.selector, ')', every(query)),
-  unit=metric.unit,
+  targets=compared(over(metric) + '(' + metric.name + metric.selector, ')' + axis(metric).scale, every(query)),
+  unit=axis(metric).unit,
   links=links,
   min=if units.additive(metric.unit) then null else 0,
   fill=if units.additive(metric.unit) then 0 else 12,  // an area without its zero lies about proportions
@@ -160,11 +165,13 @@ local levelBy(query, metric, links) =
     good=good(metric),
     act=act(query),
     targets=[
-      t.range(over(metric) + ' by (' + metric.own[0] + ') (' + series + ')', by(metric), every(query)),
+      t.range(
+        over(metric) + ' by (' + metric.own[0] + ') (' + series + ')' + axis(metric).scale, by(metric), every(query)
+      ),
     ] + (
       if sums then [t.range('sum(' + series + ' offset $compare)', '${compare:text} before', every(query))] else []
     ),
-    unit=metric.unit,
+    unit=axis(metric).unit,
     links=links,
     stack=sums,
     overrides=panels.by_name + panels.worded(colours.of_label(metric.own[0])) + [panels.before_stack],

@@ -69,3 +69,12 @@ def test_the_change_of_a_few_events_is_a_whole_percentage(demo: Json, tmp_path: 
         if prop["id"] == "decimals"
     }
     assert decimals == {"up": 0, "down": 0}
+
+
+def test_an_axis_of_hours_minutes_and_seconds_is_one_of_minutes(demo: Json) -> None:
+    """Its steps are tens and hundreds of seconds: 00:01:40 and 00:03:20 are no places that anybody looks for."""
+    (board,) = (board for board in dashboards(tree(demo)) if board["uid"] == "demo-business")
+    found = {panel["type"]: panel for panel in shown(board) if panel["title"] == "Average call"}
+    assert found["stat"]["fieldConfig"]["defaults"]["unit"] == "dthms"
+    assert found["timeseries"]["fieldConfig"]["defaults"]["unit"] == "suffix: min"
+    assert all(target["expr"].endswith(") / 60") for target in found["timeseries"]["targets"])
