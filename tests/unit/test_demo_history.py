@@ -135,6 +135,11 @@ def test_each_component_has_a_time_of_its_own(samples: Samples) -> None:
     took = {key: _at(points, middle) / _at(points, before) for key, points in checks.items()}
     assert took["external_apis"] > 0.7 * slow.slower
     assert max(took["database"], took["redis"], _at(scrapes, middle) / _at(scrapes, before)) < 1.6
+    statements = _series(samples, "pg_stat_statements_top_exec_seconds_total")
+    spent = [
+        _at(statements, moment + MINUTE) - _at(statements, moment - MINUTE) for moment in (middle, before)
+    ]
+    assert 0 < spent[0] < 1.6 * spent[1]
 
 
 def test_the_past_is_at_round_times_whenever_the_demo_starts() -> None:

@@ -70,9 +70,8 @@ def _counter(story: Story, labels: Labels, value: float, name: str, share: float
     if name in _BY_THE_CLOCK:
         rate = [1.0] * len(story.times)
     else:
-        slowed_down = (
-            story.slower if name.startswith("pg_") and "seconds" in name else [1.0] * len(story.times)
-        )
+        of_database = name.startswith("pg_") and "seconds" in name
+        slowed_down = story.slower_check("database") if of_database else [1.0] * len(story.times)
         rate = [
             traffic * (1 + 0.15 * drift) * slower
             for traffic, drift, slower in zip(story.traffic, story.drift(name), slowed_down, strict=True)
