@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 
@@ -149,10 +149,11 @@ class Answers:
         if run.collector.statement.scope == "database":
             before = (self._target, asked.database)
         if run.fold is not None:
-            if run.folded is not None and not asked.moment.same_server(run.folded):
+            moment = replace(asked.moment, reset=table.since)
+            if run.folded is not None and not moment.same_server(run.folded):
                 run.fold.begin_anew()
             table = table.folded(run.fold, run.collector, run.previous)
-            run.folded = asked.moment
+            run.folded = moment
         return samples(run.collector, before, table, run.previous), table.truncated
 
 

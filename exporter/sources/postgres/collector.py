@@ -39,6 +39,8 @@ class Builtin(Statement):
     """Collector with a fold, of whose shown rows it tells more: `{shown}` is an array of their last label."""
     scrub: str | None = None
     """Column of SQL texts, to be cleaned of literals and comments."""
+    since: str | None = None
+    """Column that tells since when the rows of a fold are counted, Unix time, the same in each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,19 @@ class Collector:
         return isinstance(self.statement, Builtin) and self.statement.locks
 
     @property
+    def since(self) -> str | None:
+        """Column that tells since when the rows are counted."""
+        return self.statement.since if isinstance(self.statement, Builtin) else None
+
+    @property
     def packed(self) -> tuple[str, ...]:
         """Columns of which each row is sent as one text; none for own SQL and for rows of (name, value)."""
         if self.own or self.statement.pivot is not None:
             return ()
         labels = (label for column in self.columns for label in column.labels)
         values = (column.value for column in self.columns)
-        return tuple(dict.fromkeys((*self.statement.labels, *labels, *values)))
+        since = () if self.since is None else (self.since,)
+        return tuple(dict.fromkeys((*self.statement.labels, *labels, *values, *since)))
 
     def conditions(self) -> Iterator[str]:
         """Yield every condition that it speaks of."""

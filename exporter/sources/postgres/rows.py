@@ -41,6 +41,8 @@ class Table:
     """Of folded rows: what all of each group gained, for the metrics that have the labels of the group alone."""
     read: Columns | None = None
     """What the rows were made of, if they are that alone."""
+    since: float | None = None
+    """Since when the rows are counted, Unix time; None if they do not tell."""
 
     @classmethod
     def of(cls, result: PGresult, limit: int, collector: Collector, last: "Last | None" = None) -> "Table":
@@ -75,7 +77,8 @@ class Table:
                     remedy=f"It returns: {', '.join(columns)}.",
                 )
             columns = {_text(name): [cell] for name, cell in zip(columns[pivot], columns[value], strict=True)}
-        return cls(columns, truncated=result.ntuples > limit, read=cells)
+        since = _numbers(collector, collector.since, columns[collector.since][:1]) if collector.since else []
+        return cls(columns, truncated=result.ntuples > limit, read=cells, since=next(iter(since), None))
 
     def folded(self, fold: Fold, collector: Collector, last: "Last") -> "Table":
         """Return the rows that stay by themselves, and the rest of each group in one. `last` is brought up to date."""

@@ -30,10 +30,12 @@ def begin(statement_timeout: int) -> tuple[bytes, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When the server was asked, and when it had been started: Unix seconds, by its own clock."""
+    """When the server was asked, when it had been started, and since when it counts: Unix seconds, by its own clock."""
 
     time: float
     started: float
+    reset: float | None = None
+    """When the statistics that were asked for began; None if that is not known."""
 
     @classmethod
     def of(cls, began: PGresult) -> "Moment":
@@ -44,8 +46,11 @@ class Moment:
     def same_server(self, before: "Moment") -> bool:
         """Say whether the server may be the one of `before`, which may have been started anew since.
 
-        One that was running by then is another one, whose statistics tell of what it did all the time.
+        One that was running by then is another one, whose statistics tell of what it did all the time. So is one whose
+        statistics began before, but not when those did: it was started since, and has kept them.
         """
+        if self.reset is not None and before.reset is not None and before.reset != self.reset <= before.time:
+            return False
         return self.started == before.started or self.started > before.time
 
 

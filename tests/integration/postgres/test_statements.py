@@ -3,6 +3,7 @@
 import itertools
 
 import psycopg
+import pytest
 
 from tests.integration.postgres.support import DATABASE, Samples, Server, asking
 from tests.support.postgres import PostgresCluster, postgres_cluster
@@ -61,7 +62,12 @@ def run_each(cluster: PostgresCluster, times: int, database: str = "postgres") -
             connection.execute(statement.encode())
 
 
-async def test_what_another_server_did_before_is_not_counted_when_it_takes_over(server: Server) -> None:
+@pytest.mark.parametrize("started_anew", [False, True], ids=["running", "started anew"])
+async def test_what_another_server_did_before_is_not_counted_when_it_takes_over(
+    server: Server, *, started_anew: bool
+) -> None:
+    if started_anew and server.version < 14:
+        pytest.skip("it does not tell since when it counts")
     with (
         postgres_cluster(programs(server.version)) as first,
         postgres_cluster(programs(server.version)) as second,
@@ -75,6 +81,9 @@ async def test_what_another_server_did_before_is_not_counted_when_it_takes_over(
             await asked.collect()
             before = await asked.collect()
             first.stop()
+            if started_anew:
+                second.stop()
+                second.start()
             after = await asked.collect()
             run_each(second, 15)
             last = await asked.collect()
