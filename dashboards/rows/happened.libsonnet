@@ -96,12 +96,12 @@ local incidents(ctx) =
     merge=true,
     unit='none',
     columns=[
-      // On a phone all are seen but the last, which comes with a swipe; where something is open, "Ago" says now.
+      // On a phone four are seen. Where nothing is open there is no more; else the last comes with a swipe.
       ['service', 'Service'],
       ['alertname', 'What'],
       ['Value #C', 'Ago'],
-      ['Value #B', 'In all'],
       ['Value #D', 'Open for'],
+      ['Value #B', 'In all'],
     ],
     links=[ctx.links.operations, ctx.links.firing],
     wish=12,
@@ -112,7 +112,7 @@ local incidents(ctx) =
       panels.named('What', {
         links: [ctx.links.runbookOfCell],
         mappings: panels.titled(incidents_of(ctx).words),
-        'custom.minWidth': 112,
+        'custom.minWidth': 108,
       }),
       panels.named('Service', { 'custom.minWidth': 111, mappings: panels.titled(ctx.titles) }),
       panels.named('In all', {
@@ -126,7 +126,7 @@ local incidents(ctx) =
         decimals: 0,
         noValue: 'over',
         mappings: panels.words([[0, '< 1 min', colours.bad]]),
-        'custom.width': 80,
+        'custom.width': 70,
       }),
       panels.named('Ago', {
         unit: 's',
