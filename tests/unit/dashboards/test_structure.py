@@ -9,7 +9,7 @@ from tests.support.dashboards import Json, panels, parsed, rules, selectors, sho
 
 UNITS = re.compile(
     r"short|none|locale|percentunit|s|ms|dthms|bytes|Bps|reqps|ops|iops|dateTimeFromNow"
-    r"|currency[A-Z]{3}|suffix:(×| /min| /hour| /day| down| up)|count:(/s|per day)"
+    r"|currency[A-Z]{3}|suffix:(×| min| /min| /hour| /day| down| up)|count:(/s|per day)"
 )
 
 
