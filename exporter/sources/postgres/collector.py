@@ -40,7 +40,7 @@ class Builtin(Statement):
     scrub: str | None = None
     """Column of SQL texts, to be cleaned of literals and comments."""
     since: str | None = None
-    """Column that tells since when the rows of a fold are counted, Unix time, the same in each."""
+    """Column that tells since when the rows of a fold are counted: Unix time in milliseconds, the same in each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,8 @@ class Table:
                     remedy=f"It returns: {', '.join(columns)}.",
                 )
             columns = {_text(name): [cell] for name, cell in zip(columns[pivot], columns[value], strict=True)}
-        since = _numbers(collector, collector.since, columns[collector.since][:1]) if collector.since else []
-        return cls(columns, truncated=result.ntuples > limit, read=cells, since=next(iter(since), None))
+        since = _since(collector, columns)
+        return cls(columns, truncated=result.ntuples > limit, read=cells, since=since)
 
     def folded(self, fold: Fold, collector: Collector, last: "Last") -> "Table":
         """Return the rows that stay by themselves, and the rest of each group in one. `last` is brought up to date."""
@@ -94,6 +94,13 @@ class Table:
         }
         kept = fold.apply(last.folded[1], values, whole=not self.truncated)
         return Table(_columns(collector, kept), self.truncated, Table(_columns(collector, fold.totals())))
+
+
+def _since(collector: Collector, columns: dict[str, list[Cell]]) -> float | None:
+    if collector.since is None:
+        return None
+    told = _numbers(collector, collector.since, columns[collector.since][:1])
+    return told[0] / 1000 if told and told[0] is not None else None
 
 
 def _columns(collector: Collector, rows: Rows) -> dict[str, list[Cell]]:
