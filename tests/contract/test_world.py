@@ -177,6 +177,16 @@ def test_the_exporters_role_reads_and_never_writes(world: World) -> None:
             connection.execute("delete from calls")
 
 
+def test_what_made_the_demo_is_no_statement_of_its_product(world: World) -> None:
+    with psycopg.connect(world.postgres.dsn(user="exporter", password="exporter-password")) as connection:
+        making = """
+            select query from pg_stat_statements
+            where pg_get_userbyid(userid) = 'product'
+              and query ~* 'pg_stat_statements|create table|generate_series|analyze'
+        """
+        assert connection.execute(making).fetchall() == []
+
+
 def test_customers_come_by_themselves(world: World) -> None:
     before = world.invocations("demo-api", "success")
     wait_until(lambda: world.invocations("demo-api", "success") > before + 5, 60, "customers")

@@ -33,7 +33,6 @@ async def prepare_server(admin_url: str, product_url: str, exporter_url: str) ->
             sql.SQL("alter schema public owner to {}").format(product),
             sql.SQL("grant pg_monitor to {}").format(exporter),
             sql.SQL("grant usage on schema public to {}").format(exporter),
-            sql.SQL("grant execute on all functions in schema public to {}").format(product),
             sql.SQL(
                 "alter default privileges for role {} in schema public grant select on tables to {}"
             ).format(product, exporter),
@@ -74,9 +73,12 @@ async def prepare_product(product_url: str) -> None:
             await connection.execute(_RHYTHM, {"factors": factors})
     async with await psycopg.AsyncConnection.connect(product_url, autocommit=True) as connection:
         await connection.execute("analyze")
-        await connection.execute(
-            "select pg_stat_statements_reset()"
-        )  # the making of the demo is not its work
+
+
+async def forget_statements(admin_url: str) -> None:
+    """As superuser: forget the statements that made the demo, which are none of its work."""
+    async with await psycopg.AsyncConnection.connect(admin_url, autocommit=True) as connection:
+        await connection.execute("select pg_stat_statements_reset()")
 
 
 # The tables were filled evenly; the calls of each day are those that its rhythm leads to, of today by now.

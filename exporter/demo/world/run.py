@@ -17,7 +17,7 @@ from exporter.demo.cloudflare.api import CloudflareAnalytics
 from exporter.demo.sinks.app import sinks_app
 from exporter.demo.sinks.inbox import Inbox
 from exporter.demo.sinks.mail import serve_mail
-from exporter.demo.world.database import prepare_product, prepare_server, tidy_forever
+from exporter.demo.world.database import forget_statements, prepare_product, prepare_server, tidy_forever
 from exporter.demo.world.documents import HealthDocuments
 from exporter.demo.world.faults import Faults
 from exporter.demo.world.health import Health
@@ -45,6 +45,8 @@ async def run_world(settings: WorldSettings) -> None:
     if settings.admin_url and settings.exporter_url:
         await prepare_server(settings.admin_url, settings.database_url, settings.exporter_url)
     await prepare_product(settings.database_url)
+    if settings.admin_url:
+        await forget_statements(settings.admin_url)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
