@@ -33,6 +33,7 @@ _IN_NUMBERS = b"0123456789.,-+eE"
 _LABEL_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
 _TEXT_TYPES = {"info": "gauge", "stateset": "gauge", "unknown": "untyped"}
+_GROUPED = {"stateset", "summary"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ class _Block:
         before = self._part
         if before.samples is part.samples:
             return self._rendered
-        samples = _grouped(part.samples) if self._family.type == "stateset" else part.samples
+        samples = _grouped(part.samples) if self._family.type in _GROUPED else part.samples
         keys, values = list(samples), list(samples.values())
         series, rendered = self._find(keys, neighbour), self._rendered
         richer = part.created or part.exemplars
@@ -207,7 +208,7 @@ class _Block:
 
 
 def _grouped(samples: Samples) -> Samples:
-    """Bring the states of each stateset together, as OpenMetrics asks for; rows of SQL come as they like."""
+    """Bring what differs in the last label alone together, as OpenMetrics asks for; rows of SQL come as they like."""
     sets: dict[Key, Samples] = {}
     for key, value in samples.items():
         sets.setdefault(key[:-1], {})[key] = value

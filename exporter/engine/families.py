@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Self, get_args
 
-FamilyType = Literal["gauge", "counter", "histogram", "info", "stateset", "unknown"]
+FamilyType = Literal["gauge", "counter", "histogram", "summary", "info", "stateset", "unknown"]
 
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -17,7 +17,8 @@ class Family:
     """The declaration of a metric. `name` is the name of its samples, so a counter's includes `_total`.
 
     An info's name ends in `_info`. A stateset's last label is named like the stateset. A histogram's samples are named
-    after it with `_bucket`, `_count` and `_sum`; `le` is not among its labels.
+    after it with `_bucket`, `_count` and `_sum`; `le` is not among its labels. A summary is quantiles alone, which are
+    its last label, written as numbers are.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Family:
             raise ValueError(f"{self.name}: a label is declared twice")
         if self.type == "stateset" and self.labels[-1:] != (self.name,):
             raise ValueError(f"{self.name}: the last label of a stateset is named like it")
+        if self.type == "summary" and self.labels[-1:] != ("quantile",):
+            raise ValueError(f"{self.name}: the last label of a summary is quantile")
         if self.type == "histogram" and "le" in self.labels:
             raise ValueError(f"{self.name}: le is the bound of a bucket, and no label of a histogram")
 

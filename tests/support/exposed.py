@@ -30,7 +30,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from exporter.engine.exposition import Exposition, Part, Renderer
-from exporter.engine.families import Collected, Exemplar, Family, FamilyType, Key
+from exporter.engine.families import Collected, Exemplar, Family, FamilyType, Key, value_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Row:
 
     value: float = 1
     buckets: Mapping[float, float] = field(default_factory=dict)
+    quantiles: dict[float, float] = field(default_factory=dict)
     states: dict[str, bool] = field(default_factory=dict)
     created: float | None = None
     exemplars: dict[float, Exemplar] = field(default_factory=dict)
@@ -67,7 +68,8 @@ class Drawn:
     def family(self) -> Family:
         """Our declaration."""
         ending = {"counter": "_total", "info": "_info"}.get(self.kind, "")
-        labels = (*self.labels, self.name) if self.kind == "stateset" else self.labels
+        last = {"stateset": (self.name,), "summary": ("quantile",)}.get(self.kind, ())
+        labels = (*self.labels, *last)
         return Family(self.name + ending, self.kind, self.help, labels)
 
     def set(self, out: Collected) -> None:
@@ -86,6 +88,9 @@ class Drawn:
                 case "stateset":
                     for state, on in row.states.items():
                         out.set(self.family, on, *key, state)
+                case "summary":
+                    for quantile, value in row.quantiles.items():
+                        out.set(self.family, value, *key, value_text(quantile))
                 case _:
                     exemplar = row.exemplars.get(math.inf)
                     out.set(self.family, row.value, *key, created=row.created, exemplar=exemplar)
@@ -111,6 +116,16 @@ class Drawn:
                 for key, row in self.rows.items():
                     states.add_metric(key, row.states)
                 return states
+            case "summary":
+                summary = Metric(self.name, self.help, "summary")
+                for key, row in self.rows.items():
+                    for quantile, value in row.quantiles.items():
+                        labels = {
+                            **dict(zip(self.labels, key, strict=True)),
+                            "quantile": value_text(quantile),
+                        }
+                        summary.add_sample(self.name, labels, value)
+                return summary
             case "gauge" | "unknown":
                 declare = GaugeMetricFamily if self.kind == "gauge" else UnknownMetricFamily
                 made = declare(self.name, self.help, labels=self.labels)
@@ -170,7 +185,7 @@ TEXT = st.lists(
 # An x is in no label, so that none is named like the state set whose states it stands beside.
 LABELS = st.lists(
     st.from_regex(r"_?[a-wyz][a-wyz0-9_]{0,7}", fullmatch=True).filter(
-        lambda name: name not in ("le", "job", "instance")
+        lambda name: name not in ("le", "quantile", "job", "instance")
     ),
     max_size=3,
     unique=True,
@@ -180,7 +195,7 @@ WHOLE = st.integers(-(2**63), 2**63)
 NUMBERS = st.floats() | WHOLE | st.sampled_from([math.nan, math.inf, -math.inf, -0.0, 1e21, 5e-324, 0.1])
 COUNTS = st.floats(min_value=0, allow_nan=False) | WHOLE.map(abs)
 TIMES = st.integers(0, 1_700_000_000_000).map(lambda milliseconds: milliseconds / 1000)
-KINDS: tuple[FamilyType, ...] = ("gauge", "counter", "unknown", "histogram", "info", "stateset")
+KINDS: tuple[FamilyType, ...] = ("gauge", "counter", "unknown", "histogram", "summary", "info", "stateset")
 
 
 def _exemplars(text: st.SearchStrategy[str]) -> st.SearchStrategy[Exemplar]:
@@ -207,6 +222,8 @@ def _rows(draw: st.DrawFn, kind: FamilyType, exemplars: st.SearchStrategy[Exempl
             buckets = dict(zip(bounds, counts, strict=True))
             shown = draw(st.dictionaries(st.sampled_from(bounds), exemplars))
             return Row(draw(COUNTS), buckets, created=created, exemplars=shown)
+        case "summary":
+            return Row(quantiles=draw(st.dictionaries(st.floats(0, 1), COUNTS, min_size=1, max_size=3)))
         case "info":
             return Row()
         case "stateset":

@@ -125,6 +125,13 @@ def test_a_family_with_bad_labels_cannot_be_declared(labels: tuple[str, ...]) ->
         Family("name", "gauge", "x", labels)
 
 
+def test_the_last_label_of_a_summary_is_quantile() -> None:
+    assert Family("name", "summary", "x", ("route", "quantile")).labels == ("route", "quantile")
+    for labels in ((), ("route",), ("quantile", "route")):
+        with pytest.raises(ValueError, match="the last label of a summary is quantile"):
+            Family("name", "summary", "x", labels)
+
+
 def test_le_is_no_label_of_a_histogram() -> None:
     assert Family("name", "gauge", "x", ("le",)).labels == ("le",)
     with pytest.raises(ValueError, match="le is the bound of a bucket"):

@@ -42,14 +42,17 @@ BODY = Family(
     _BY_STATUS,
 )
 CPU_TIME = Family(
-    "cloudflare_workers_cpu_time_seconds", "gauge", f"CPU time of one invocation. {_LAG_NOTE}", _BY_QUANTILE
+    "cloudflare_workers_cpu_time_seconds", "summary", f"CPU time of one invocation. {_LAG_NOTE}", _BY_QUANTILE
 )
 WALL_TIME = Family(
-    "cloudflare_workers_wall_time_seconds", "gauge", f"Wall time of one invocation. {_LAG_NOTE}", _BY_QUANTILE
+    "cloudflare_workers_wall_time_seconds",
+    "summary",
+    f"Wall time of one invocation. {_LAG_NOTE}",
+    _BY_QUANTILE,
 )
 REQUEST_DURATION = Family(
     "cloudflare_workers_request_duration_seconds",
-    "gauge",
+    "summary",
     f"Time from request to answer. {_LAG_NOTE}",
     _BY_QUANTILE,
 )
