@@ -9,7 +9,7 @@ All times are seconds of one monotonic clock.
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from heapq import nlargest
+from heapq import nsmallest
 from itertools import pairwise
 from math import log2
 from statistics import median
@@ -28,8 +28,7 @@ _MISSED = 2.5
 _MOST_SCRAPERS = 64
 
 _MOST_PREDICTED = 3
-"""Scrapers that are predicted, of all that are even: two replicas, and one that takes the place of another. The slowest
-are: whoever asks each second, as a load balancer does, hardly gains by it."""
+"""Scrapers that are predicted, of all that are even: two replicas, and one that takes the place of another."""
 
 
 @dataclass(slots=True)
@@ -71,19 +70,22 @@ class Cadence:
                 return
         self._scrapers.setdefault(scraper, _Scraper()).times.append(now)
 
-    def upcoming(self, now: float, until: float) -> list[Upcoming]:
+    def upcoming(self, now: float, until: float, shortest: float = 0.0) -> list[Upcoming]:
         """Return the scrapes predicted in (now, until], in order.
 
-        They are those of the slowest scrapers; of about the same pace, of those that are known longest.
+        They are those of the scrapers that come most often, of about the same pace of those that are known longest; but
+        of none that comes again within `shortest`.
         """
         found = []
         even = (
             (name, scraper, pace)
             for name, scraper in self._scrapers.items()
-            if (pace := scraper.pace) is not None and now - scraper.times[-1] <= _MISSED * pace[0]
+            if (pace := scraper.pace) is not None
+            and pace[0] >= shortest
+            and now - scraper.times[-1] <= _MISSED * pace[0]
         )
-        slowest = nlargest(_MOST_PREDICTED, even, key=lambda each: round(log2(each[2][0])))
-        for name, scraper, (interval, deviation) in slowest:
+        most_often = nsmallest(_MOST_PREDICTED, even, key=lambda each: round(log2(each[2][0])))
+        for name, scraper, (interval, deviation) in most_often:
             scrape = scraper.times[-1] + interval
             while scrape <= until:
                 if scrape > now:

@@ -114,8 +114,20 @@ def test_fast_clients_do_not_take_the_place_of_prometheus() -> None:
     for scrape in range(4):
         seen(cadence, "prometheus a", 15 * scrape)
         seen(cadence, "prometheus b", 15 * scrape + 7.5)
-    paced = {upcoming.scraper for upcoming in cadence.upcoming(59.5, 90)}
-    assert paced == {"prometheus a", "prometheus b", "health check one"}
+    paced = {upcoming.scraper for upcoming in cadence.upcoming(59.5, 90, shortest=15 / 8)}
+    assert paced == {"prometheus a", "prometheus b"}
+
+
+def test_those_who_come_seldom_do_not_take_the_place_of_prometheus_either() -> None:
+    cadence = Cadence()
+    for number in range(4):
+        for name in ("one", "two", "three"):
+            seen(cadence, f"federation {name}", 60 * number)
+    for scrape in range(13):
+        seen(cadence, "prometheus a", 15 * scrape)
+        seen(cadence, "prometheus b", 15 * scrape + 7.5)
+    paced = {upcoming.scraper for upcoming in cadence.upcoming(187.6, 260)}
+    assert paced == {"prometheus a", "prometheus b", "federation one"}
 
 
 def test_those_known_longest_are_predicted_and_others_when_they_stay_away() -> None:
