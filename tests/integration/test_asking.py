@@ -53,7 +53,7 @@ def test_a_silent_name_server_does_not_delay_the_end(words: list[str], tmp_path:
 
 
 CLINGS = """
-import asyncio, time
+import asyncio, signal, time
 from exporter import check, cli, explain
 from exporter.sources.health import HealthSource
 
@@ -72,6 +72,8 @@ def defect(*told):
 
 HealthSource.close = {close}
 {more}
+# Whoever is started in the background of a shell is deaf to it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 cli.app()
 """
 
