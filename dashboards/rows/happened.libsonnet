@@ -71,13 +71,14 @@ local incidents(ctx) =
   // as dear. A single operation, since each is done for every minute of a month.
   local seen = '(' + firing + ' * time())';
   local kinds(alerts) = 'max by (alertname, service, quota) (' + alerts + ')';
-  // Since when, of what fires at the end: the last minute in which it did not.
+  // Since when, of what fires at the end: the last minute of a day in which it did not. To look further is as dear as all
+  // the rest, and who is told that it is open for more than a day needs no minutes.
   local at_end = incidents_of(ctx).all('', function(series) series + ' @ end()');
-  local before = 'max_over_time(((' + kinds(at_end) + ' unless ' + kinds(firing) + ') * time())[$__range:1m])';
+  local before = 'max_over_time(((' + kinds(at_end) + ' unless ' + kinds(firing) + ') * time())[1d:1m])';
   panels.table(
     'happened/list',
     'Incidents in this period',
-    what='What customers felt in the time shown, and databases that were down: how long before its end each alert was last firing, for how long in all of it, however often, and of what fires at the end, for how long without a break. What fires at the end comes first, then the longest. Looked at once a minute. Those with one end belong to one fault.',
+    what='What customers felt in the time shown, and databases that were down: how long before its end each alert was last firing, for how long in all of it, however often, and of what fires at the end, for how long without a break, up to a day. What fires at the end comes first, then the longest. Looked at once a minute. Those with one end belong to one fault.',
     good='None.',
     act='Click one for its runbook; ask for the review of each.',
     // Rows stand in the order of these answers. What is not seen without scrolling are the shortest that are over.
@@ -90,7 +91,7 @@ local incidents(ctx) =
       ) + ')'),
       t.table('time() - ' + each(ctx, seen + ' or max_over_time(' + seen + '[$__range:1m])')),
       t.table(
-        'floor((time() - ' + each(ctx, before) + ' or $__range_s * ' + each(ctx, firing) + ') / 60)'
+        'floor(clamp_max(time() - ' + each(ctx, before) + ' or 86400 * ' + each(ctx, firing) + ', $__range_s) / 60)'
       ),
     ],
     merge=true,
@@ -125,7 +126,7 @@ local incidents(ctx) =
         unit: 'suffix: min',
         decimals: 0,
         noValue: 'over',
-        mappings: panels.words([[0, '< 1 min', colours.bad]]),
+        mappings: panels.words([[0, '< 1 min', colours.bad]]) + panels.ranges([[1440, null, '> 1 day', colours.bad]]),
         'custom.width': 70,
       }),
       panels.named('Ago', {

@@ -273,6 +273,12 @@ def test_an_alert_on_a_long_window_is_an_incident_while_customers_feel_it(
         evaluate(tmp_path, TWICE, _column(executive, column, window), samples, at=at)
 
 
+def test_what_is_open_for_days_is_looked_at_for_one(executive: dict[str, Json], tmp_path: Path) -> None:
+    series = {"ALERTS{" + BURNING + ', alertstate="firing", severity="critical"}': "1x3000", PACE: "20x3000"}
+    expr = _column(executive, "D", "30d")
+    evaluate(tmp_path, series, expr, [{"labels": BURNT, "value": 1440}], at="49h")
+
+
 def test_money_is_named_as_such_and_has_its_movement(executive: dict[str, Json]) -> None:
     """A column has one unit for all its rows; on a phone 29 letters of a name are seen."""
     week = executive["This week in numbers"]
