@@ -50,9 +50,12 @@ def windows(platform: Platform, name: str) -> list[str]:
     """Return the names of the windows of maintenance that concern the service, in the order of the platform file.
 
     Work on what it is measured on, or on anything that it depends on, is work on the service; a window for no service
-    in particular is for all.
+    in particular is for all. Several services as one leave out each part by itself: work on a part is not work on them,
+    but on whatever depends on them.
     """
-    touched = reached([name], partial(_measured_or_named, platform))
+    service = platform.services[name]
+    start = [*service.depends_on, *_read_from(service.signals)]
+    touched = {name} | reached(start, partial(_needed, platform))
     every = platform.alerting.maintenance
     return [
         title
@@ -80,15 +83,6 @@ def mutual_needs(path: Path, platform: Platform) -> Iterator[Problem]:
 def _needed(platform: Platform, name: str) -> list[str]:
     service = platform.services.get(name)
     return [speaks_for(platform, name)] if service is None else [*service.needs, *_read_from(service.signals)]
-
-
-def _measured_or_named(platform: Platform, name: str) -> list[str]:
-    service = platform.services.get(name)
-    return (
-        [speaks_for(platform, name)]
-        if service is None
-        else [*service.depends_on, *_read_from(service.signals)]
-    )
 
 
 def _read_from(signals: Signals) -> list[str]:

@@ -9,9 +9,16 @@ local burn = 'ErrorBudgetBurnFast';
   // Channels that an alert takes instead of those of its priority, null without any.
   channels(catalogue, name):: std.get(std.get(catalogue.alerting.alerts, name, {}), 'channels'),
 
-  // Whether two alerts of one priority are told to the same people: channels take some by their names, too.
+  // Whether two alerts of one priority are told to the same people: channels take some by their names, too, and leave out
+  // what has not the name or the pace that they ask for.
   same_channels(catalogue, one, other)::
-    local named(name) = [channel.name for channel in catalogue.alerting.channels if std.member(channel.alerts, name)];
+    local pace(name) = std.asciiLower(std.strReplace(name, 'ErrorBudgetBurn', ''));
+    local asked(channel, name) =
+      std.get(channel.only, 'alertname', name) == name && std.get(channel.only, 'slo_tier', pace(name)) == pace(name);
+    local named(name) = [
+      [std.member(channel.alerts, name), asked(channel, name)]
+      for channel in catalogue.alerting.channels
+    ];
     $.channels(catalogue, one) == $.channels(catalogue, other) && named(one) == named(other),
 
   // Known issues that keep one of these alerts from being told; service null: of whatever service.

@@ -139,6 +139,15 @@ def test_whatever_a_platform_changes(alert: str, change: str, tmp_path: Path) ->
     assert _kept_back(catalogue(file))[0] == []
 
 
+@pytest.mark.parametrize("only", ["alertname: ErrorBudgetBurnMedium", "slo_tier: medium", "slo_tier: slow"])
+def test_whatever_a_channel_asks_for(only: str, tmp_path: Path) -> None:
+    file = tmp_path / "shop.yml"
+    slack = "slack: {webhook: '${file:slack}', channel: '#few'}"
+    channel = f"    few: {{{slack}, priorities: [p1, p2, p3, p4], only: {{{only}}}}}\n"
+    file.write_text(SHOP.replace("  channels:\n", "  channels:\n" + channel))
+    assert _kept_back(catalogue(file))[0] == []
+
+
 @pytest.mark.parametrize("alert", SPEAKERS)
 @pytest.mark.parametrize("window", WINDOWS)
 def test_whatever_a_window_mutes(alert: str, window: str, tmp_path: Path) -> None:

@@ -74,20 +74,23 @@ def test_what_a_service_needs(dependency: str, needs: list[str], tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("named", "concerned"),
+    ("named", "dependency", "concerned"),
     [
-        ("web", ["web", "twin", "asker"]),
-        ("postgres.other", ["fresh"]),
-        ("postgres.main", ["web", "twin", "asker"]),
-        ("cloudflare.workers", ["stale", "edge"]),
+        ("web", "health.web", ["web", "twin", "asker"]),
+        ("postgres.other", "health.web", ["fresh"]),
+        ("postgres.main", "health.web", ["web", "twin", "asker"]),
+        ("cloudflare.workers", "health.web", ["stale", "edge"]),
+        ("edge", "whole", ["edge", "asker"]),
+        ("postgres.main", "whole", ["web", "twin", "asker"]),
+        ("whole", "whole", ["whole", "asker"]),
     ],
 )
-def test_work_on_what_a_service_is_read_from_is_work_on_it(
-    named: str, concerned: list[str], tmp_path: Path
+def test_work_on_what_a_service_is_read_from_or_needs_is_work_on_it(
+    named: str, dependency: str, concerned: list[str], tmp_path: Path
 ) -> None:
-    """Several services as one leave out each part by itself."""
+    """Several services as one leave out each part by itself; whatever depends on them does not."""
     window = "{title: Works, once: {from: 2036-01-01, to: 2036-01-02}, services: [%s]}"
-    text = SHOP.replace("DEPENDENCY", "health.web")
+    text = SHOP.replace("DEPENDENCY", dependency)
     services = _services(f"{text}alerting: {{maintenance: [{window % named}]}}\n", tmp_path)
     assert [name for name, service in services.items() if service["maintenance"] == ["works"]] == concerned
 
