@@ -70,22 +70,20 @@ class Cadence:
                 return
         self._scrapers.setdefault(scraper, _Scraper()).times.append(now)
 
-    def upcoming(self, now: float, until: float, shortest: float = 0.0) -> list[Upcoming]:
-        """Return the scrapes predicted in (now, until], in order.
+    def upcoming(self, now: float, until: float, every: float = 15.0) -> list[Upcoming]:
+        """Return the scrapes predicted in (now, until], in order, for a source with the interval `every`.
 
-        They are those of the scrapers that come most often, of about the same pace of those that are known longest; but
-        of none that comes again within `shortest`.
+        They are those of the scrapers whose pace is nearest to it, of about the same pace of those that are known
+        longest: who comes far more often finds the data old most times anyway, who comes seldom needs them seldom.
         """
         found = []
         even = (
             (name, scraper, pace)
             for name, scraper in self._scrapers.items()
-            if (pace := scraper.pace) is not None
-            and pace[0] >= shortest
-            and now - scraper.times[-1] <= _MISSED * pace[0]
+            if (pace := scraper.pace) is not None and now - scraper.times[-1] <= _MISSED * pace[0]
         )
-        most_often = nsmallest(_MOST_PREDICTED, even, key=lambda each: round(log2(each[2][0])))
-        for name, scraper, (interval, deviation) in most_often:
+        nearest = nsmallest(_MOST_PREDICTED, even, key=lambda each: abs(round(log2(each[2][0] / every))))
+        for name, scraper, (interval, deviation) in nearest:
             scrape = scraper.times[-1] + interval
             while scrape <= until:
                 if scrape > now:

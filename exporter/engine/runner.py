@@ -22,9 +22,6 @@ from exporter.logs import Log
 _LONGEST_LOCKED_INTERVAL = 60.0
 """Sources with a longer interval are not moved to scrapes: their age is that of their interval anyway."""
 
-_OFTEN = 0.125
-"""Whoever scrapes again within this share of a source's interval hardly gains by its being asked for them."""
-
 _TOGETHER = 0.1
 """Scrapes within this share of the interval are served by one collection."""
 
@@ -231,7 +228,7 @@ class Runner(Known):
         with one that it had no scrape of half of it; scrapes close together are served by one collection.
         """
         every = self.source.every
-        predicted = self.cadence.upcoming(started, due + every, _OFTEN * every)
+        predicted = self.cadence.upcoming(started, due + every, every)
         known = {upcoming.scraper for upcoming in predicted}
         self._served = {scraper: when for scraper, when in self._served.items() if scraper in known}
         for upcoming in predicted:

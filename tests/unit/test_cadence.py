@@ -106,28 +106,17 @@ def test_scrapers_with_a_pace_are_not_given_up_for_others() -> None:
     assert list(cadence._scrapers) == [f"prometheus {number}" for number in range(64)]
 
 
-def test_fast_clients_do_not_take_the_place_of_prometheus() -> None:
+@pytest.mark.parametrize("pace", [0.6, 2, 4, 60, 300])
+def test_other_clients_do_not_take_the_place_of_prometheus(pace: float) -> None:
     cadence = Cadence()
-    for number in range(100):
+    for number in range(1 + int(1200 / pace)):
         for name in ("one", "two", "three"):
-            seen(cadence, f"health check {name}", 0.6 * number)
-    for scrape in range(4):
+            seen(cadence, f"client {name}", pace * number)
+    for scrape in range(81):
         seen(cadence, "prometheus a", 15 * scrape)
-        seen(cadence, "prometheus b", 15 * scrape + 7.5)
-    paced = {upcoming.scraper for upcoming in cadence.upcoming(59.5, 90, shortest=15 / 8)}
-    assert paced == {"prometheus a", "prometheus b"}
-
-
-def test_those_who_come_seldom_do_not_take_the_place_of_prometheus_either() -> None:
-    cadence = Cadence()
-    for number in range(4):
-        for name in ("one", "two", "three"):
-            seen(cadence, f"federation {name}", 60 * number)
-    for scrape in range(13):
-        seen(cadence, "prometheus a", 15 * scrape)
-        seen(cadence, "prometheus b", 15 * scrape + 7.5)
-    paced = {upcoming.scraper for upcoming in cadence.upcoming(187.6, 260)}
-    assert paced == {"prometheus a", "prometheus b", "federation one"}
+        seen(cadence, "prometheus b", 15 * scrape - 7.5)
+    paced = {upcoming.scraper for upcoming in cadence.upcoming(1200, 1800, every=15)}
+    assert paced == {"prometheus a", "prometheus b", "client one"}
 
 
 def test_those_known_longest_are_predicted_and_others_when_they_stay_away() -> None:
