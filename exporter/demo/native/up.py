@@ -26,7 +26,7 @@ from exporter.demo.native.state import RunningDemo, State, server_user
 from exporter.demo.native.supervisor import Part, Supervisor
 from exporter.demo.native.sweep import sweep
 from exporter.demo.native.verify import verify
-from exporter.demo.world.database import prepare_server
+from exporter.demo.world.database import forget_statements, prepare_server
 
 SECONDS_TO_GENERATE = 60.0
 
@@ -125,6 +125,7 @@ async def _start_all(request: Request, programs: Programs, supervisor: Superviso
     with console.status("Starting …"):
         await _all(database(), configuration(), part(parts.redis(programs, state, ports)))
         await part(parts.world(ports, accounts))
+        await forget_statements(accounts.admin_url)
         await part(parts.exporter(request.platform, state, ports, env))
         servers = [parts.alertmanager(programs, state, ports)]
         if programs.grafana is not None:
