@@ -187,6 +187,16 @@ def test_states_that_come_mixed_are_written_together() -> None:
     assert shown == [("a", "on", 1), ("a", "off", 0), ("b", "on", 1), ("b", "off", 0)]
 
 
+def test_quantiles_that_come_mixed_are_written_together() -> None:
+    took, out = Family("took_seconds", "summary", "Time taken.", ("host", "quantile")), Collected()
+    for quantile in ("0.5", "0.99"):
+        for host in "ab":
+            out.set(took, 1, host, quantile)
+    (family,) = openmetrics(Renderer().render(parts(out)).openmetrics)
+    shown = [(sample.labels["host"], sample.labels["quantile"]) for sample in family.samples]
+    assert shown == [("a", "0.5"), ("a", "0.99"), ("b", "0.5"), ("b", "0.99")]
+
+
 @pytest.mark.parametrize("buckets", [{}, {1.0: 1}, {1.0: 2, math.inf: 1}, {math.inf: 1, 1.0: 1}])
 def test_a_histogram_that_makes_no_sense_is_refused(buckets: dict[float, float]) -> None:
     with pytest.raises(ValueError, match="end with infinity"):
