@@ -1,6 +1,7 @@
 """Scrapers are predicted once their pace is even, and forgotten when they stay away."""
 
 import itertools
+from collections import deque
 
 import pytest
 from hypothesis import given
@@ -177,17 +178,30 @@ def test_a_slow_scraper_leaves_the_interval_as_it_is_in_between() -> None:
     assert locked(15, 0.1, cadence, started=165) == pytest.approx(180 - 0.27, abs=0.01)
 
 
-def test_many_scrapers_have_a_source_asked_three_times_as_often_at_most() -> None:
-    cadence = Cadence()
-    runner = Runner(Quick("q", every=60, timeout=1), 10, lambda: None, lambda *_: None, cadence)
-    scrapes = [(6 * number, f"{number % 10}") for number in range(600)]  # ten, each of them every 60 s
-    started, asked = 0.0, 0
-    while started < 3600:
-        while scrapes and scrapes[0][0] <= started:
-            at, name = scrapes.pop(0)
+def asked(every: float, scrapes: list[tuple[float, str]], until: float) -> list[float]:
+    """Return when a source is asked that is asked first at 0, while `scrapes`, in order, come by these scrapers."""
+    cadence, coming = Cadence(), deque(scrapes)
+    runner = Runner(Quick("q", every=every, timeout=1), 10, lambda: None, lambda *_: None, cadence)
+    starts = [0.0]
+    while starts[-1] < until:
+        while coming and coming[0][0] <= starts[-1]:
+            at, name = coming.popleft()
             cadence.seen(name, at)
-        started, asked = runner._before_scrape(started, started + 60), asked + 1
-    assert asked <= 3 * 3600 / 60
+        starts.append(runner._before_scrape(starts[-1], starts[-1] + every))
+    return starts
+
+
+def test_many_scrapers_have_a_source_asked_three_times_as_often_at_most() -> None:
+    scrapes = [(6.0 * number, f"{number % 10}") for number in range(600)]  # ten, each of them every 60 s
+    assert len(asked(60, scrapes, until=3600)) - 1 <= 3 * 3600 / 60
+
+
+def test_who_scrapes_at_the_pace_of_the_source_finds_it_fresh_beside_faster_ones_known_longer() -> None:
+    mine = [(60.0 * number + 24, "prometheus") for number in range(3, 60)]
+    others = [(15.0 * number, f"client {which}") for number in range(240) for which in range(3)]
+    starts = asked(60, sorted(mine + others), until=3600)
+    for scrape, _ in mine[4:]:
+        assert min(scrape - start for start in starts if start < scrape) < 0.2
 
 
 def test_each_of_two_scrapers_gets_fresh_data_and_no_more_is_asked() -> None:
