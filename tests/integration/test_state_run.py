@@ -99,7 +99,7 @@ def test_it_can_be_ended_while_it_waits_for_the_state(silent_server: str, tmp_pa
             assert process.wait(30) == 0
             return time.monotonic() - started
 
-    assert quickest(1, ended) < 1
+    assert quickest(4, ended) < 4, "it waits for five"
     assert "Traceback" not in log.read_text()
 
 
