@@ -99,12 +99,11 @@ def test_figures_of_one_table_come_and_go_and_change(generations: list[tuple[Sam
 def test_what_only_openmetrics_shows_comes_and_goes_and_changes_while_the_value_stays() -> None:
     """A counter may begin anew and come to the same value."""
     jobs, used = Family("jobs_total", "counter", "Jobs."), Renderer()
-    exemplars = [{(): Exemplar((("trace_id", each),), 1.0)} for each in "ab"]
     for part in (
         Part({(): 7.0}),
         *(Part({(): 7.0}, {(): created}) for created in (1.0, 2.0)),
         Part({(): 7.0}),
-        *(Part({(): 7.0}, exemplars=each) for each in exemplars),
+        *(Part({(): 7.0}, exemplars={(): Exemplar((("trace_id", trace),), 1.0)}) for trace in "ab"),
         Part({(): 7.0}),
     ):
         assert used.render([(jobs, [part])]) == Renderer().render([(jobs, [part])])
