@@ -33,7 +33,7 @@ FASTER, FASTER_FAR = 200, 5
 """How many times longer a scrape, and a collection from far away, is to take with postgres_exporter, at least."""
 CPU, DATABASE_TIME, RESIDENT = 0.2, 0.5, 2
 """What ours is to need of what postgres_exporter needs, at most."""
-THEIRS, OURS, OTHER = "postgres_exporter 0.19.1", "ours", "query-exporter 5.0.2"
+THEIRS, OURS, TIERED, OTHER = "postgres_exporter 0.19.1", "ours", "ours, as it comes", "query-exporter 5.0.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Case:
 CASES = {
     "20": Case(20, scrapes=10, rarely=1, other_far=0),
     "1000": Case(1_000, tiers=True),
-    "statements": Case(1_000, 5_000, other_far=0),
+    "statements": Case(1_000, 5_000, other_far=0, tiers=True),
     "10000": Case(
         10_000, every=2.5, collections=1, scrapes=1, rarely=10, far=4, other_far=0, other_loaded=False
     ),
@@ -102,7 +102,7 @@ def _compare(case: Case, server: BenchServer) -> None:
     with ours(_dsn(server, roles["mine"]), case.every, same) as process:
         measure(results[OURS], Subject(process, server, roles["mine"], case.every, case.collections))
     if case.tiers:
-        every, costs = case.every / 2, results.setdefault("ours, as it comes", Costs())
+        every, costs = case.every / 2, results.setdefault(TIERED, Costs())
         with ours(_dsn(server, roles["tiered"]), every, tiers=True) as process:
             measure(costs, Subject(process, server, roles["tiered"], every, LONGEST_TIER), loaded=False)
     try:
@@ -218,7 +218,7 @@ def _print_spent(title: str, spent: dict[str, list[Spent]]) -> None:
             cpu, seconds = [run.cpu for run in runs], [run.database_seconds for run in runs]
             of_cpu, of_seconds = (
                 times(mine, theirs)
-                if name != OURS
+                if name not in (OURS, TIERED)
                 else judged(times(mine, theirs), median(mine) / median(theirs), most=most)
                 for mine, theirs, most in (
                     (cpu, [run.cpu for run in peer], CPU),
