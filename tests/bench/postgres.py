@@ -1,7 +1,8 @@
 """Postgres: what a scrape and a collection cost beside postgres_exporter and query-exporter, near and far.
 
-All are asked for the same families, those of postgres_exporter as it comes. "ours" and query-exporter run all of them
-at every collection; "as it comes" is how ours runs of itself: all its families, sizes and settings every five minutes.
+All are asked for the same families, those of postgres_exporter as it comes. "ours, as it comes" is how ours runs of
+itself: all its families, and more, each at its interval; those that cost most every five minutes. "ours, all at once"
+and query-exporter run every collector of the same families at every collection: that is the most one can cost.
 """
 
 from collections.abc import Callable
@@ -33,7 +34,8 @@ FASTER, FASTER_FAR = 200, 5
 """How many times longer a scrape, and a collection from far away, is to take with postgres_exporter, at least."""
 CPU, DATABASE_TIME, RESIDENT = 0.2, 0.5, 2
 """What ours is to need of what postgres_exporter needs, at most."""
-THEIRS, OURS, TIERED, OTHER = "postgres_exporter 0.19.1", "ours", "ours, as it comes", "query-exporter 5.0.2"
+THEIRS, OTHER = "postgres_exporter 0.19.1", "query-exporter 5.0.2"
+TIERED, ALL = OURS = "ours, as it comes", "ours, all at once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,8 @@ class Case:
     """What is compared: tables and statements; how often each collects, and collections of a run.
 
     `every`, `collections`: of ours. `scrapes`: of a run of postgres_exporter. `rarely`: seconds between collections of
-    query-exporter. `far`: of ours from far away; `other_far`: of query-exporter, 0 to leave it out there. `tiers`: ours
-    as it comes as well. `other_loaded`: collections of query-exporter with pgbench running as well.
+    query-exporter. `far`: of ours from far away; `other_far`: of query-exporter, 0 to leave it out there.
+    `other_loaded`: collections of query-exporter with pgbench running as well.
     """
 
     tables: int
@@ -53,7 +55,6 @@ class Case:
     rarely: float = 2
     far: float = 1
     other_far: float = 5
-    tiers: bool = False
     other_loaded: bool = True
 
     @property
@@ -64,8 +65,8 @@ class Case:
 
 CASES = {
     "20": Case(20, scrapes=10, rarely=1, other_far=0),
-    "1000": Case(1_000, tiers=True),
-    "statements": Case(1_000, 5_000, other_far=0, tiers=True),
+    "1000": Case(1_000),
+    "statements": Case(1_000, 5_000, other_far=0),
     "10000": Case(
         10_000, every=2.5, collections=1, scrapes=1, rarely=10, far=4, other_far=0, other_loaded=False
     ),
@@ -93,18 +94,17 @@ PARTS: dict[str, Callable[[], None]] = {
 
 def _compare(case: Case, server: BenchServer) -> None:
     flags = ("--collector.stat_statements",) if case.statements else ()
-    results = {THEIRS: Costs(), OURS: Costs()}
+    results = {name: Costs() for name in (THEIRS, *OURS)}
     roles = {name: server.role(name) for name in ("theirs", "mine", "tiered", "other")}
     with postgres_exporter(_dsn(server, roles["theirs"]), *flags) as peer:
         same = collectors_of(families(body(peer)))
         asked = Subject(peer, server, roles["theirs"], None, case.scrapes)
         measure(results[THEIRS], asked)
     with ours(_dsn(server, roles["mine"]), case.every, same) as process:
-        measure(results[OURS], Subject(process, server, roles["mine"], case.every, case.collections))
-    if case.tiers:
-        every, costs = case.every / 2, results.setdefault(TIERED, Costs())
-        with ours(_dsn(server, roles["tiered"]), every, tiers=True) as process:
-            measure(costs, Subject(process, server, roles["tiered"], every, LONGEST_TIER), loaded=False)
+        measure(results[ALL], Subject(process, server, roles["mine"], case.every, case.collections))
+    tick = case.every / 2
+    with ours(_dsn(server, roles["tiered"]), tick, tiers=True) as process:
+        measure(results[TIERED], Subject(process, server, roles["tiered"], tick, LONGEST_TIER), loaded=False)
     try:
         with query_exporter(_dsn(server, roles["other"]), case.rarely, same) as process:
             costs = Costs()
@@ -127,7 +127,10 @@ def _compare_far(
             measure_far(results[THEIRS], Subject(peer, server, "theirs", None, 1), line)
         far = Subject(peer, server, "mine", case.far, 1)
         with ours(dsn("mine"), case.far, same) as process:
-            measure_far(results[OURS], replace(far, process=process), line)
+            measure_far(results[ALL], replace(far, process=process), line)
+        with ours(dsn("tiered"), case.far, tiers=True) as process:
+            tiered = replace(far, process=process, role="tiered")
+            measure_far(results[TIERED], tiered, line, LONGEST_TIER)
         if OTHER in results and case.other_far:
             other = replace(far, role="other", every=case.other_far)
             try:
@@ -144,16 +147,14 @@ def _print(case: Case, results: dict[str, Costs]) -> None:
         "Series",
         "p50",
         "p99",
-        "p50, theirs to ours",
+        "theirs to it",
         "resident",
         "of theirs",
     )
+    theirs = results[THEIRS]
     for name, costs in results.items():
-        faster = times(costs.quantile(0.5), results[OURS].quantile(0.5))
-        if name == THEIRS:
-            value = median(costs.quantile(0.5)) / median(results[OURS].quantile(0.5))
-            faster = judged(faster, value, least=FASTER)
-        resident = costs.resident / results[THEIRS].resident
+        faster = _judged(name, theirs.quantile(0.5), costs.quantile(0.5), least=FASTER)
+        resident = _judged(name, [costs.resident], [theirs.resident], most=RESIDENT)
         latency.add_row(
             name,
             f"{costs.series:,}",
@@ -161,7 +162,7 @@ def _print(case: Case, results: dict[str, Costs]) -> None:
             tail(costs.loads),
             faster,
             f"{costs.resident / 2**20:.0f} MiB",
-            judged(f"{resident:.3g}x", resident, most=RESIDENT) if name == OURS else f"{resident:.3g}x",
+            resident,
         )
     console.print(latency)
     _print_spent(f"{case.title}: a collection", {name: costs.quiet for name, costs in results.items()})
@@ -173,21 +174,21 @@ def _print(case: Case, results: dict[str, Costs]) -> None:
         f"{case.title}: a collection, {1000 * FAR:g} ms a round trip",
         "Exporter",
         "time",
-        "times ours",
+        "theirs to it",
         "round trips",
         "connections opened",
     )
-    near = [one.seconds for one in results[OURS].far]
+    longest = [one.seconds for one in theirs.far]
     for name, costs in results.items():
         if costs.far:
             taken = [one.seconds for one in costs.far]
-            longer, opened = times(taken, near), median(one.connections for one in costs.far)
+            opened = median(one.connections for one in costs.far)
             far.add_row(
                 name,
                 spread(taken, "ms", 1000),
-                judged(longer, median(taken) / median(near), least=FASTER_FAR) if name == THEIRS else longer,
+                _judged(name, longest, taken, least=FASTER_FAR),
                 f"{median(one.round_trips for one in costs.far):.1f}",
-                f"{opened:.1f}" + ("\nnone: " + ("met" if opened == 0 else "missed") if name == OURS else ""),
+                f"{opened:.1f}" + ("\nnone: " + ("met" if opened == 0 else "missed") if name in OURS else ""),
             )
     console.print(far)
     left_out = [
@@ -216,15 +217,8 @@ def _print_spent(title: str, spent: dict[str, list[Spent]]) -> None:
     for name, runs in spent.items():
         if runs:
             cpu, seconds = [run.cpu for run in runs], [run.database_seconds for run in runs]
-            of_cpu, of_seconds = (
-                times(mine, theirs)
-                if name not in (OURS, TIERED)
-                else judged(times(mine, theirs), median(mine) / median(theirs), most=most)
-                for mine, theirs, most in (
-                    (cpu, [run.cpu for run in peer], CPU),
-                    (seconds, [run.database_seconds for run in peer], DATABASE_TIME),
-                )
-            )
+            of_cpu = _judged(name, cpu, [run.cpu for run in peer], most=CPU)
+            of_seconds = _judged(name, seconds, [run.database_seconds for run in peer], most=DATABASE_TIME)
             made.add_row(
                 name,
                 spread(cpu, "ms", 1000),
@@ -235,6 +229,14 @@ def _print_spent(title: str, spent: dict[str, list[Spent]]) -> None:
                 f"{median(run.statements for run in runs):.1f}",
             )
     console.print(made)
+
+
+def _judged(
+    name: str, over: list[float], under: list[float], *, most: float | None = None, least: float | None = None
+) -> str:
+    """Write a ratio of medians; what is asked of it stands under those of ours."""
+    ratio = times(over, under)
+    return judged(ratio, median(over) / median(under), most=most, least=least) if name in OURS else ratio
 
 
 def _dsn(server: BenchServer, role: str, port: int | None = None) -> str:

@@ -86,14 +86,14 @@ def measure(costs: Costs, subject: Subject, *, loaded: bool = True) -> None:
     costs.resident, costs.series = resident_bytes(subject.process.pid), _series(body(subject.process))
 
 
-def measure_far(costs: Costs, subject: Subject, line: Proxy) -> None:
+def measure_far(costs: Costs, subject: Subject, line: Proxy, runs: int = RUNS) -> None:
     """Measure through the proxy: from the first byte to the last, so without what the exporter does with the answer.
 
     Raises UnsteadyError.
     """
     body(subject.process)
     collect = _collecting(subject, line)
-    for _ in range(3 * RUNS):
+    for _ in range(3 * runs):
         before, asked = line.traffic(), subject.server.start_of(subject.role)
         line.mark()
         collect()
@@ -101,9 +101,9 @@ def measure_far(costs: Costs, subject: Subject, line: Proxy) -> None:
         collections = subject.server.cost_since(asked, subject.role).collections
         if subject.every is None or collections == 1:
             costs.far.append(Far(traffic.ended - traffic.began, traffic.round_trips, traffic.connections))
-        if len(costs.far) == RUNS:
+        if len(costs.far) == runs:
             return
-    raise UnsteadyError(f"{subject.role}: {len(costs.far)} single collections of {3 * RUNS}")
+    raise UnsteadyError(f"{subject.role}: {len(costs.far)} single collections of {3 * runs}")
 
 
 def rest(subject: Subject, line: Proxy | None = None) -> None:
