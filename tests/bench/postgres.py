@@ -1,8 +1,8 @@
 """Postgres: what a scrape and a collection cost beside postgres_exporter and query-exporter, near and far.
 
-All are asked for the same families, those of postgres_exporter as it comes. "ours, as it comes" is how ours runs of
-itself: all its families, and more, each at its interval; those that cost most every five minutes. "ours, all at once"
-and query-exporter run every collector of the same families at every collection: that is the most one can cost.
+All are asked for the same families, those of postgres_exporter as it comes. "ours, in its tiers" is how ours runs of
+itself, but for its caps: all its families, each at its interval, those that cost most every five minutes. "ours, all at
+once" and query-exporter run every collector of the same families at every collection: that is the most it can cost.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from statistics import median
 
 from tests.bench import postgres_faults
 from tests.bench.load import tail
-from tests.bench.postgres_costs import Costs, Spent, Subject, UnsteadyError, measure, measure_far
+from tests.bench.postgres_costs import Costs, Spent, Subject, UnsteadyError, measure, measure_trips
 from tests.bench.postgres_peers import (
     PeerMissing,
     body,
@@ -22,9 +22,9 @@ from tests.bench.postgres_peers import (
     postgres_exporter,
     query_exporter,
 )
-from tests.bench.postgres_proxy import proxy
+from tests.bench.postgres_proxy import Proxy, proxy
 from tests.bench.postgres_server import DATABASE, BenchServer, bench_server
-from tests.bench.table import console, judged, spread, table, times
+from tests.bench.table import RUNS, console, judged, spread, table, times
 
 FAR = 0.05
 """Seconds that each round trip to a database in another region takes."""
@@ -35,7 +35,7 @@ FASTER, FASTER_FAR = 200, 5
 CPU, DATABASE_TIME, RESIDENT = 0.2, 0.5, 2
 """What ours is to need of what postgres_exporter needs, at most."""
 THEIRS, OTHER = "postgres_exporter 0.19.1", "query-exporter 5.0.2"
-TIERED, ALL = OURS = "ours, as it comes", "ours, all at once"
+TIERED, ALL = OURS = "ours, in its tiers", "ours, all at once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class Case:
     """What is compared: tables and statements; how often each collects, and collections of a run.
 
     `every`, `collections`: of ours. `scrapes`: of a run of postgres_exporter. `rarely`: seconds between collections of
-    query-exporter. `far`: of ours from far away; `other_far`: of query-exporter, 0 to leave it out there.
-    `other_loaded`: collections of query-exporter with pgbench running as well.
+    query-exporter. `far`: of ours from far away, where each run is one collection; `other_far`: of query-exporter, 0 to
+    leave it out there. `other_loaded`: collections of query-exporter with pgbench running as well.
     """
 
     tables: int
@@ -93,56 +93,64 @@ PARTS: dict[str, Callable[[], None]] = {
 
 
 def _compare(case: Case, server: BenchServer) -> None:
+    """Measure near the server, and all over again from far away; print both."""
     flags = ("--collector.stat_statements",) if case.statements else ()
+    for role in ("theirs", "mine", "tiered", "other"):
+        server.role(role)
+    near = _measured(case, server, flags)
+    _print(case.title, near)
+    if OTHER in near and not case.other_loaded:
+        console.print(f"{OTHER}: no collections with pgbench running here, to save time: see part 1000.")
+    with proxy(server.cluster.port, FAR) as line:
+        far = _measured(case, server, flags, line)
+    title = f"{case.title}, {1000 * FAR:g} ms a round trip"
+    _print(title, far)
+    _print_trips(title, far)
+    if OTHER not in far:
+        console.print(f"{OTHER}: not from far away here, to save time: see part 1000.")
+
+
+def _measured(
+    case: Case, server: BenchServer, flags: tuple[str, ...], line: Proxy | None = None
+) -> dict[str, Costs]:
+    """Measure every exporter; through `line` what goes over it as well, but no collections with pgbench."""
     results = {name: Costs() for name in (THEIRS, *OURS)}
-    roles = {name: server.role(name) for name in ("theirs", "mine", "tiered", "other")}
-    with postgres_exporter(_dsn(server, roles["theirs"]), *flags) as peer:
+    dsn = partial(_dsn, server, port=line.port if line else None)
+    scrapes, every, collections = (1, case.far, 1) if line else (case.scrapes, case.every, case.collections)
+    with postgres_exporter(dsn("theirs"), *flags) as peer:
         same = collectors_of(families(body(peer)))
-        asked = Subject(peer, server, roles["theirs"], None, case.scrapes)
-        measure(results[THEIRS], asked)
-    with ours(_dsn(server, roles["mine"]), case.every, same) as process:
-        measure(results[ALL], Subject(process, server, roles["mine"], case.every, case.collections))
-    tick = case.every / 2
-    with ours(_dsn(server, roles["tiered"]), tick, tiers=True) as process:
-        measure(results[TIERED], Subject(process, server, roles["tiered"], tick, LONGEST_TIER), loaded=False)
+        _measure(results[THEIRS], Subject(peer, server, "theirs", None, scrapes), line)
+    with ours(dsn("mine"), every, same) as process:
+        _measure(results[ALL], Subject(process, server, "mine", every, collections), line)
+    tick = every / 2
+    with ours(dsn("tiered"), tick, tiers=True) as process:
+        subject = Subject(process, server, "tiered", tick, LONGEST_TIER)
+        _measure(results[TIERED], subject, line, loaded=False, trips=LONGEST_TIER)
+    rarely = case.other_far if line else case.rarely
+    if not rarely:
+        return results
     try:
-        with query_exporter(_dsn(server, roles["other"]), case.rarely, same) as process:
+        with query_exporter(dsn("other"), rarely, same) as process:
             costs = Costs()
-            other = Subject(process, server, roles["other"], case.rarely, 1)
-            measure(costs, other, loaded=case.other_loaded)
+            _measure(costs, Subject(process, server, "other", rarely, 1), line, loaded=case.other_loaded)
             results[OTHER] = costs
     except (PeerMissing, UnsteadyError) as missing:
         console.print(f"{OTHER} is left out: {missing}")
-    _compare_far(case, server, results, same, flags)
-    _print(case, results)
+    return results
 
 
-def _compare_far(
-    case: Case, server: BenchServer, results: dict[str, Costs], same: list[str], flags: tuple[str, ...]
+def _measure(
+    costs: Costs, subject: Subject, line: Proxy | None, *, loaded: bool = True, trips: int = RUNS
 ) -> None:
-    """Ask all over again from far away."""
-    with proxy(server.cluster.port, FAR) as line:
-        dsn = partial(_dsn, server, port=line.port)
-        with postgres_exporter(dsn("theirs"), *flags) as peer:
-            measure_far(results[THEIRS], Subject(peer, server, "theirs", None, 1), line)
-        far = Subject(peer, server, "mine", case.far, 1)
-        with ours(dsn("mine"), case.far, same) as process:
-            measure_far(results[ALL], replace(far, process=process), line)
-        with ours(dsn("tiered"), case.far, tiers=True) as process:
-            tiered = replace(far, process=process, role="tiered")
-            measure_far(results[TIERED], tiered, line, LONGEST_TIER)
-        if OTHER in results and case.other_far:
-            other = replace(far, role="other", every=case.other_far)
-            try:
-                with query_exporter(dsn("other"), case.other_far, same) as process:
-                    measure_far(results[OTHER], replace(other, process=process), line)
-            except UnsteadyError as missing:
-                console.print(f"{OTHER} from far away is left out: {missing}")
+    """Measure near, or through `line` with so many collections of which each is followed over it."""
+    measure(costs, subject, line, loaded=loaded and line is None)
+    if line:
+        measure_trips(costs, replace(subject, collections=1), line, trips)
 
 
-def _print(case: Case, results: dict[str, Costs]) -> None:
+def _print(title: str, results: dict[str, Costs]) -> None:
     latency = table(
-        f"{case.title}: a scrape, with pgbench running",
+        f"{title}: a scrape, with pgbench running",
         "Exporter",
         "Series",
         "p50",
@@ -153,51 +161,45 @@ def _print(case: Case, results: dict[str, Costs]) -> None:
     )
     theirs = results[THEIRS]
     for name, costs in results.items():
-        faster = _judged(name, theirs.quantile(0.5), costs.quantile(0.5), least=FASTER)
-        resident = _judged(name, [costs.resident], [theirs.resident], most=RESIDENT)
         latency.add_row(
             name,
             f"{costs.series:,}",
             spread(costs.quantile(0.5), "ms", 1000),
             tail(costs.loads),
-            faster,
-            f"{costs.resident / 2**20:.0f} MiB",
-            resident,
+            _judged(name, theirs.quantile(0.5), costs.quantile(0.5), least=FASTER),
+            spread(costs.resident, "MiB", 2**-20),
+            _judged(name, costs.resident, theirs.resident, most=RESIDENT),
         )
     console.print(latency)
-    _print_spent(f"{case.title}: a collection", {name: costs.quiet for name, costs in results.items()})
-    _print_spent(
-        f"{case.title}: a collection, with pgbench running in another database",
-        {name: costs.loaded for name, costs in results.items()},
-    )
-    far = table(
-        f"{case.title}: a collection, {1000 * FAR:g} ms a round trip",
+    _print_spent(f"{title}: a collection", {name: costs.quiet for name, costs in results.items()})
+    if theirs.loaded:
+        _print_spent(
+            f"{title}: a collection, with pgbench running in another database",
+            {name: costs.loaded for name, costs in results.items()},
+        )
+
+
+def _print_trips(title: str, results: dict[str, Costs]) -> None:
+    made = table(
+        f"{title}: what goes over the line for a collection",
         "Exporter",
         "time",
         "theirs to it",
         "round trips",
         "connections opened",
     )
-    longest = [one.seconds for one in theirs.far]
+    theirs = [trip.seconds for trip in results[THEIRS].trips]
     for name, costs in results.items():
-        if costs.far:
-            taken = [one.seconds for one in costs.far]
-            opened = median(one.connections for one in costs.far)
-            far.add_row(
-                name,
-                spread(taken, "ms", 1000),
-                _judged(name, longest, taken, least=FASTER_FAR),
-                f"{median(one.round_trips for one in costs.far):.1f}",
-                f"{opened:.1f}" + ("\nnone: " + ("met" if opened == 0 else "missed") if name in OURS else ""),
-            )
-    console.print(far)
-    left_out = [
-        what
-        for what, given in (("from far away", case.other_far), ("with pgbench running", case.other_loaded))
-        if not given
-    ]
-    if OTHER in results and left_out:
-        console.print(f"{OTHER}: no collections {' or '.join(left_out)} here, to save time: see part 1000.")
+        taken = [trip.seconds for trip in costs.trips]
+        opened = median(trip.connections for trip in costs.trips)
+        made.add_row(
+            name,
+            spread(taken, "ms", 1000),
+            _judged(name, theirs, taken, least=FASTER_FAR),
+            f"{median(trip.round_trips for trip in costs.trips):.1f}",
+            f"{opened:.1f}" + ("\nnone: " + ("met" if opened == 0 else "missed") if name in OURS else ""),
+        )
+    console.print(made)
 
 
 def _print_spent(title: str, spent: dict[str, list[Spent]]) -> None:

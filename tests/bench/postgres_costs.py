@@ -51,7 +51,7 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
-class Far:
+class Trip:
     """A collection from far away: seconds from first to last byte, round trips, connections opened."""
 
     seconds: float
@@ -66,8 +66,8 @@ class Costs:
     quiet: list[Spent] = field(default_factory=list)
     loaded: list[Spent] = field(default_factory=list)
     loads: list[Load] = field(default_factory=list)
-    far: list[Far] = field(default_factory=list)
-    resident: float = 0
+    trips: list[Trip] = field(default_factory=list)
+    resident: list[float] = field(default_factory=list)
     series: int = 0
 
     def quantile(self, share: float) -> list[float]:
@@ -75,19 +75,24 @@ class Costs:
         return [run.quantile(share) for run in self.loads]
 
 
-def measure(costs: Costs, subject: Subject, *, loaded: bool = True) -> None:
-    """Measure near the server; `loaded`: collections with pgbench as well, not scrapes alone. Raises UnsteadyError."""
+def measure(costs: Costs, subject: Subject, line: Proxy | None = None, *, loaded: bool = True) -> None:
+    """Measure what it costs, through `line` if it is given; `loaded`: collections with pgbench, not scrapes alone.
+
+    Raises UnsteadyError.
+    """
     body(subject.process)
-    costs.quiet = _runs(subject)
+    costs.quiet = _runs(subject, line)
     with subject.server.load():
         if loaded:
-            costs.loaded = _runs(subject)
-        costs.loads = [_scrapes(subject) for _ in range(RUNS)]
-    costs.resident, costs.series = resident_bytes(subject.process.pid), _series(body(subject.process))
+            costs.loaded = _runs(subject, line)
+        for _ in range(RUNS):
+            costs.loads.append(_scrapes(subject))
+            costs.resident.append(resident_bytes(subject.process.pid))
+    costs.series = _series(body(subject.process))
 
 
-def measure_far(costs: Costs, subject: Subject, line: Proxy, runs: int = RUNS) -> None:
-    """Measure through the proxy: from the first byte to the last, so without what the exporter does with the answer.
+def measure_trips(costs: Costs, subject: Subject, line: Proxy, runs: int = RUNS) -> None:
+    """Measure what goes through `line`: from the first byte to the last, so without what is made of the answer.
 
     Raises UnsteadyError.
     """
@@ -100,10 +105,10 @@ def measure_far(costs: Costs, subject: Subject, line: Proxy, runs: int = RUNS) -
         traffic = line.traffic().since(before)
         collections = subject.server.cost_since(asked, subject.role).collections
         if subject.every is None or collections == 1:
-            costs.far.append(Far(traffic.ended - traffic.began, traffic.round_trips, traffic.connections))
-        if len(costs.far) == runs:
+            costs.trips.append(Trip(traffic.ended - traffic.began, traffic.round_trips, traffic.connections))
+        if len(costs.trips) == runs:
             return
-    raise UnsteadyError(f"{subject.role}: {len(costs.far)} single collections of {3 * runs}")
+    raise UnsteadyError(f"{subject.role}: {len(costs.trips)} single collections of {3 * runs}")
 
 
 def rest(subject: Subject, line: Proxy | None = None) -> None:
@@ -118,8 +123,8 @@ def rest(subject: Subject, line: Proxy | None = None) -> None:
     raise UnsteadyError(f"{subject.role} has no rest between two collections within {_PATIENCE:g} s")
 
 
-def _runs(subject: Subject) -> list[Spent]:
-    collect = _collecting(subject)
+def _runs(subject: Subject, line: Proxy | None) -> list[Spent]:
+    collect = _collecting(subject, line)
     return [_run(subject, collect) for _ in range(RUNS)]
 
 
