@@ -35,6 +35,7 @@ def imported(platform: str, folder: Path) -> set[str]:
         "_jsonnet",
         "unittest",
         "redis",
+        "prometheus_client",
         "exporter.check",
         "exporter.demo",
         "exporter.explain",
