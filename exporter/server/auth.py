@@ -17,8 +17,6 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 
-import bcrypt
-
 _MOST_WAITING = 32
 """So many pairs may wait for bcrypt in all, and …"""
 _MOST_WAITING_OF_ONE = 4
@@ -76,7 +74,7 @@ class Users:
     ) -> "asyncio.Future[bool]":
         async def work() -> bool:
             try:
-                same = await loop.run_in_executor(_worker, bcrypt.checkpw, password[:_LONGEST], hashed)
+                same = await loop.run_in_executor(_worker, _same, password, hashed)
                 self._remember(mark, right := same and known)
             finally:
                 del self._running[mark]
@@ -107,6 +105,12 @@ class Users:
     def _mark(self, name: bytes, hashed: bytes, password: bytes) -> bytes:
         lengths = struct.pack(">QQQ", len(name), len(hashed), len(password))
         return hmac.digest(self._key, lengths + name + hashed + password, "sha256")
+
+
+def _same(password: bytes, hashed: bytes) -> bool:
+    import bcrypt  # in the worker's thread, and where there are users alone
+
+    return bcrypt.checkpw(password[:_LONGEST], hashed)
 
 
 def _credentials(authorization: bytes) -> tuple[bytes, bytes] | None:

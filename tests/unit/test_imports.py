@@ -36,6 +36,7 @@ def imported(platform: str, folder: Path) -> set[str]:
         "unittest",
         "redis",
         "prometheus_client",
+        "bcrypt",
         "exporter.check",
         "exporter.demo",
         "exporter.explain",
