@@ -2,23 +2,22 @@
 
 The line of a series is the name of its family, its labels, which never change, and a value that does. Labels are kept
 as text from one rendering to the next, once for all families that have the same series, as those of a table do. All
-values of a part are formatted by one call of orjson, and a part whose values are those of the last rendering keeps its
-lines. Sample lines are the same bytes in both formats; headers differ, and so do families with creation times or
-exemplars, which OpenMetrics alone has.
+values of a part are formatted by one call of orjson. Sample lines are the same bytes in both formats; headers differ,
+and so do families with creation times or exemplars, which OpenMetrics alone has.
 
-A body is made of pieces: neighbouring families, some hundreds of series together. A piece in which nothing changed is
-the same object as last time, and one that both formats have in common is one object, so that each is compressed once.
+A body is made of pieces: neighbouring families, some hundreds of series together. Of the last rendering they are kept
+compressed, and one in which nothing changed is taken as it is; one that both formats have in common is compressed once.
 
 Sources: https://prometheus.io/docs/instrumenting/exposition_formats/ and the OpenMetrics 1.0 specification.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 
 import orjson
 
 from exporter.engine.families import Exemplar, Family, Key, Samples, encodable, value_text
+from exporter.engine.packing import Packer, Piece, member, unpacked
 from exporter.engine.pauses import never
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -45,10 +44,6 @@ class Part:
     exemplars: dict[Key, Exemplar] = field(default_factory=dict)
 
 
-Piece = tuple[bytes, ...]
-"""Neighbouring chunks of a body: headers and lines of some families."""
-
-
 @dataclass(frozen=True, slots=True)
 class Exposition:
     """One rendering: the pieces of both bodies, in order."""
@@ -57,36 +52,43 @@ class Exposition:
     openmetrics_pieces: tuple[Piece, ...]
     series: int
 
-    def body(self, *, openmetrics: bool) -> bytes:
-        """Put the body in OpenMetrics 1.0 or text 0.0.4 together."""
-        return self.openmetrics if openmetrics else self.text
+    def gzip(self, *, openmetrics: bool) -> bytes:
+        """Put the body in OpenMetrics 1.0 or text 0.0.4 together, as gzip."""
+        return member(self.openmetrics_pieces if openmetrics else self.text_pieces)
 
     @property
     def text(self) -> bytes:
         """The body in text 0.0.4."""
-        return b"".join(chain.from_iterable(self.text_pieces))
+        return unpacked(self.gzip(openmetrics=False))
 
     @property
     def openmetrics(self) -> bytes:
         """The body in OpenMetrics 1.0."""
-        return b"".join(chain.from_iterable(self.openmetrics_pieces))
+        return unpacked(self.gzip(openmetrics=True))
+
+
+Chunk = tuple[bytes, bytes]
+"""A part of a piece in text and in OpenMetrics."""
+
+_Contents = tuple[Chunk | object, ...]
+"""What a piece is made of: headers, and the versions of blocks."""
 
 
 class Renderer:
     """Renders families; remembers what it needs of the last rendering, and no more.
 
-    `pause` is called after each family.
+    `pause` is called after each family and each piece.
     """
 
     def __init__(self, pause: Callable[[], None] = never) -> None:
         self._pause = pause
         self._blocks: dict[tuple[Family, int], _Block] = {}
-        self._pieces = _Pieces()
+        self._pieces: dict[_Contents, tuple[Piece, Piece]] = {}
 
     def render(self, families: Iterable[tuple[Family, Sequence[Part]]]) -> Exposition:
         """Render families with distinct names. Parts of one family have distinct keys."""
         blocks: dict[tuple[Family, int], _Block] = {}
-        pieces = _Pieces(self._pieces)
+        pieces = _Pieces(self._pieces, self._pause)
         neighbours: dict[tuple[bool, tuple[str, ...]], _Series] = {}
         series = 0
         for family, parts in sorted(families, key=lambda item: item[0].name):
@@ -96,54 +98,51 @@ class Renderer:
                     continue
                 block = self._blocks.get((family, place)) or _Block(family)
                 alike = family.type == "histogram", family.labels
-                lines, richer = block.lines(part, neighbours.get(alike))
+                block.take(part, neighbours.get(alike))
                 neighbours[alike] = block.series
                 if not header:
                     # Each chunk begins with the end of the line before it; before the first there is none.
-                    pieces.add(*(block.headers if blocks else (each[1:] for each in block.headers)))
+                    text, openmetrics = block.headers
+                    pieces.add(block.headers if blocks else (text[1:], openmetrics[1:]))
                     header = True
-                pieces.add(lines, richer)
+                pieces.add(block)
                 blocks[family, place] = block
                 series += len(part.samples)
                 pieces.series += len(part.samples)
             if pieces.series >= _PIECE:
                 pieces.close()
             self._pause()
-        pieces.add(b"\n" if blocks else b"", b"\n# EOF\n" if blocks else b"# EOF\n")
+        pieces.add((b"\n", b"\n# EOF\n") if blocks else (b"", b"# EOF\n"))
         pieces.close()
-        self._blocks, self._pieces = blocks, pieces
-        return Exposition(tuple(pieces.text), tuple(pieces.openmetrics), series)
+        self._blocks, self._pieces = blocks, pieces.made
+        text_pieces, openmetrics_pieces = zip(*pieces.made.values(), strict=True)
+        return Exposition(text_pieces, openmetrics_pieces, series)
 
 
 class _Pieces:
     """The pieces of one rendering, with those of the rendering before it to take from."""
 
-    def __init__(self, before: "_Pieces | None" = None) -> None:
-        self.text: list[Piece] = []
-        self.openmetrics: list[Piece] = []
+    def __init__(self, before: "dict[_Contents, tuple[Piece, Piece]]", pause: Callable[[], None]) -> None:
+        self.made: dict[_Contents, tuple[Piece, Piece]] = {}
         self.series = 0
-        self._chunks: tuple[list[bytes], list[bytes]] = [], []
-        self._made: dict[bytes, list[Piece]] = {}
-        self._before = {} if before is None else before._made
+        self._before, self._pause, self._packer = before, pause, Packer()
+        self._parts: list[Chunk | _Block] = []
 
-    def add(self, text: bytes, openmetrics: bytes) -> None:
+    def add(self, part: "Chunk | _Block") -> None:
         """Go on with the piece under way."""
-        self._chunks[0].append(text)
-        self._chunks[1].append(openmetrics)
+        self._parts.append(part)
 
     def close(self) -> None:
-        """End the piece under way."""
-        text, openmetrics = self._chunks
-        self.text.append(self._same(tuple(text)))
-        self.openmetrics.append(self._same(tuple(openmetrics)))
-        self.series, self._chunks = 0, ([], [])
-
-    def _same(self, piece: Piece) -> Piece:
-        """Return the equal piece that was there before, if there is one. The header in front tells where to look."""
-        known = (*self._made.get(piece[0], ()), *self._before.get(piece[0], ()))
-        same = next((each for each in known if each == piece), piece)
-        self._made.setdefault(piece[0], []).append(same)
-        return same
+        """End the piece under way. It is written only if one of its blocks has changed, or has other neighbours."""
+        contents = tuple(part.version if isinstance(part, _Block) else part for part in self._parts)
+        if (known := self._before.get(contents)) is None:
+            chunks = [part.lines() if isinstance(part, _Block) else part for part in self._parts]
+            text, openmetrics = (b"".join(column) for column in zip(*chunks, strict=True))
+            piece = self._packer.pack(text)
+            known = piece, piece if openmetrics == text else self._packer.pack(openmetrics)
+            self._pause()
+        self.made[contents] = known
+        self.series, self._parts = 0, []
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,35 +155,41 @@ class _Series:
 
 
 class _Block:
-    """The lines of one part, kept between renderings. Each line begins with the end of the one before it."""
+    """What one part says, kept between renderings. Each of its lines begins with the end of the one before it."""
 
-    __slots__ = ("_family", "_name", "_part", "_rendered", "_values", "headers", "series")
+    __slots__ = ("_family", "_name", "_part", "_values", "headers", "series", "version")
 
     def __init__(self, family: Family) -> None:
-        self.headers = _text_header(family), _openmetrics_header(family)
+        self.headers: Chunk = _text_header(family), _openmetrics_header(family)
         self.series = _Series([], [])
+        self.version = object()
+        """Another one whenever the lines are others."""
         self._family, self._name = family, f"\n{family.name}".encode()
         self._part = Part({})
         self._values: list[float] = []
-        self._rendered = (b"", b"")
 
-    def lines(self, part: Part, neighbour: _Series | None) -> tuple[bytes, bytes]:
-        """Return the sample lines for text and for OpenMetrics. `neighbour` is of a family with the same labels."""
+    def take(self, part: Part, neighbour: _Series | None) -> None:
+        """Take over a part. `neighbour` is of a family with the same labels."""
         before = self._part
         if before.samples is part.samples:
-            return self._rendered
+            return
         samples = _grouped(part.samples) if self._family.type in _GROUPED else part.samples
         keys, values = list(samples), list(samples.values())
-        series, rendered = self._find(keys, neighbour), self._rendered
-        richer = part.created or part.exemplars
+        series = self._find(keys, neighbour)
         same = series is self.series or series.keys == self.series.keys
-        if richer or before.created or before.exemplars or not same or values != self._values:
-            lines = every = _join(self._name, series.texts, values)
-            if richer:
-                every = _join(self._name, series.texts, values, [self._tail(part, key) for key in keys])
-            rendered = lines, every
-        self.series, self._part, self._values, self._rendered = series, part, values, rendered
-        return rendered
+        richer = part.created != before.created or part.exemplars != before.exemplars
+        if richer or not same or values != self._values:
+            self.version = object()
+        self.series, self._part, self._values = series, part, values
+
+    def lines(self) -> Chunk:
+        """Write the sample lines."""
+        part, series, values = self._part, self.series, self._values
+        lines = every = _join(self._name, series.texts, values)
+        if part.created or part.exemplars:
+            tails = [self._tail(part, key) for key in series.keys]
+            every = _join(self._name, series.texts, values, tails)
+        return lines, every
 
     def _find(self, keys: list[Key], neighbour: _Series | None) -> _Series:
         """Return the series of `keys`: the neighbour's if they are the same, else those of last time if they are."""

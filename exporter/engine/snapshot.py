@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
-from exporter.engine.exposition import Exposition, Part, Renderer
+from exporter.engine.exposition import Part, Renderer
 from exporter.engine.families import Collected, Family
 from exporter.engine.merge import Dropped, Merger
-from exporter.engine.packing import Packer
+from exporter.engine.packing import unpacked
 from exporter.engine.pauses import Pauses
 from exporter.logs import Log
 
@@ -45,13 +45,14 @@ _SPACING = 0.05
 class Snapshot:
     """One generation. The bodies with gzip are complete answers; nothing is computed when they are served.
 
-    Plain ones are kept in the pieces that both have in common: whole, they would be the larger part of all memory, and
-    Prometheus does not ask for them. Those that were `asked` for are `plain`, by whether they are OpenMetrics; the next
-    snapshot has them from the start.
+    Plain ones are unpacked when they are wanted: they would be the larger part of all memory, and Prometheus does not
+    ask for them. Those that were `asked` for are `plain`, by whether they are OpenMetrics; the next snapshot has them
+    from the start.
     """
 
     generation: int
-    rendered: Exposition
+    series: int
+    """How many series it has."""
     text_gzip: bytes
     openmetrics_gzip: bytes
     made: float
@@ -63,13 +64,8 @@ class Snapshot:
         """Return the plain body in OpenMetrics 1.0 or text 0.0.4."""
         self.asked.add(openmetrics)
         if openmetrics not in self.plain:
-            self.plain[openmetrics] = self.rendered.body(openmetrics=openmetrics)
+            self.plain[openmetrics] = unpacked(self.openmetrics_gzip if openmetrics else self.text_gzip)
         return self.plain[openmetrics]
-
-    @property
-    def series(self) -> int:
-        """How many series it has."""
-        return self.rendered.series
 
     @property
     def text(self) -> bytes:
@@ -83,8 +79,7 @@ class Snapshot:
 
 
 _NOTHING = Renderer().render([])
-_TEXT, _OPENMETRICS = Packer().pack(_NOTHING.text_pieces, _NOTHING.openmetrics_pieces)
-EMPTY = Snapshot(0, _NOTHING, _TEXT, _OPENMETRICS, 0.0, 0.0)
+EMPTY = Snapshot(0, 0, _NOTHING.gzip(openmetrics=False), _NOTHING.gzip(openmetrics=True), 0.0, 0.0)
 
 
 class SnapshotPublisher:
@@ -111,7 +106,6 @@ class SnapshotPublisher:
         # Not the loop's own threads: whatever hangs in those must not hold the snapshot up.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
         self._renderer = Renderer(pause)
-        self._packer = Packer(pause)
         self._dropped: dict[str, float] = {}
         self._dirty = asyncio.Event()
 
@@ -182,11 +176,10 @@ class SnapshotPublisher:
             own.set(DROPPED, count, name)
         own_parts = [(family, [Part(samples)]) for family, samples in own]
         out = self._renderer.render([*families.items(), *own_parts])
-        text, openmetrics = self._packer.pack(out.text_pieces, out.openmetrics_pieces)
-        plain = {asked: out.body(openmetrics=asked) for asked in tuple(last.asked)}
-        return Snapshot(
-            last.generation + 1, out, text, openmetrics, made, time.perf_counter() - started, plain
-        )
+        text, openmetrics = out.gzip(openmetrics=False), out.gzip(openmetrics=True)
+        plain = {asked: unpacked(openmetrics if asked else text) for asked in tuple(last.asked)}
+        took = time.perf_counter() - started
+        return Snapshot(last.generation + 1, out.series, text, openmetrics, made, took, plain)
 
 
 def _counted(dropped: dict[str, float], more: Dropped) -> dict[str, float]:

@@ -20,7 +20,6 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CLIE
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from exporter.engine.exposition import OPENMETRICS, TEXT
-from exporter.engine.packing import Packer
 from tests.support.exposed import Drawn, many, ours, theirs
 from tests.support.forky import forky_binary
 from tests.support.process import free_port, running, wait_until
@@ -42,7 +41,7 @@ Labels = frozenset[tuple[str, str]]
 def rendered(page: list[Drawn]) -> dict[str, tuple[str, bytes]]:
     """Return content type and body of each job's page."""
     exposition = ours(page)
-    text, openmetrics = Packer().pack(exposition.text_pieces, exposition.openmetrics_pieces)
+    text, openmetrics = exposition.gzip(openmetrics=False), exposition.gzip(openmetrics=True)
     client = theirs(page)
     return {
         "text": (TEXT, exposition.text),

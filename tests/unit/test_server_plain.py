@@ -1,18 +1,18 @@
-"""Plain bodies of large snapshots: put together once for all who ask, whoever leaves meanwhile."""
+"""Plain bodies of large snapshots: unpacked once for all who ask, whoever leaves meanwhile."""
 
 import asyncio
 import gc
 import threading
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from starlette.types import Message, Scope
 
+from exporter.engine import snapshot
 from exporter.engine.engine import Engine
-from exporter.engine.exposition import Exposition
 from exporter.engine.families import Collected, Family
+from exporter.engine.packing import unpacked
 from exporter.engine.snapshot import SnapshotPublisher
 from exporter.server import metrics
 from exporter.server.metrics import Metrics
@@ -51,45 +51,44 @@ class Served:
 
 
 @pytest.fixture
-def joins(monkeypatch: pytest.MonkeyPatch) -> list[Exposition]:
-    """What was put together in text so far. Bodies of more than 10 series count as large."""
-    made: list[Exposition] = []
-    join = cast(Callable[[Exposition], bytes], cast(Any, Exposition.text).fget)
+def unpackings(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What was unpacked so far. Bodies of more than 10 series count as large."""
+    made: list[bytes] = []
 
-    def counted(self: Exposition) -> bytes:
-        made.append(self)
-        return join(self)
+    def counted(body: bytes) -> bytes:
+        made.append(body)
+        return unpacked(body)
 
     monkeypatch.setattr(metrics, "_MANY_SERIES", 10)
-    monkeypatch.setattr(Exposition, "text", property(counted))
+    monkeypatch.setattr(snapshot, "unpacked", counted)
     return made
 
 
 @pytest.mark.parametrize("series", [5, 5000])
-async def test_who_asks_meanwhile_gets_the_same_bytes(series: int, joins: list[Exposition]) -> None:
+async def test_who_asks_meanwhile_gets_the_same_bytes(series: int, unpackings: list[bytes]) -> None:
     served = Served(series)
     await served.publish()
     bodies = await asyncio.gather(*(served.body() for _ in range(60)))
     bodies.append(await served.body())
-    assert len(joins) == 1
+    assert len(unpackings) == 1
     assert len({id(body) for body in bodies}) == 1
     assert bodies[0].count(b"\nvalue{") == series
     await served.publish()
     assert await served.body() != bodies[0], "of the next snapshot"
-    assert len(joins) == 2
+    assert len(unpackings) == 2
 
 
-async def test_selections_wait_for_the_same_body(joins: list[Exposition]) -> None:
+async def test_selections_wait_for_the_same_body(unpackings: list[bytes]) -> None:
     served = Served(5000)
     await served.publish()
     asked = (served.body(query=b"name[]=platform_exporter_snapshot_series") for _ in range(20))
     selected = await asyncio.gather(*asked, served.body())
-    assert len(joins) == 1
+    assert len(unpackings) == 1
     assert all(body.endswith(b"\nplatform_exporter_snapshot_series 0.0\n") for body in selected[:-1])
 
 
 async def test_a_client_that_leaves_takes_the_body_from_nobody(
-    joins: list[Exposition], monkeypatch: pytest.MonkeyPatch
+    unpackings: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go_on = threading.Event(), threading.Event()
     make = metrics._plain
@@ -109,10 +108,10 @@ async def test_a_client_that_leaves_takes_the_body_from_nobody(
     assert leaves.cancelled()
     go_on.set()
     assert (await stays).count(b"\nvalue{") == 5000
-    assert len(joins) == 1
+    assert len(unpackings) == 1
 
 
-async def test_bodies_of_snapshots_that_are_over_are_forgotten(joins: list[Exposition]) -> None:
+async def test_bodies_of_snapshots_that_are_over_are_forgotten(unpackings: list[bytes]) -> None:
     served = Served(5000)
     for _ in range(5):
         await served.publish()
