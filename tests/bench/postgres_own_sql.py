@@ -65,7 +65,8 @@ def _queries(dsn: str, collectors: Collection[str]) -> Iterator[_Query]:
     facts, count = asyncio.run(_facts(dsn)), 0
     for collector in builtin():
         if collector.name in collectors and collector.applies(facts):
-            sql = collector.sql(facts, {"platform_roles": "array[]::text[]"}, 50_000, packs=False).decode()
+            nothing = {"platform_roles": "array[]::text[]", "known": "array[]::int8[]"}
+            sql = collector.sql(facts, nothing, 50_000, packs=False).decode()
             for labels, columns in _by_labels(collector).items():
                 values = [f"({value})::float8 as {metric}" for metric, value in columns]
                 given = [

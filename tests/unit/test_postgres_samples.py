@@ -1,8 +1,12 @@
 """How rows become samples: NULL is nothing, two values for one series are an error, folds give sums as well."""
 
 from collections.abc import Callable
+from random import Random
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.engine.source import SourceError
 from exporter.platform.queries import Statement
@@ -129,7 +133,7 @@ class Rows:
     nfields = 1
 
     def __init__(self, *rows: str) -> None:
-        self.rows = [(row,) for row in rows]
+        self.rows: list[tuple[Cell, ...]] = [(row,) for row in rows]
 
     def fname(self, _: int) -> bytes:
         return b"row"
@@ -162,6 +166,52 @@ def test_rows_are_known_again_wherever_they_stand(monkeypatch: pytest.MonkeyPatc
     assert read("(b,2)") == ([["b"], [2.0]], [])
     assert read() == ([[], []], [])
     assert read("(b,2)") == ([["b"], [2.0]], ["(b,2)"])
+
+
+class Marked(Rows):
+    """An answer of rows with marks."""
+
+    nfields = 2
+
+    def __init__(self, *rows: tuple[str | bytes | None, str | bytes | None]) -> None:
+        super().__init__()
+        self.rows = list(rows)
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.integers(-(2**63), 2**63 - 1), st.sampled_from("abc"), max_size=5),
+        max_size=6,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_a_row_may_come_as_its_mark_alone(states: list[dict[int, str]], random: Random) -> None:
+    """As the server sends what it was told to be known, wherever the row stands; some cannot be told by a mark."""
+    reader, plain = Cells(), Cells()
+    with patch.object(cells, "_loaded", lambda result, count: result.rows[:count]):
+        for state in states:
+            rows = [(f"({name},{mark})", mark) for mark, name in {**_BEFORE, **state}.items()]
+            random.shuffle(rows)
+            known, unsure = set(reader.marks), set(random.sample(range(len(rows)), len(rows) // 3))
+            sent = [
+                (row, None) if place in unsure else (None if mark in known else row, str(mark))
+                for place, (row, mark) in enumerate(rows)
+            ]
+            expected = plain.read(Rows(*(row for row, _ in rows)), 99, [True, False], packed=True)  # type: ignore[arg-type]
+            assert reader.read(Marked(*sent), 99, [True, False], packed=True) == expected  # type: ignore[arg-type]
+            assert set(reader.marks) == {mark for place, (_, mark) in enumerate(rows) if place not in unsure}
+
+
+_BEFORE = {1: "a", 2: "b", 3: "c"}
+"""Rows that are there all the time."""
+
+
+def test_marks_are_the_same_in_any_encoding() -> None:
+    """A server with SQL_ASCII sends bytes in one answer and text in the next."""
+    reader = Cells()
+    with patch.object(cells, "_loaded", lambda result, count: result.rows[:count]):
+        first = reader.read(Marked((b"(\xff,1)", b"7")), 9, [True, False], packed=True)  # type: ignore[arg-type]
+        assert reader.read(Marked((None, "7")), 9, [True, False], packed=True) is first  # type: ignore[arg-type]
 
 
 def test_what_was_refused_is_no_sample_next_time_either() -> None:

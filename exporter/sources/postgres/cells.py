@@ -29,9 +29,10 @@ _FIELD = re.compile(r'(?:"((?:[^"\\]+|""|\\\\)*)"|([^",]*)),')
 _DOUBLED = re.compile(r'(["\\])\1')
 
 
-def packed(names: Iterable[str]) -> str:
-    """Return the expression of a row of these columns as one text."""
-    return "row({})::text".format(", ".join(f'"{name}"' for name in names))
+def packed(names: Iterable[str], mark: str | None = None) -> str:
+    """Return the expression of a row of these columns as one text; before `mark`, if given, and NULL if `known`."""
+    row = "row({})::text".format(", ".join(f'"{name}"' for name in names))
+    return row if mark is None else f'case when not "known" then {row} end, "{mark}"'
 
 
 class Cells:
@@ -41,15 +42,23 @@ class Cells:
         self._shape: Sequence[object] = ()
         self._rows: list[tuple[Cell, ...]] = []
         self._columns: Columns = []
+        self._marked: dict[int, Cell] = {}
+
+    @property
+    def marks(self) -> Iterable[int]:
+        """Marks of the last answer's rows, which the server need not send again."""
+        return self._marked
 
     def read(self, result: PGresult, count: int, texts: Sequence[bool], *, packed: bool) -> Columns:
         """Return the first `count` rows, column by column: the same object as last time if all rows are the same.
 
         Columns that are no `texts` come as numbers, where they are of such a type. Of `packed` rows each is one text,
-        in which an empty label is not told from NULL.
+        in which an empty label is not told from NULL; a mark may stand beside it, and for it.
         """
         shape = [*texts, *((result.fname(place), result.ftype(place)) for place in range(result.nfields))]
         rows = _loaded(result, count)
+        if packed and result.nfields == 2:
+            rows = self._filled(rows)
         if shape != self._shape:
             self._rows, self._columns = [], [[] for _ in texts]
         if rows != self._rows:
@@ -60,6 +69,16 @@ class Cells:
                 self._columns = _parsed(rows, read)
         self._rows, self._shape = rows, shape
         return self._columns
+
+    def _filled(self, rows: list[tuple[Cell, ...]]) -> list[tuple[Cell, ...]]:
+        """Put in the rows that were sent by their marks alone."""
+        marks = [None if mark is None else int(mark) for _, mark in rows]
+        texts = [
+            self._marked[cast("int", mark)] if row[0] is None else row[0]
+            for row, mark in zip(rows, marks, strict=True)
+        ]
+        self._marked = {mark: text for mark, text in zip(marks, texts, strict=True) if mark is not None}
+        return [(text,) for text in texts]
 
     def _unpacked(self, rows: list[tuple[Cell, ...]], texts: Sequence[bool]) -> Columns:
         """Take those rows apart that are not known from last time."""

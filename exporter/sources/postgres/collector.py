@@ -41,6 +41,10 @@ class Builtin(Statement):
     """Column of SQL texts, to be cleaned of literals and comments."""
     since: str | None = None
     """Column that tells since when the rows of a fold are counted: Unix time in milliseconds, the same in each."""
+    mark: str | None = None
+    """Column (int8) that changes whenever its row may have; NULL if that cannot be told. `{known}` is an array of those
+    of last time, and the column `known` says that a row's is among them: such a row is sent without its cells, which
+    need not be worked out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,11 @@ class Collector:
     def since(self) -> str | None:
         """Column that tells since when the rows are counted."""
         return self.statement.since if isinstance(self.statement, Builtin) else None
+
+    @property
+    def mark(self) -> str | None:
+        """Column that changes whenever its row may have."""
+        return self.statement.mark if isinstance(self.statement, Builtin) else None
 
     @property
     def packed(self) -> tuple[str, ...]:
@@ -115,7 +124,7 @@ class Collector:
             pieces["schema"] = schema
         for name, piece in pieces.items():
             text = text.replace(f"{{{name}}}", piece)
-        what = packed(self.packed) if packs and self.packed else "*"
+        what = packed(self.packed, self.mark) if packs and self.packed else "*"
         fitted = "\n".join(("select", what, "from (", text, f") as rows limit {limit + 1}"))
         return (_bounded(fitted, limit) if self.own else fitted).encode()
 

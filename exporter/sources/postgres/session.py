@@ -334,10 +334,13 @@ class Session:
         return segments
 
     def statement(self, run: Run) -> bytes:
-        """Return the statement that was fitted to the server, with the rows that another one shows."""
+        """Return the statement that was fitted to the server, with the rows that it or another one gave last."""
         text = self._statements[run.collector.name]
         if run.windowed is not None:
             return run.windowed.fit(text)
+        if run.collector.mark is not None:
+            known = ",".join(map(str, run.previous.cells.marks))
+            return text.replace(b"{known}", f"'{{{known}}}'::int8[]".encode())
         if run.collector.follows is None:
             return text
         folds = (other.fold for other in self.runs if other.collector.name == run.collector.follows)

@@ -26,6 +26,23 @@ async def test_standby_and_its_primary(server: Server, standby: PostgresCluster)
         assert samples.value("pg_replication_slot_active", slot_name="follower") == 1.0
 
 
+async def test_sizes_on_a_standby_follow_the_primary(server: Server, standby: PostgresCluster) -> None:
+    """Its own counters do not tell what is replayed."""
+    server.run("create table replayed (id int)")
+    async with asking(standby.dsn(DATABASE, user=MONITOR, password=MONITOR)) as asked:
+
+        async def told(size: float) -> bool:
+            return await soon(
+                asked, lambda samples: samples.value("pg_table_size_bytes", relname="replayed") == size
+            )
+
+        for rows in (0, 20_000, 50_000):
+            server.run(f"insert into replayed select generate_series(1, {rows})")
+            [(size,)] = server.run("select pg_total_relation_size('replayed')")
+            assert await told(size)
+    server.run("drop table replayed")
+
+
 async def test_aurora_says_which_of_its_instances_writes(server: Server) -> None:
     """It has pg_is_in_recovery(), though none of the other functions of replication."""
     async with asking(server.dsn(), provider="aurora", collectors={}) as asked:
