@@ -151,3 +151,32 @@ async def test_nothing_is_told_wrongly_to_a_role_that_may_not_see_it(server: Ser
             assert samples.all("pg_oldest_transaction_age_seconds") == {}
             assert samples.value("pg_exporter_permission_missing", grant="pg_monitor") == 1.0
             assert f'GRANT pg_monitor TO "{BARE}";' in [gap.remedy for gap in await asked.gaps()]
+
+
+async def test_a_role_without_rights_is_told_nothing_false(server: Server) -> None:
+    """What it cannot see is absent to it, not 0: blockers, waiters and old transactions of others most of all."""
+    server.run("select pg_create_logical_replication_slot('forgotten', 'test_decoding')")
+    try:
+        with (
+            server.session("lock table tickets in access exclusive mode"),
+            server.waiting("select from tickets", sessions=2),
+            server.session("insert into events (at) values ('2026-02-01')"),
+            server.session("set transaction isolation level repeatable read", "select from events"),
+        ):
+            told = []
+            for role in (MONITOR, BARE):
+                async with asking(server.dsn(role)) as asked:
+                    await asked.collect()
+                    told.append((await asked.collect()).everything())
+    finally:
+        server.run("select pg_drop_replication_slot('forgotten')")
+    monitor, bare = told
+    assert sum(monitor["pg_blocked_sessions"].values()) == 2.0
+    false = {
+        (name, key): monitor[name][key]
+        for name, samples in bare.items()
+        for key, value in samples.items()
+        if value == 0 and monitor.get(name, {}).get(key, 0.0) != 0
+    }
+    assert false == {}
+    assert len(bare) < len(monitor)
