@@ -35,7 +35,6 @@ def imported(platform: str, folder: Path) -> set[str]:
         "_jsonnet",
         "unittest",
         "redis",
-        "prometheus_client",
         "bcrypt",
         "exporter.check",
         "exporter.demo",
