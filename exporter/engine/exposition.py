@@ -171,13 +171,13 @@ class _Block:
     def take(self, part: Part, neighbour: _Series | None) -> None:
         """Take over a part. `neighbour` is of a family with the same labels."""
         before = self._part
-        if before.samples is part.samples:
+        richer = part.created != before.created or part.exemplars != before.exemplars
+        if before.samples is part.samples and not richer:
             return
         samples = _grouped(part.samples) if self._family.type in _GROUPED else part.samples
         keys, values = list(samples), list(samples.values())
         series = self._find(keys, neighbour)
         same = series is self.series or series.keys == self.series.keys
-        richer = part.created != before.created or part.exemplars != before.exemplars
         if richer or not same or values != self._values:
             self.version = object()
         self.series, self._part, self._values = series, part, values

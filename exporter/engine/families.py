@@ -96,18 +96,22 @@ class Collected:
     `created` and `exemplars` go by family and key as samples do, and are written in OpenMetrics alone; for families
     that have none there they are passed over. `dropped` counts the samples that the source itself gathered in `other`.
     `cut` are the families of which a part is shown, for they are or were beyond their bound. `wait` is for how many
-    seconds the source asks to be left alone, when that is longer than its interval.
+    seconds the source asks to be left alone, when that is longer than its interval. `final` says that no mapping of
+    samples is changed any more: they need not be copied, and one in which nothing is new may come again. `of` is the
+    collection whose samples are shown here, if that is another: what cannot be exported of one is counted once.
     """
 
-    __slots__ = ("created", "cut", "dropped", "exemplars", "families", "wait")
+    __slots__ = ("created", "cut", "dropped", "exemplars", "families", "final", "of", "wait")
 
-    def __init__(self) -> None:
+    def __init__(self, of: "Collected | None" = None) -> None:
         self.families: dict[Family, Samples] = {}
         self.created: dict[Family, Samples] = {}
         self.exemplars: dict[Family, dict[Key, Exemplar]] = {}
         self.dropped: dict[Family, int] = {}
         self.cut: set[Family] = set()
         self.wait = 0.0
+        self.final = False
+        self.of = of
 
     def set(
         self,
@@ -179,7 +183,9 @@ class Collected:
     def copy(self) -> "Collected":
         """Return one that stays as it is when a source goes on filling this one."""
         out = Collected()
-        out.families = {family: dict(samples) for family, samples in self.families.items()}
+        out.families = {
+            family: samples if self.final else dict(samples) for family, samples in self.families.items()
+        }
         out.created = {family: dict(times) for family, times in self.created.items()}
         out.exemplars = {family: dict(exemplars) for family, exemplars in self.exemplars.items()}
         out.dropped, out.cut, out.wait = dict(self.dropped), set(self.cut), self.wait

@@ -130,7 +130,7 @@ class Known:
             state.set(CIRCUIT_OPEN, self.circuit_open, name)
         state.set(LAST_SUCCESS, self.last_success, name)
         state.set(SERVED_AGE, self.served_age, name)
-        shown = Collected()
+        shown = Collected(self.data)
         if self.fresh:
             shown.update(self.data)
         if failing is not None:

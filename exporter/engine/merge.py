@@ -31,7 +31,8 @@ class _Share:
 class Merger:
     """Merges collections. What is left out is told once, however often what a source said last is merged again.
 
-    Samples are known again by the identity of their mapping, which does not change between two collections.
+    A collection is known again by its identity, and so are samples that cannot be written: mappings of samples do not
+    change, and the next collection may have the same ones.
     `unbounded` are the families that the bound `most` does not touch. `pause` is called now and then.
     """
 
@@ -41,7 +42,7 @@ class Merger:
         self.most = most
         self._pause = pause
         self._unbounded = frozenset(unbounded)
-        self._left_out: dict[int, tuple[Samples, int]] = {}
+        self._left_out: dict[tuple[int, Family], tuple[Collected, int]] = {}
         self._rubbish: dict[int, Samples] = {}
         self._cut: dict[tuple[Family, int], Samples] = {}
 
@@ -50,13 +51,14 @@ class Merger:
         the later, of two samples of one series the later, what is beyond the bound, and what `sort_out` found."""
         by_name = self._distinct(collections)
         self._bound(by_name)
-        dropped, left_out = Dropped(), dict[int, tuple[Samples, int]]()
+        dropped, left_out = Dropped(), dict[tuple[int, Family], tuple[Collected, int]]()
         merged: dict[Family, list[Part]] = {}
         for shares in by_name.values():
             for share in shares:
                 if count := len(share.samples) - len(share.fresh):
-                    _, before = self._left_out.get(id(share.samples), (share.samples, 0))
-                    left_out[id(share.samples)] = share.samples, count
+                    collection = share.origin if share.origin.of is None else share.origin.of
+                    _, before = self._left_out.get((id(collection), share.family), (collection, 0))
+                    left_out[id(collection), share.family] = collection, count
                     dropped += [(share.family, count - before)] if count > before else []
                 if share.fresh:
                     created = share.origin.created.get(share.family, {})

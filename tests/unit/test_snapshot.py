@@ -293,3 +293,27 @@ async def test_a_raised_bound_that_takes_a_restart_says_so(
         assert line["remedy"].startswith("Restart the exporter")
         scheduler.bound(10)
         assert said(capfd) == "", "the same"
+
+
+async def test_samples_that_come_again_are_counted_with_each_collection() -> None:
+    class Same(Scripted):
+        told = Collected()
+
+        async def collect(self) -> Collected:
+            out = Collected()
+            out.update(self.told)
+            out.final = True
+            return out
+
+    for number in range(30):
+        Same.told.set(VALUE, number, str(number))
+    runner = Runner(Same("s", fine), 100, lambda: None, lambda *_: None)
+    publisher = SnapshotPublisher(runner.snapshot, max_series=10)
+    counts = []
+    for _ in range(3):
+        await runner.collect()
+        assert runner.data.families[VALUE] is Same.told.families[VALUE], "held once"
+        for _ in range(2):
+            await publisher.publish()
+        counts.append(publisher.dropped["value"])
+    assert counts == [counts[0], 2 * counts[0], 3 * counts[0]]

@@ -366,6 +366,7 @@ class PostgresSource(Source):
                 if run.succeeded is not None and now - run.succeeded <= keep + self.timeout:
                     out.update(run.data)
                     run.data.dropped = {}  # told once
+        out.final = True
         return out
 
 
