@@ -157,7 +157,7 @@ class _Series:
 class _Block:
     """What one part says, kept between renderings. Each of its lines begins with the end of the one before it."""
 
-    __slots__ = ("_family", "_name", "_part", "_values", "headers", "series", "version")
+    __slots__ = ("_family", "_name", "_part", "_samples", "headers", "series", "version")
 
     def __init__(self, family: Family) -> None:
         self.headers: Chunk = _text_header(family), _openmetrics_header(family)
@@ -166,7 +166,7 @@ class _Block:
         """Another one whenever the lines are others."""
         self._family, self._name = family, f"\n{family.name}".encode()
         self._part = Part({})
-        self._values: list[float] = []
+        self._samples: Samples = {}
 
     def take(self, part: Part, neighbour: _Series | None) -> None:
         """Take over a part. `neighbour` is of a family with the same labels."""
@@ -175,16 +175,15 @@ class _Block:
         if before.samples is part.samples and not richer:
             return
         samples = _grouped(part.samples) if self._family.type in _GROUPED else part.samples
-        keys, values = list(samples), list(samples.values())
-        series = self._find(keys, neighbour)
+        series = self._find(list(samples), neighbour)
         same = series is self.series or series.keys == self.series.keys
-        if richer or not same or values != self._values:
+        if richer or not same or list(samples.values()) != list(self._samples.values()):
             self.version = object()
-        self.series, self._part, self._values = series, part, values
+        self.series, self._part, self._samples = series, part, samples
 
     def lines(self) -> Chunk:
         """Write the sample lines."""
-        part, series, values = self._part, self.series, self._values
+        part, series, values = self._part, self.series, list(self._samples.values())
         lines = every = _join(self._name, series.texts, values)
         if part.created or part.exemplars:
             tails = [self._tail(part, key) for key in series.keys]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from isal import isal_zlib
 
+_GZIP = 16 + isal_zlib.MAX_WBITS
 _HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 _LAST_BLOCK = b"\x03\0"
 """An empty block that is marked as the last."""
@@ -35,8 +36,8 @@ class Packer:
 
     def pack(self, text: bytes) -> Piece:
         """Compress a piece."""
-        packed = self._deflate.compress(text) + self._deflate.flush(isal_zlib.Z_FULL_FLUSH)
-        return Piece(packed, isal_zlib.crc32(text), len(text))
+        blocks = self._deflate.compress(text) + self._deflate.flush(isal_zlib.Z_FULL_FLUSH)
+        return Piece(blocks, isal_zlib.crc32(text), len(text))
 
 
 def member(pieces: Sequence[Piece]) -> bytes:
@@ -49,6 +50,11 @@ def member(pieces: Sequence[Piece]) -> bytes:
     return b"".join([_HEADER, *(piece.packed for piece in pieces), _LAST_BLOCK, tail])
 
 
+def packed(body: bytes) -> bytes:
+    """Return the gzip member of a body as a whole."""
+    return bytes(isal_zlib.compress(body, 1, _GZIP))
+
+
 def unpacked(body: bytes) -> bytes:
     """Return what a gzip member holds."""
-    return bytes(isal_zlib.decompress(body, 16 + isal_zlib.MAX_WBITS))
+    return bytes(isal_zlib.decompress(body, _GZIP))

@@ -66,8 +66,12 @@ class Listener:
     def open(self, host: str, port: int) -> None:
         """Listen on host:port. Raises ListenError."""
         try:
+            # As bytes: for a text Python loads its tables of Unicode names.
             (family, *_, address), *_ = socket.getaddrinfo(
-                host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+                host.encode() if host.isascii() else host,
+                port,
+                type=socket.SOCK_STREAM,
+                flags=socket.AI_PASSIVE,
             )
             dual = family == socket.AF_INET6 and address[0] == "::" and socket.has_dualstack_ipv6()
             self._socket = socket.create_server(address, family=family, backlog=_BACKLOG, dualstack_ipv6=dual)

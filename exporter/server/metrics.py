@@ -5,11 +5,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
-from isal import igzip
 from starlette.types import Message, Scope
 
 from exporter.engine.engine import Engine
 from exporter.engine.exposition import OPENMETRICS, TEXT
+from exporter.engine.packing import packed
 from exporter.engine.snapshot import Snapshot
 from exporter.server.negotiate import wants_gzip, wants_openmetrics
 from exporter.server.selection import BadSelectionError, Index, names
@@ -107,7 +107,7 @@ class Metrics:
         body = index.select(wanted)
         if gzip:
             large = len(body) > _IN_A_THREAD
-            body = await asyncio.to_thread(igzip.compress, body, 1) if large else igzip.compress(body, 1)
+            body = await asyncio.to_thread(packed, body) if large else packed(body)
         return _headers(len(body), openmetrics=openmetrics, gzip=gzip), body
 
 
