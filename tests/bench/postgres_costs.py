@@ -104,8 +104,10 @@ def measure_trips(costs: Costs, subject: Subject, line: Proxy, runs: int = RUNS)
         collect()
         traffic = line.traffic().since(before)
         collections = subject.server.cost_since(asked, subject.role).collections
-        if subject.every is None or collections == 1:
+        if traffic.round_trips and (subject.every is None or collections == 1):
             costs.trips.append(Trip(traffic.ended - traffic.began, traffic.round_trips, traffic.connections))
+        else:  # one that had begun already, or two: find the exporter's rhythm anew
+            collect = _collecting(subject, line)
         if len(costs.trips) == runs:
             return
     raise UnsteadyError(f"{subject.role}: {len(costs.trips)} single collections of {3 * runs}")
