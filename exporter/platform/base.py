@@ -11,7 +11,7 @@ from exporter.platform.values import Duration, fault
 class Part(BaseModel):
     """A mapping of the platform file: unknown keys are errors; docstrings of attributes go into the JSON Schema."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, strict=True)
 
 
 def matching(pattern: str, kind: str, what: str, remedy: str) -> AfterValidator:

@@ -1,8 +1,6 @@
 """The exporter's own listener. Prometheus, Alertmanager and people ask here; what the public sends is not taken in."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from functools import cache, partial
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -64,7 +62,7 @@ def application(
         return Response(sources(engine).model_dump_json(), media_type="application/json", headers=_NOT_KEPT)
 
     async def described(request: Request) -> Response:
-        return JSONResponse(await asyncio.to_thread(description))
+        return JSONResponse(description)
 
     async def unknown(request: Request, error: Exception) -> Response:
         return PlainTextResponse("Not here. Try /metrics or /.\n", status_code=404)
@@ -119,7 +117,7 @@ def application(
             {200: Answer("OpenAPI 3.1.", "application/json")},
         ),
     ]
-    description = cache(partial(document, operations))
+    description = document(operations)
     pages = Starlette(
         routes=[operation.route for operation in operations],
         exception_handlers={404: unknown},

@@ -12,7 +12,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from exporter import __version__
-from exporter.platform.described import Described
 
 Handler = Callable[[Request], Awaitable[Response]]
 Model = type[BaseModel]
@@ -74,7 +73,6 @@ def document(operations: list[Operation]) -> dict[str, Any]:
             *((model, "validation") for model in sorted(taken, key=lambda model: model.__name__)),
         ],
         ref_template=_REF,
-        schema_generator=Described,
     )
     paths: dict[str, dict[str, Any]] = {}
     for each in operations:

@@ -17,7 +17,9 @@ _LONGEST_ERROR = 500
 class _Answer(BaseModel):
     """Part of an answer; every field is always there."""
 
-    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(
+        frozen=True, use_attribute_docstrings=True, json_schema_serialization_defaults_required=True
+    )
 
 
 class SourceFailure(_Answer):
