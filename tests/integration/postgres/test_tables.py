@@ -102,7 +102,8 @@ async def test_sizes_follow_whatever_changes_them(server: Server) -> None:
     assert len(seen) > 10, "the changes make no difference that could be missed"
 
 
-async def test_sizes_follow_a_toast_table_that_is_vacuumed_by_itself(server: Server) -> None:
+@pytest.mark.parametrize("change", ["vacuum", "vacuum full", "reindex table"])
+async def test_sizes_follow_what_is_done_to_the_toast_table_alone(server: Server, change: str) -> None:
     text = "(select string_agg(md5((n * m)::text), '') from generate_series(1, 200) as m)"
     made = f"create table texts as select {text} as text from generate_series(1, 1000) as n"
     with server.database(made, "delete from texts") as database:
@@ -113,9 +114,19 @@ async def test_sizes_follow_a_toast_table_that_is_vacuumed_by_itself(server: Ser
             [(toast,)] = server.run(
                 "select reltoastrelid::regclass::text from pg_class where relname = 'texts'", database
             )
-            server.run(f"vacuum {toast}", database)
+            server.run_all([f"{change} {toast}"], database)
             after = measured(server, database)
             assert after["texts"] < before["texts"]
+            assert await shows(asked, after)
+
+
+async def test_sizes_follow_a_table_that_gets_its_toast_table(server: Server) -> None:
+    with server.database("create table notes (id int)") as database:
+        async with asking(server.dsn(database=database), databases={"most": 0}) as asked:
+            assert sized(await asked.collect()) == {"notes": 0.0}
+            server.run("alter table notes add column note text", database)
+            after = measured(server, database)
+            assert after["notes"] > 0
             assert await shows(asked, after)
 
 
