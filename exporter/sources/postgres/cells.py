@@ -127,18 +127,22 @@ def _parsed(rows: Sequence[Sequence[Cell]], texts: Iterable[bool]) -> Columns:
     return [list(column) if text else _floats(column) for column, text in zip(columns, texts, strict=True)]
 
 
+class _Numbers(dict[Cell, Cell]):
+    """Numbers by their texts: most of a column are the same few, of which each is one object.
+
+    NULL stays what it is, and so do a server's `t` and `f`.
+    """
+
+    def __missing__(self, text: Cell) -> Cell:
+        number: Cell = None
+        if text:
+            try:
+                number = float(text)
+            except ValueError:
+                number = text
+        self[text] = number
+        return number
+
+
 def _floats(column: tuple[Cell, ...]) -> list[Cell]:
-    try:
-        return list(map(float, column))  # type: ignore[arg-type]  # None is refused as any other text
-    except (TypeError, ValueError):
-        return [_number(cell) for cell in column]
-
-
-def _number(cell: Cell) -> Cell:
-    """Read a number; NULL stays what it is, and so do a server's `t` and `f`."""
-    if not cell:
-        return None
-    try:
-        return float(cell)
-    except ValueError:
-        return cell
+    return list(map(_Numbers().__getitem__, column))
