@@ -130,6 +130,25 @@ async def test_sizes_follow_a_table_that_gets_its_toast_table(server: Server) ->
             assert await shows(asked, after)
 
 
+async def test_a_database_that_is_made_anew_is_another_one(server: Server) -> None:
+    """Its tables have the numbers and the files of those before, and counters that begin at 0 again."""
+    with server.database("create table texts (id int)") as template:
+        name = f"{template}_copy"
+        made = f"create database {name} template {template}"
+        server.run(made)
+        try:
+            async with asking(server.dsn(database=name), databases={"most": 0}) as asked:
+                assert sized(await asked.collect()) == {"texts": 0.0}
+                server.end_sessions_of(MONITOR)
+                server.run(f"drop database {name}")
+                server.run("insert into texts select generate_series(1, 9000)", template)
+                server.run(made)
+                assert sized(await asked.collect()) == measured(server, name)
+        finally:
+            server.end_sessions_of(MONITOR)
+            server.run(f"drop database {name}")
+
+
 async def test_what_is_being_written_is_measured_each_time(server: Server) -> None:
     """The statistics tell of a transaction when it has ended."""
     with server.database("create table loads (id int)") as database:
