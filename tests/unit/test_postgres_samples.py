@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from random import Random
+from typing import cast
 from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.pq.abc import PGresult
 
 from exporter.engine.source import SourceError
 from exporter.platform.queries import Statement
@@ -143,19 +145,19 @@ class Rows:
 
 
 def test_rows_are_known_again_wherever_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = list[Cell]()
+    texts = list[Cell]()
     monkeypatch.setattr(cells, "_loaded", lambda result, count: result.rows[:count])
     reader = Cells()
 
     def apart(row: Cell) -> list[Cell]:
-        taken.append(row)
+        texts.append(row)
         return _apart(row)
 
     monkeypatch.setattr(cells, "_apart", apart)
 
     def read(*rows: str) -> tuple[Columns, list[Cell]]:
-        taken.clear()
-        return reader.read(Rows(*rows), 9, [True, False], packed=True), list(taken)  # type: ignore[arg-type]
+        texts.clear()
+        return taken(reader, Rows(*rows)), list(texts)
 
     first, _ = read("(a,1)", "(b,)")
     assert first == [["a", "b"], [1.0, None]]
@@ -166,6 +168,10 @@ def test_rows_are_known_again_wherever_they_stand(monkeypatch: pytest.MonkeyPatc
     assert read("(b,2)") == ([["b"], [2.0]], [])
     assert read() == ([[], []], [])
     assert read("(b,2)") == ([["b"], [2.0]], ["(b,2)"])
+
+
+def taken(reader: Cells, answer: Rows) -> Columns:
+    return reader.read(cast("PGresult", answer), 99, [True, False], packed=True)
 
 
 class Marked(Rows):
@@ -197,8 +203,7 @@ def test_a_row_may_come_as_its_mark_alone(states: list[dict[int, str]], random: 
                 (row, None) if place in unsure else (None if mark in known else row, str(mark))
                 for place, (row, mark) in enumerate(rows)
             ]
-            expected = plain.read(Rows(*(row for row, _ in rows)), 99, [True, False], packed=True)  # type: ignore[arg-type]
-            assert reader.read(Marked(*sent), 99, [True, False], packed=True) == expected  # type: ignore[arg-type]
+            assert taken(reader, Marked(*sent)) == taken(plain, Rows(*(row for row, _ in rows)))
             assert set(reader.marks) == {mark for place, (_, mark) in enumerate(rows) if place not in unsure}
 
 
@@ -210,8 +215,8 @@ def test_marks_are_the_same_in_any_encoding() -> None:
     """A server with SQL_ASCII sends bytes in one answer and text in the next."""
     reader = Cells()
     with patch.object(cells, "_loaded", lambda result, count: result.rows[:count]):
-        first = reader.read(Marked((b"(\xff,1)", b"7")), 9, [True, False], packed=True)  # type: ignore[arg-type]
-        assert reader.read(Marked((None, "7")), 9, [True, False], packed=True) is first  # type: ignore[arg-type]
+        first = taken(reader, Marked((b"(\xff,1)", b"7")))
+        assert taken(reader, Marked((None, "7"))) is first
 
 
 def test_what_was_refused_is_no_sample_next_time_either() -> None:
